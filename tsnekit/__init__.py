@@ -1,0 +1,1 @@
+"""t-SNE with swappable backends."""

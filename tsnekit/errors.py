@@ -1,0 +1,74 @@
+"""The exceptions and warnings that tsnekit raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = [
+    "BackendUnavailableError",
+    "ConvergenceWarning",
+    "InterruptedByUser",
+    "OptimizationInterrupt",
+    "PluginConflictError",
+    "PluginError",
+    "PluginWarning",
+    "UnknownPluginError",
+]
+
+
+class PluginError(ValueError):
+    """A plugin was asked for that cannot be used."""
+
+
+class UnknownPluginError(PluginError):
+    """No plugin has the name that was given."""
+
+
+class PluginConflictError(PluginError):
+    """Two distributions claim the name that was given."""
+
+
+class BackendUnavailableError(PluginError):
+    """The plugin exists but cannot serve this problem on this machine."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin could not be loaded or registered; everything else still works."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A numerical method stopped short of what was asked of it."""
+
+
+class OptimizationInterrupt(InterruptedError):
+    """Optimization was interrupted by a callback.
+
+    Parameters
+    ----------
+    error : float
+        The KL divergence of the embedding.
+    final_embedding : TSNEEmbedding or PartialTSNEEmbedding
+        The embedding at the moment of the interruption.
+    """
+
+    def __init__(self, error: float, final_embedding: np.ndarray) -> None:
+        super().__init__(f"optimization was interrupted at a KL divergence of {error:.4f}")
+        self.error = error
+        self.final_embedding = final_embedding
+
+
+class InterruptedByUser(KeyboardInterrupt):
+    """Ctrl-C ended the optimization; the map as it was then is kept.
+
+    Parameters
+    ----------
+    final_embedding : TSNEEmbedding or PartialTSNEEmbedding
+        The embedding at the moment of the interruption.
+    """
+
+    def __init__(self, final_embedding: np.ndarray) -> None:
+        super().__init__("optimization was interrupted by the user")
+        self.final_embedding = final_embedding

@@ -1,0 +1,315 @@
+"""The five interfaces, and the data types that pass between them.
+
+A backend is built from its options alone and meets the problem when it is used: ``fit``, ``plan``
+and ``start`` hand it over. Arrays are C-contiguous; *n* is rows, *k* neighbors, *d* embedding
+dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "AffinityKernel",
+    "GradientMethod",
+    "InitSource",
+    "Initializer",
+    "Metric",
+    "NeighborGraph",
+    "NeighborSearch",
+    "Optimizer",
+    "Phase",
+    "Repulsion",
+    "RepulsionProblem",
+    "SearchProblem",
+    "SparseAffinities",
+    "SupportsQuery",
+    "WholeGradient",
+]
+
+Metric: TypeAlias = str | Callable[..., float]
+
+
+# -- Neighbor search ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchProblem:
+    """What a neighbor search is asked to do.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        Shape of the data to be searched.
+    metric : str or callable, default="euclidean"
+        A metric by SciPy's or scikit-learn's name, its aliases already resolved (see
+        `tsnekit.metrics.canonical_metric`), or a function of two rows.
+    metric_params : mapping, optional
+        Keyword arguments of the metric.
+    sparse : bool, default=False
+        Whether the data is a CSR matrix.
+    needs_query : bool, default=False
+        Whether neighbors of rows outside the data will be asked for.
+    n_jobs : int, default=1
+        Number of threads, already resolved: at least 1.
+    seed : int, default=0
+        Seed of whatever is random.
+    verbose : bool, default=False
+        Whether to show progress.
+    """
+
+    n_samples: int
+    n_features: int
+    metric: Metric = "euclidean"
+    metric_params: Mapping[str, Any] | None = None
+    sparse: bool = False
+    needs_query: bool = False
+    n_jobs: int = 1
+    seed: int = 0
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class NeighborGraph:
+    """Nearest neighbors of each row, nearest first.
+
+    Parameters
+    ----------
+    indices : ndarray of shape (n, k), int32
+        Neighbors, as rows of the searched data; a row is never its own neighbor.
+    distances : ndarray of shape (n, k), float32
+        True distances in the metric asked for (not squared), ascending along each row.
+    """
+
+    indices: NDArray[np.int32]
+    distances: NDArray[np.float32]
+
+
+@runtime_checkable
+class NeighborSearch(Protocol):
+    """Finds the nearest neighbors of every row of a data set among the others."""
+
+    def fit(self, X: Any, problem: SearchProblem) -> NeighborSearch:
+        """Take the data, a float (n, p) array or a CSR matrix, and return self."""
+        ...
+
+    def neighbors(self, k: int) -> NeighborGraph:
+        """Return the `k` nearest other rows of each row; `k` is below the number of rows."""
+        ...
+
+
+@runtime_checkable
+class SupportsQuery(Protocol):
+    """A neighbor search that also finds neighbors of rows outside its data."""
+
+    def query(self, X: Any, k: int) -> NeighborGraph:
+        """Return, for each new row, the `k` nearest rows of the fitted data."""
+        ...
+
+
+# -- Affinities --------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class AffinityKernel(Protocol):
+    """Turns distances to neighbors into conditional weights.
+
+    Symmetrization and normalization are not its business: the core does both, once, for all
+    kernels.
+    """
+
+    def n_neighbors(self, n_samples: int) -> int:
+        """Return how many neighbors of each of `n_samples` rows the kernel wants to see."""
+        ...
+
+    def weights(self, distances: NDArray[np.float32], *, n_jobs: int = 1) -> NDArray[np.float32]:
+        """Return non-negative weights (n, k), each row summing to 1; `distances` is unchanged."""
+        ...
+
+
+@dataclass(frozen=True)
+class SparseAffinities:
+    """A matrix of affinities in CSR form, the types that the native layer reads.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n + 1,), int64
+    indices : ndarray of shape (nnz,), int32
+    data : ndarray of shape (nnz,), float32
+    shape : (int, int)
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    data: NDArray[np.float32]
+    shape: tuple[int, int]
+
+
+# -- Initialization ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitSource:
+    """What an initializer may start from.
+
+    Parameters
+    ----------
+    n_samples : int
+    data : array or CSR matrix of shape (n, p), optional
+        The user's data, validated.
+    affinities : SparseAffinities of shape (n, n), optional
+        The symmetric affinity matrix P.
+    n_jobs : int, default=1
+    """
+
+    n_samples: int
+    data: Any = None
+    affinities: SparseAffinities | None = None
+    n_jobs: int = 1
+
+
+@runtime_checkable
+class Initializer(Protocol):
+    """Places points before the optimization."""
+
+    def __call__(
+        self, source: InitSource, n_components: int, rng: np.random.RandomState
+    ) -> NDArray[np.floating[Any]]:
+        """Return finite starting positions (n, d), the same ones for the same `rng` state."""
+        ...
+
+
+# -- Gradient methods --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepulsionProblem:
+    """The repulsion that a gradient method is asked to plan.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of points on which forces act.
+    n_components : int
+        Dimensions of the embedding.
+    dof : float, default=1.0
+        Degrees of freedom of the kernel (1 + r^2 / dof)^-dof.
+    n_jobs : int, default=1
+        Number of threads, already resolved.
+    reference : ndarray of shape (m, d), float32, optional
+        Points that exert the forces and stay where they are. Without it, the points repel one
+        another.
+    affinities : SparseAffinities, optional
+        P, only for a method whose spec says ``whole_gradient``.
+    """
+
+    n_samples: int
+    n_components: int
+    dof: float = 1.0
+    n_jobs: int = 1
+    reference: NDArray[np.float32] | None = None
+    affinities: SparseAffinities | None = None
+
+
+@runtime_checkable
+class GradientMethod(Protocol):
+    """Plans the repulsive part of the gradient; one plan serves many iterations."""
+
+    def plan(self, problem: RepulsionProblem) -> Repulsion | WholeGradient:
+        """Prepare buffers, tables and, for a fixed reference, its field."""
+        ...
+
+
+@runtime_checkable
+class Repulsion(Protocol):
+    """The repulsive forces of the planned sources on points."""
+
+    def __call__(
+        self,
+        Y: NDArray[np.float32],
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None = None,
+    ) -> float:
+        """Fill `out` with forces and return the normalization.
+
+        With w_ij = 1 / (1 + |y_i - x_j|^2 / dof) over the sources x_j (the other points, or every
+        point of the reference), ``out[i]`` becomes sum_j w_ij^(dof + 1) (y_i - x_j), and
+        Z_i = sum_j w_ij^dof goes to ``row_z[i]`` where `row_z` is given. Returns Z = sum_i Z_i.
+        `Y` is (n, d), finite, and not changed; without a reference no point acts on itself.
+        """
+        ...
+
+
+@runtime_checkable
+class WholeGradient(Protocol):
+    """A gradient method that also owns the attraction, say on a device or a cluster."""
+
+    def gradient(
+        self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
+    ) -> None:
+        """Fill `out` with the gradient of the KL divergence, without its factor 4.
+
+        The affinities are to be taken `exaggeration` times as large; P itself stays as it is.
+        """
+        ...
+
+    def kl_divergence(self, Y: NDArray[np.float32]) -> float:
+        """Return the KL divergence of `Y`, without exaggeration."""
+        ...
+
+
+# -- Optimizers --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """The parameters in force during one stretch of descent.
+
+    Parameters
+    ----------
+    name : str
+        For example "early exaggeration".
+    n_iter : int
+    learning_rate : float
+        Already resolved from "auto".
+    momentum : float
+    exaggeration : float
+    max_grad_norm, max_step_norm : float or None
+        Bounds on the norm of each point's gradient and step.
+    n_jobs : int
+    """
+
+    name: str
+    n_iter: int
+    learning_rate: float
+    momentum: float
+    exaggeration: float = 1.0
+    max_grad_norm: float | None = None
+    max_step_norm: float | None = None
+    n_jobs: int = 1
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """Moves the points along the gradient and owns the state that it needs for this."""
+
+    def start(self, Y: NDArray[np.float32]) -> None:
+        """Set up fresh state for an embedding of this shape."""
+        ...
+
+    def step(self, Y: NDArray[np.float32], gradient: NDArray[np.float32], phase: Phase) -> None:
+        """Move `Y` in place by one step; `gradient` may be overwritten."""
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays by name; empty before `start`."""
+        ...
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `state` returned."""
+        ...

@@ -1,0 +1,19 @@
+"""One name for each metric, whatever alias the user wrote."""
+
+from __future__ import annotations
+
+from tsnekit.interfaces import Metric
+
+__all__ = ["canonical_metric", "metric_name"]
+
+_ALIASES = {"l2": "euclidean", "l1": "manhattan", "cityblock": "manhattan", "taxicab": "manhattan"}
+
+
+def canonical_metric(metric: Metric) -> Metric:
+    """Resolve the aliases of a metric's name; callables pass through."""
+    return _ALIASES.get(metric, metric) if isinstance(metric, str) else metric
+
+
+def metric_name(metric: Metric) -> str:
+    """Return the name of a metric for messages."""
+    return repr(metric) if isinstance(metric, str) else getattr(metric, "__name__", repr(metric))

@@ -1,0 +1,9 @@
+"""The built-in backends, registered through the same hooks as everybody's."""
+
+BUILTIN_PLUGINS = (
+    "tsnekit.plugins.neighbors",
+    "tsnekit.plugins.affinities",
+    "tsnekit.plugins.initializers",
+    "tsnekit.plugins.gradients",
+    "tsnekit.plugins.optimizers",
+)

@@ -1,0 +1,23 @@
+"""Built-in affinity kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tsnekit.hookspecs import hookimpl
+from tsnekit.specs import AffinitySpec
+
+
+@hookimpl
+def tsnekit_affinity_kernels() -> Iterable[AffinitySpec]:
+    """Yield the built-in affinity kernels."""
+    yield AffinitySpec(
+        name="perplexity",
+        factory="tsnekit.plugins.affinities.perplexity:PerplexityKernel",
+        summary="Gaussian kernels, each row calibrated to the perplexity",
+    )
+    yield AffinitySpec(
+        name="uniform",
+        factory="tsnekit.plugins.affinities.uniform:UniformKernel",
+        summary="equal weights on the k nearest neighbors",
+    )

@@ -1,0 +1,253 @@
+"""What a backend says of itself: one frozen dataclass per extension point.
+
+A spec names its factory by dotted path, so that listing backends imports none of them, and its
+capabilities default to claiming as little as possible. `unmet` is the one judge of whether a
+backend can serve a problem: ``auto`` and the error for a name given explicitly both ask it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from tsnekit.interfaces import InitSource, RepulsionProblem, SearchProblem
+from tsnekit.metrics import metric_name
+
+__all__ = [
+    "POINTS",
+    "AffinitySpec",
+    "GradientSpec",
+    "InitializerSpec",
+    "NeighborSpec",
+    "OptimizerSpec",
+    "Spec",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What all backends have in common.
+
+    Parameters
+    ----------
+    name : str
+        The name that users write.
+    factory : str
+        Dotted path ``"package.module:Class"`` of a callable whose keyword-only parameters are the
+        backend's options.
+    aliases : tuple of str, default=()
+        Other names for the same backend.
+    summary : str, default=""
+        One line for listings.
+    requires : tuple of str, default=()
+        What must be importable, as ``"module"`` or, where the names differ,
+        ``"module:distribution"``.
+    """
+
+    kind: ClassVar[str]
+    hook: ClassVar[str]
+
+    name: str
+    factory: str
+    aliases: tuple[str, ...] = ()
+    summary: str = ""
+    requires: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and its aliases."""
+        return (self.name, *self.aliases)
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the factory."""
+        factory: Callable[..., Any] = pkgutil.resolve_name(self.factory)
+        return factory
+
+    def missing(self) -> tuple[str, ...]:
+        """Return a reason for each requirement that is not installed."""
+        reasons = []
+        for requirement in self.requires:
+            module, _, distribution = requirement.partition(":")
+            if importlib.util.find_spec(module) is None:
+                reasons.append(f"needs {module}: pip install {distribution or module}")
+        return tuple(reasons)
+
+    def unmet(self, problem: Any) -> tuple[str, ...]:
+        """Return the reasons why the backend cannot serve `problem`; empty where it can."""
+        return self.missing() or tuple(self._refusals(problem))
+
+    def _refusals(self, problem: Any) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighborSpec(Spec):
+    """A neighbor search.
+
+    Parameters
+    ----------
+    metrics : frozenset of str or str, default=frozenset({"euclidean"})
+        The metrics that it has, or the dotted path of a predicate ``(name, sparse) -> bool`` that
+        asks the backend itself.
+    callable_metrics : str or bool, default=False
+        Whether the metric may be a function of two rows, or the dotted path of a predicate
+        ``(metric) -> bool``.
+    metric_params : bool, default=False
+        Whether `metric_params` are passed on to the metric.
+    sparse : bool, default=False
+        Whether the data may be a CSR matrix.
+    query : bool, default=False
+        Whether it finds neighbors of new rows (`tsnekit.interfaces.SupportsQuery`).
+    exact : bool, default=False
+        Whether it finds the true nearest neighbors, always.
+    deterministic : bool, default=False
+        Whether the same seed gives the same graph for any number of threads.
+    recall : float, default=0.9
+        The share of true neighbors that it finds by default on 1,000 rows or more of real data.
+    cost : str, optional
+        Dotted path of a function ``(problem, k) -> float`` that estimates the seconds of a search.
+    """
+
+    kind = "neighbor search"
+    hook = "tsnekit_neighbor_searches"
+
+    metrics: frozenset[str] | str = frozenset({"euclidean"})
+    callable_metrics: bool | str = False
+    metric_params: bool = False
+    sparse: bool = False
+    query: bool = False
+    exact: bool = False
+    deterministic: bool = False
+    recall: float = 0.9
+    cost: str | None = None
+
+    def has_metric(self, metric: str, *, sparse: bool = False) -> bool:
+        """Whether the backend has a metric of this name."""
+        if isinstance(self.metrics, str):
+            return bool(pkgutil.resolve_name(self.metrics)(metric, sparse))
+        return metric in self.metrics
+
+    def _refusals(self, problem: SearchProblem) -> list[str]:
+        reasons = []
+        metric = problem.metric
+        if problem.sparse and not self.sparse:
+            reasons.append("sparse data is not supported")
+        if isinstance(metric, str):
+            if not self.has_metric(metric, sparse=problem.sparse):
+                what = " for sparse data" if problem.sparse else ""
+                reasons.append(f"metric {metric!r} is not among its metrics{what}")
+        elif isinstance(self.callable_metrics, str):
+            if not pkgutil.resolve_name(self.callable_metrics)(metric):
+                reasons.append(f"the metric function {metric_name(metric)} cannot be compiled")
+        elif not self.callable_metrics:
+            reasons.append("a function as metric is not supported")
+        if problem.metric_params and not self.metric_params:
+            reasons.append("metric_params are not supported")
+        if problem.needs_query and not self.query:
+            reasons.append("neighbors of new rows are not supported")
+        return reasons
+
+
+@dataclass(frozen=True, kw_only=True)
+class AffinitySpec(Spec):
+    """An affinity kernel."""
+
+    kind = "affinity kernel"
+    hook = "tsnekit_affinity_kernels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitializerSpec(Spec):
+    """An initializer.
+
+    Parameters
+    ----------
+    needs_data : bool, default=False
+        Whether it starts from the data matrix.
+    needs_affinities : bool, default=False
+        Whether it starts from the affinities.
+    sparse : bool, default=False
+        Whether the data may be a CSR matrix.
+    """
+
+    kind = "initializer"
+    hook = "tsnekit_initializers"
+
+    needs_data: bool = False
+    needs_affinities: bool = False
+    sparse: bool = False
+
+    def _refusals(self, problem: InitSource) -> list[str]:
+        reasons = []
+        if self.needs_data and problem.data is None:
+            reasons.append("needs the data matrix X")
+        if self.needs_affinities and problem.affinities is None:
+            reasons.append("needs affinities")
+        if self.needs_data and not self.sparse and hasattr(problem.data, "indptr"):
+            reasons.append("sparse data is not supported")
+        return reasons
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientSpec(Spec):
+    """A gradient method.
+
+    Parameters
+    ----------
+    n_components : tuple of int or None, default=(2,)
+        Embedding dimensions that it has; None for any.
+    any_dof : bool, default=False
+        Whether `dof` may differ from 1.
+    reference : bool, default=False
+        Whether it computes the forces of a fixed reference on other points.
+    exact : bool, default=False
+        Whether the forces are exact up to rounding.
+    max_samples : int, optional
+        The most points that it accepts.
+    whole_gradient : bool, default=False
+        Whether its plan is a `tsnekit.interfaces.WholeGradient`.
+    """
+
+    kind = "gradient method"
+    hook = "tsnekit_gradient_methods"
+
+    n_components: tuple[int, ...] | None = (2,)
+    any_dof: bool = False
+    reference: bool = False
+    exact: bool = False
+    max_samples: int | None = None
+    whole_gradient: bool = False
+
+    def _refusals(self, problem: RepulsionProblem) -> list[str]:
+        reasons = []
+        if self.n_components is not None and problem.n_components not in self.n_components:
+            has = " or ".join(map(str, self.n_components))
+            reasons.append(f"n_components={problem.n_components} is not supported, only {has}")
+        if problem.dof != 1 and not self.any_dof:
+            reasons.append(f"dof={problem.dof:g} is not supported, only 1")
+        if problem.reference is not None and not self.reference:
+            reasons.append("adding points to a fixed embedding is not supported")
+        if self.max_samples is not None and problem.n_samples > self.max_samples:
+            reasons.append(f"n_samples={problem.n_samples} is more than {self.max_samples}")
+        return reasons
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSpec(Spec):
+    """An optimizer."""
+
+    kind = "optimizer"
+    hook = "tsnekit_optimizers"
+
+
+POINTS: dict[str, type[Spec]] = {
+    "neighbors": NeighborSpec,
+    "affinity": AffinitySpec,
+    "initialization": InitializerSpec,
+    "negative_gradient_method": GradientSpec,
+    "optimizer": OptimizerSpec,
+}
+"""Spec class of each extension point, by the parameter that names a backend."""
