@@ -1,0 +1,99 @@
+"""The automatic choices, as pure functions of the problem and the specs.
+
+Each rule takes the facts of the problem and the registered specs by name, and returns the name of
+the backend and the reason. The documented rules look at built-ins alone, so that installing a
+plugin never changes a call that already worked; only ``neighbors="fastest"`` looks at everybody.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tsnekit.errors import BackendUnavailableError
+from tsnekit.interfaces import RepulsionProblem, SearchProblem
+from tsnekit.metrics import metric_name
+from tsnekit.specs import NeighborSpec, Spec
+
+__all__ = ["RULES", "choose_approximate_neighbors", "choose_gradient", "choose_neighbors"]
+
+EXACT_NEIGHBORS_BELOW = 1_000
+"""Rows below which ``neighbors="auto"`` searches exactly."""
+
+GRADIENT_CROSSOVERS: dict[int, tuple[tuple[int | None, str], ...]] = {
+    1: ((1_000, "barnes_hut"), (None, "mesh")),
+    2: ((3_000, "barnes_hut"), (None, "mesh")),
+    3: ((50_000, "barnes_hut"), (None, "mesh")),
+}
+"""For each n_components, the faster method up to so many points, read off `benchmarks`."""
+
+Choice = tuple[str, str]
+
+
+def choose_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) -> Choice:
+    """Choose a search by the documented rule: exact below 1,000 rows, else approximate."""
+    few = problem.n_samples < EXACT_NEIGHBORS_BELOW
+    if few and not specs["exact"].unmet(problem):
+        return "exact", f"fewer than {EXACT_NEIGHBORS_BELOW:,} rows"
+    return choose_approximate_neighbors(problem, specs)
+
+
+def choose_approximate_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) -> Choice:
+    """Choose Annoy for dense data in a metric that it has, else PyNNDescent, else exact search."""
+    reasons = {
+        "annoy": "dense data in a metric that Annoy has",
+        "pynndescent": "Annoy has not this metric or kind of data",
+        "exact": "no approximate search has this metric",
+    }
+    return _first_able("neighbors", tuple(reasons.items()), problem, specs)
+
+
+def choose_fastest_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) -> Choice:
+    """Choose the search that is expected to be fastest among all that can serve the problem."""
+    k = min(90, max(1, problem.n_samples - 1))
+    costs = {}
+    for name, spec in specs.items():
+        if isinstance(spec, NeighborSpec) and spec.cost is not None and not spec.unmet(problem):
+            costs[name] = float(pkgutil.resolve_name(spec.cost)(problem, k))
+    if not costs:
+        return choose_neighbors(problem, specs)
+    name = min(costs, key=lambda key: (costs[key], key))
+    return name, f"the least expected time, {costs[name]:.2g} s"
+
+
+def choose_gradient(problem: RepulsionProblem, specs: Mapping[str, Spec]) -> Choice:
+    """Choose the faster gradient method for this many points and dimensions."""
+    table = GRADIENT_CROSSOVERS.get(problem.n_components, ())
+    n = problem.n_samples if problem.reference is None else len(problem.reference)
+    wanted = next((name for limit, name in table if limit is None or n <= limit), "exact")
+    facts = f"{n:,} points in {problem.n_components}-D"
+    order = [(wanted, f"fastest for {facts}")]
+    order += [(name, f"the next best for {facts}") for _, name in table if name != wanted]
+    order.append(("exact", f"no approximation serves {facts}"))
+    return _first_able("negative_gradient_method", tuple(dict(order).items()), problem, specs)
+
+
+def _first_able(
+    point: str, order: tuple[Choice, ...], problem: Any, specs: Mapping[str, Spec]
+) -> Choice:
+    refusals = []
+    for name, reason in order:
+        unmet = specs[name].unmet(problem)
+        if not unmet:
+            return name, reason
+        refusals.append(f"{name}: {'; '.join(unmet)}")
+    metric = getattr(problem, "metric", None)
+    what = f" for metric {metric_name(metric)}" if metric is not None else ""
+    raise BackendUnavailableError(f"{point}='auto' finds no backend{what}. {'. '.join(refusals)}")
+
+
+RULES: dict[str, dict[str, Callable[[Any, Mapping[str, Spec]], Choice]]] = {
+    "neighbors": {
+        "auto": choose_neighbors,
+        "approx": choose_approximate_neighbors,
+        "fastest": choose_fastest_neighbors,
+    },
+    "negative_gradient_method": {"auto": choose_gradient},
+}
+"""The rules of each extension point, by the name that asks for them."""

@@ -1,0 +1,174 @@
+"""From what the user gave for an extension point to a backend that is ready for use."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tsnekit import auto, interfaces
+from tsnekit.errors import BackendUnavailableError
+from tsnekit.registry import Registered, Registry, default_registry
+from tsnekit.specs import POINTS
+from tsnekit.validation import short_repr
+
+__all__ = ["Backend", "Choice", "check_name", "find_backend", "options_of", "resolve_backend"]
+
+logger = logging.getLogger(__name__)
+
+_INTERFACES: dict[str, type] = {
+    "neighbors": interfaces.NeighborSearch,
+    "affinity": interfaces.AffinityKernel,
+    "initialization": interfaces.Initializer,
+    "negative_gradient_method": interfaces.GradientMethod,
+    "optimizer": interfaces.Optimizer,
+}
+
+_OPTIONS_PARAMETERS = {
+    "neighbors": "neighbors_params",
+    "affinity": "affinity_params",
+    "initialization": "initialization_params",
+    "negative_gradient_method": "gradient_params",
+    "optimizer": "optimizer_params",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which backend was chosen, and why.
+
+    Parameters
+    ----------
+    name : str
+        Its registered name, or the class name of an instance.
+    origin : str
+        The distribution, or for an instance the module, that it comes from.
+    reason : str
+        Why it was chosen.
+    """
+
+    name: str
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend ready for use, and the choice that led to it."""
+
+    instance: Any
+    choice: Choice
+
+
+def check_name(point: str, given: Any, registry: Registry | None = None) -> None:
+    """Check that `given` names a backend or is an instance of the interface.
+
+    Raises
+    ------
+    UnknownPluginError, PluginConflictError
+        If it is a name that cannot be resolved.
+    TypeError
+        If it is neither a name nor an instance.
+    """
+    if isinstance(given, str):
+        if given not in auto.RULES.get(point, {}):
+            (registry or default_registry()).get(point, given)
+    elif isinstance(given, type) or not isinstance(given, _INTERFACES[point]):
+        raise TypeError(
+            f"{point} must be the name of a {POINTS[point].kind} or an instance of "
+            f"tsnekit.interfaces.{_INTERFACES[point].__name__}, got {short_repr(given)}"
+        )
+
+
+def find_backend(
+    point: str, name: str, problem: Any, registry: Registry | None = None
+) -> tuple[Registered, str]:
+    """Find the backend that a name, or an automatic rule, stands for, and the reason for it.
+
+    Raises
+    ------
+    UnknownPluginError, PluginConflictError
+        If the name cannot be resolved.
+    BackendUnavailableError
+        If the backend cannot serve the problem; the message says why, and who can.
+    """
+    registry = registry or default_registry()
+    rule = auto.RULES.get(point, {}).get(name)
+    if rule is not None:
+        usable = {found.spec.name: found for found in registry.all(point)}
+        name, reason = rule(problem, {key: found.spec for key, found in usable.items()})
+        return usable[name], reason
+    found = registry.get(point, name)
+    unmet = found.spec.unmet(problem)
+    if unmet:
+        able = [other.spec.name for other in registry.all(point) if not other.spec.unmet(problem)]
+        raise BackendUnavailableError(
+            f"{point}={name!r} cannot be used here: {'; '.join(unmet)}. "
+            f"Usable here: {', '.join(sorted(able)) or 'none'}"
+        )
+    return found, "asked for by name"
+
+
+def resolve_backend(
+    point: str,
+    given: Any,
+    problem: Any = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    offered: Mapping[str, Any] | None = None,
+    registry: Registry | None = None,
+) -> Backend:
+    """Build the backend that the user asked for.
+
+    Parameters
+    ----------
+    point : str
+        The extension point, by the facade's parameter: a key of `tsnekit.specs.POINTS`.
+    given : str or object
+        A name, an automatic rule's name, or a ready instance of the interface.
+    problem : object, optional
+        What the backend is to serve, for its spec's `unmet`.
+    params : mapping, optional
+        Options that the user gave for this backend; each must be one of its options.
+    offered : mapping, optional
+        Documented parameters of the facade; the backend takes those that it knows.
+    registry : Registry, optional
+
+    Raises
+    ------
+    TypeError
+        If `given` is neither a name nor an instance, or an option is unknown.
+    UnknownPluginError, PluginConflictError, BackendUnavailableError
+        If the name cannot be resolved or the backend cannot serve the problem.
+    """
+    check_name(point, given, registry)
+    if not isinstance(given, str):
+        if params:
+            raise TypeError(
+                f"{_OPTIONS_PARAMETERS[point]} goes with the name of a backend; "
+                f"{point} is already an instance of {type(given).__name__}"
+            )
+        cls = type(given)
+        return Backend(given, Choice(cls.__name__, cls.__module__, "given as an instance"))
+
+    found, reason = find_backend(point, given, problem, registry)
+    factory = found.spec.load()
+    options = options_of(factory)
+    unknown = sorted(set(params or {}) - set(options))
+    if unknown:
+        raise TypeError(
+            f"{_OPTIONS_PARAMETERS[point]}: {unknown[0]!r} is not an option of "
+            f"{found.spec.name!r}; its options are {', '.join(options) or 'none'}"
+        )
+    accepted = {key: value for key, value in (offered or {}).items() if key in options}
+    instance = factory(**(accepted | dict(params or {})))
+    logger.info("%s: %s (%s)", POINTS[point].kind, found.spec.name, reason)
+    return Backend(instance, Choice(found.spec.name, found.origin, reason))
+
+
+def options_of(factory: Any) -> dict[str, Any]:
+    """Return the options of a factory, its keyword-only parameters, with their defaults."""
+    parameters = inspect.signature(factory).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -1,0 +1,399 @@
+"""What full and partial embeddings share: being an array, and being optimized."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.backends import Choice, resolve_backend
+from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
+from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
+from tsnekit.gradient import KLGradient
+from tsnekit.interfaces import (
+    Optimizer,
+    Phase,
+    RepulsionProblem,
+    SparseAffinities,
+    WholeGradient,
+)
+from tsnekit.optimize import descend, resolve_learning_rate
+from tsnekit.parameters import DescentParameters
+from tsnekit.progress import ProgressBar, show_logs
+from tsnekit.threads import resolve_n_jobs
+from tsnekit.validation import check_integer
+
+__all__ = ["BaseEmbedding", "RunState"]
+
+Self = TypeVar("Self", bound="BaseEmbedding")
+
+
+@dataclass
+class RunState:
+    """Everything about an embedding but its positions.
+
+    Parameters
+    ----------
+    parameters : DescentParameters
+        Defaults of ``optimize``.
+    optimizer : Optimizer
+    iteration : int
+        Iterations since the embedding was made.
+    backends : dict of str to Choice
+        The backends that were chosen, by extension point.
+    seconds : dict of str to float
+        Time spent, by phase.
+    plan : tuple of (key, SparseAffinities, WholeGradient), optional
+        The gradient that the last call planned, for the next one.
+    """
+
+    parameters: DescentParameters
+    optimizer: Optimizer
+    iteration: int = 0
+    backends: dict[str, Choice] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    plan: tuple[Any, SparseAffinities, WholeGradient] | None = None
+
+    def copied(self) -> RunState:
+        """Return a copy that can be optimized on its own."""
+        return dataclasses.replace(
+            self,
+            optimizer=copy.deepcopy(self.optimizer),
+            backends=dict(self.backends),
+            seconds=dict(self.seconds),
+            plan=None,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Callbacks belong to the program that runs, and a plan to the process.
+        parameters = self.parameters.replace(callbacks=None)
+        return self.__dict__ | {"plan": None, "parameters": parameters}
+
+
+class BaseEmbedding(np.ndarray):
+    """Positions (n, d), float32, that can be optimized.
+
+    What NumPy derives from an embedding, be it a slice, a view or the result of a function, is a
+    plain array of positions; only `copy` and pickling keep all that an embedding is.
+    """
+
+    _state: RunState | None
+
+    @classmethod
+    def _create(cls: type[Self], positions: NDArray[np.float32], state: RunState) -> Self:
+        embedding = positions.view(cls)
+        embedding._state = state
+        return embedding
+
+    # -- Being an array ------------------------------------------------------------------------
+
+    def __array_finalize__(self, obj: Any) -> None:
+        self._state = None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        arrays = [_plain(value) for value in inputs]
+        out = kwargs.get("out")
+        if out is not None:
+            kwargs["out"] = tuple(_plain(value) for value in out)
+        result = getattr(ufunc, method)(*arrays, **kwargs)
+        return result if out is None else (out[0] if len(out) == 1 else out)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _derived(super().__array_function__(func, types, args, kwargs))
+
+    def __getitem__(self, key: Any) -> Any:
+        return _plain(self)[key]
+
+    @property
+    def T(self) -> NDArray[np.float32]:  # type: ignore[override]
+        """The positions, transposed, as a plain array."""
+        return _plain(self).T
+
+    def copy(self: Self, order: Any = "C") -> Self:
+        """Return an independent embedding with the same positions and optimizer state.
+
+        The affinities, which optimization never changes, are shared.
+        """
+        if self._state is None:
+            return _plain(self).copy(order)  # type: ignore[return-value]
+        duplicate = self._create(np.array(_plain(self), order="C"), self._state.copied())
+        self._copy_attributes_to(duplicate)
+        return duplicate
+
+    def __copy__(self: Self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self: Self, memo: Any) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), np.array(_plain(self)), dict(self.__dict__))
+
+    def _copy_attributes_to(self, other: Any) -> None:
+        raise NotImplementedError
+
+    # -- Being optimized -----------------------------------------------------------------------
+
+    @property
+    def state(self) -> RunState:
+        """Parameters, optimizer, chosen backends and times of this embedding."""
+        if self._state is None:
+            raise AttributeError(
+                "this array was derived from an embedding and holds positions only; "
+                "call the methods of the embedding itself"
+            )
+        return self._state
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, with its state."""
+        return self.state.optimizer
+
+    @property
+    def gradient_descent_params(self) -> dict[str, Any]:
+        """The defaults of `optimize`, by name."""
+        return {
+            name: getattr(self.state.parameters, name) for name in DescentParameters.names()
+        }
+
+    @property
+    def backends(self) -> dict[str, Choice]:
+        """The backends that were chosen, and why, by extension point."""
+        return dict(self.state.backends)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The time spent on each step so far."""
+        return dict(self.state.seconds)
+
+    @property
+    def kl_divergence(self) -> float:
+        """The KL divergence of the embedding, computed when asked for."""
+        return self._gradient(self.state.parameters).kl_divergence(self._positions())
+
+    def optimize(
+        self: Self,
+        n_iter: int,
+        inplace: bool = False,
+        propagate_exception: bool = False,
+        **gradient_descent_params: Any,
+    ) -> Self:
+        """Run the optimization for a number of iterations.
+
+        Momentum and gains are kept between calls, so that one call of 100 iterations equals 100
+        calls of one. The affinities are never changed.
+
+        Parameters
+        ----------
+        n_iter : int
+            Number of iterations.
+        inplace : bool, default=False
+            Whether to move this embedding instead of a copy.
+        propagate_exception : bool, default=False
+            Whether a callback that ends the optimization raises `OptimizationInterrupt`; otherwise
+            the embedding is returned as it is then.
+        **gradient_descent_params
+            Parameters of gradient descent in place of the embedding's own:
+
+            learning_rate : float or "auto"
+                "auto" is n / exaggeration.
+            exaggeration : float, optional
+                Factor of the attractive forces, 1 by default.
+            momentum : float
+            negative_gradient_method : str or GradientMethod
+                Name of a gradient method, "auto", or an instance.
+            gradient_params : mapping, optional
+                Options of the gradient method.
+            theta : float
+                Trade-off of the Barnes-Hut method; 0 is exact.
+            n_interpolation_points, min_num_intervals, ints_in_interval
+                Grid of the fft method.
+            dof : float
+                Degrees of freedom of the kernel.
+            max_grad_norm, max_step_norm : float, optional
+                Bounds on the norm of each point's gradient and step.
+            n_jobs : int
+                Number of threads.
+            callbacks : callable or list of callable, optional
+                Called as ``callback(iteration, error, embedding)``; see `tsnekit.callbacks`.
+            callbacks_every_iters : int
+            verbose : bool
+                Whether to show a progress bar.
+
+        Returns
+        -------
+        TSNEEmbedding or PartialTSNEEmbedding
+            This embedding if `inplace`, else a new one.
+
+        Raises
+        ------
+        OptimizationInterrupt
+            If a callback ended the optimization and `propagate_exception` is set.
+        InterruptedByUser
+            On Ctrl-C; a KeyboardInterrupt whose ``final_embedding`` is the embedding as it was.
+        TypeError, ValueError
+            If a parameter is unknown or has no valid value; nothing has been done then.
+        """
+        n_iter = check_integer("n_iter", n_iter, at_least=0)
+        parameters = self.state.parameters.replace(**gradient_descent_params)
+        embedding = self if inplace else self.copy()
+        try:
+            embedding._descend("optimization", n_iter, parameters)
+        except OptimizationInterrupt:
+            if propagate_exception:
+                raise
+        return embedding
+
+    def _descend(self, phase_name: str, n_iter: int, parameters: DescentParameters) -> None:
+        """Run one phase in place."""
+        state = self.state
+        started = time.perf_counter()
+        exaggeration = 1.0 if parameters.exaggeration is None else float(parameters.exaggeration)
+        phase = Phase(
+            name=phase_name,
+            n_iter=n_iter,
+            learning_rate=resolve_learning_rate(
+                parameters.learning_rate, len(self), exaggeration
+            ),
+            momentum=float(parameters.momentum),
+            exaggeration=exaggeration,
+            max_grad_norm=parameters.max_grad_norm,
+            max_step_norm=parameters.max_step_norm,
+            n_jobs=resolve_n_jobs(parameters.n_jobs),
+        )
+        callbacks = CallbackRunner(check_callbacks(parameters.callbacks), self)
+        with show_logs(parameters.verbose):
+            gradient = self._gradient(parameters)
+        with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:
+            observers = [self._observer(gradient, phase, parameters, callbacks, bar)]
+            callbacks.start()
+            if not state.optimizer.state():
+                state.optimizer.start(self._positions())
+            try:
+                descend(
+                    self._positions(),
+                    gradient,
+                    state.optimizer,
+                    phase,
+                    recenter=self._recentered,
+                    observers=observers,
+                )
+            except KeyboardInterrupt:
+                raise InterruptedByUser(self) from None
+            finally:
+                elapsed = time.perf_counter() - started
+                state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
+
+    def _observer(
+        self,
+        gradient: WholeGradient,
+        phase: Phase,
+        parameters: DescentParameters,
+        callbacks: CallbackRunner,
+        bar: ProgressBar,
+    ) -> Callable[[int], None]:
+        state = self.state
+        every = parameters.callbacks_every_iters
+        wants_error = bool(check_callbacks(parameters.callbacks)) or parameters.verbose
+
+        def observe(iteration: int) -> None:
+            state.iteration += 1
+            bar.advance()
+            if wants_error and iteration % every == 0:
+                error = gradient.kl_divergence(self._positions())
+                bar.show_error(error)
+                callbacks(
+                    IterationState(
+                        iteration=iteration,
+                        global_iteration=state.iteration,
+                        phase=phase,
+                        error=error,
+                    )
+                )
+
+        return observe
+
+    def _gradient(self, parameters: DescentParameters) -> WholeGradient:
+        """Return the planned gradient, the last one where it still fits."""
+        state = self.state
+        problem = RepulsionProblem(
+            n_samples=len(self),
+            n_components=self.shape[1],
+            dof=float(parameters.dof),
+            n_jobs=resolve_n_jobs(parameters.n_jobs),
+            reference=self._reference(),
+        )
+        offered = parameters.offered_to_method()
+        method = parameters.negative_gradient_method
+        key = (
+            method if isinstance(method, str) else id(method),
+            repr(offered),
+            repr(parameters.gradient_params),
+            problem.dof,
+            problem.n_jobs,
+        )
+        affinities = self._affinity_matrix()
+        if state.plan is not None and state.plan[0] == key and state.plan[1] is affinities:
+            return state.plan[2]
+        backend = resolve_backend(
+            "negative_gradient_method",
+            method,
+            problem,
+            params=parameters.gradient_params,
+            offered=offered,
+        )
+        plan = backend.instance.plan(dataclasses.replace(problem, affinities=affinities))
+        gradient = (
+            plan
+            if isinstance(plan, WholeGradient)
+            else KLGradient(
+                affinities,
+                plan,
+                dof=problem.dof,
+                n_jobs=problem.n_jobs,
+                reference=problem.reference,
+            )
+        )
+        state.backends["negative_gradient_method"] = backend.choice
+        state.plan = (key, affinities, gradient)
+        return gradient
+
+    def _positions(self) -> NDArray[np.float32]:
+        return _plain(self)
+
+    # -- What the kinds of embedding differ in -------------------------------------------------
+
+    _recentered: bool
+
+    def _affinity_matrix(self) -> SparseAffinities:
+        raise NotImplementedError
+
+    def _reference(self) -> NDArray[np.float32] | None:
+        raise NotImplementedError
+
+
+def _plain(value: Any) -> Any:
+    return value.view(np.ndarray) if isinstance(value, BaseEmbedding) else value
+
+
+def _derived(value: Any) -> Any:
+    """Strip the class from what NumPy derived, but not from an embedding passed through."""
+    if isinstance(value, BaseEmbedding) and value._state is None:
+        return _plain(value)
+    if type(value) in (tuple, list):
+        return type(value)(_derived(each) for each in value)
+    return value
+
+
+def _rebuild(
+    cls: type[BaseEmbedding], positions: NDArray[np.float32], attributes: dict[str, Any]
+) -> BaseEmbedding:
+    embedding = positions.view(cls)
+    embedding.__dict__.update(attributes)
+    return embedding

@@ -1,0 +1,68 @@
+"""One phase of descent: gradient, optimizer step, recentering, observers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.interfaces import Optimizer, Phase, WholeGradient
+
+__all__ = ["Observer", "descend", "resolve_learning_rate"]
+
+Observer: TypeAlias = Callable[[int], None]
+"""Called with the iteration, counted from 1, after each; raises to end the phase."""
+
+
+def resolve_learning_rate(learning_rate: float | str, n_samples: int, exaggeration: float) -> float:
+    """Return the learning rate, n / exaggeration for "auto".
+
+    References
+    ----------
+    A. C. Belkina et al. "Automated optimized parameters for T-distributed stochastic neighbor
+    embedding improve visualization and analysis of large datasets". Nature Communications 10
+    (2019), 5415.
+    """
+    return n_samples / exaggeration if isinstance(learning_rate, str) else float(learning_rate)
+
+
+def descend(
+    Y: NDArray[np.float32],
+    gradient: WholeGradient,
+    optimizer: Optimizer,
+    phase: Phase,
+    *,
+    recenter: bool = True,
+    observers: Sequence[Observer] = (),
+) -> None:
+    """Run one phase of descent on `Y`, in place.
+
+    After every iteration, also one that an observer or Ctrl-C ends, `Y` and the optimizer's state
+    are whole and belong together.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n, d), float32
+        Moved in place.
+    gradient : WholeGradient
+    optimizer : Optimizer
+        Already started.
+    phase : Phase
+    recenter : bool, default=True
+        Whether to keep the mean of the points at the origin.
+    observers : sequence of callable
+        Called in order after each iteration.
+    """
+    from tsnekit._native import update
+
+    forces = np.empty_like(Y)
+    mean = np.empty(Y.shape[1])
+    for iteration in range(1, phase.n_iter + 1):
+        gradient.gradient(Y, forces, phase.exaggeration)
+        optimizer.step(Y, forces, phase)
+        if recenter:
+            update.center(Y, mean, phase.n_jobs)
+        for observer in observers:
+            observer(iteration)

@@ -1,0 +1,82 @@
+"""What `verbose` shows: log messages and a progress bar, on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from types import TracebackType
+
+__all__ = ["ProgressBar", "show_logs"]
+
+
+@contextlib.contextmanager
+def show_logs(verbose: bool) -> Iterator[None]:
+    """Show what tsnekit logs while the context lasts, unless the user's own logging does."""
+    logger = logging.getLogger("tsnekit")
+    if not verbose or logger.hasHandlers():
+        yield
+        return
+    handler = _BarFriendlyHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _BarFriendlyHandler(logging.Handler):
+    """Writes above a progress bar instead of through it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        import sys
+
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+class ProgressBar:
+    """The iterations of one phase, with the KL divergence where it is known.
+
+    Parameters
+    ----------
+    description : str
+    total : int
+        Number of iterations.
+    shown : bool
+        Whether there is a bar at all.
+    """
+
+    def __init__(self, description: str, total: int, *, shown: bool) -> None:
+        self._bar = None
+        if shown:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, desc=description, unit="it", dynamic_ncols=True)
+
+    def advance(self) -> None:
+        """Count one iteration."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def show_error(self, error: float) -> None:
+        """Show the KL divergence."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"KL {error:.4f}")
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()

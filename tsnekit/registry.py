@@ -1,0 +1,194 @@
+"""Collect the backends that are installed and find them by name.
+
+Built-ins and entry points in group ``tsnekit`` register through the same hooks. A plugin that
+fails to load, or claims what it may not, is left out with a warning and is remembered, so that an
+unknown name can be explained; everything else goes on working.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import pluggy
+
+from tsnekit import hookspecs
+from tsnekit.errors import PluginConflictError, PluginWarning, UnknownPluginError
+from tsnekit.plugins import BUILTIN_PLUGINS
+from tsnekit.specs import POINTS, Spec
+
+__all__ = ["LoadFailure", "Registered", "Registry", "default_registry"]
+
+logger = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "tsnekit"
+RESERVED_NAMES = frozenset({"auto", "approx", "fastest"})
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A backend and where it came from."""
+
+    spec: Spec
+    distribution: str
+    version: str | None = None
+    builtin: bool = False
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version, for messages."""
+        return f"{self.distribution} {self.version}" if self.version else self.distribution
+
+
+@dataclass(frozen=True)
+class LoadFailure:
+    """A plugin, or one of its backends, that could not be registered."""
+
+    plugin: str
+    distribution: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.plugin} of {self.distribution}: {self.error}"
+
+
+class Registry:
+    """The backends of every extension point.
+
+    Parameters
+    ----------
+    entry_points : iterable of importlib.metadata.EntryPoint, optional
+        Plugins beside the built-ins; by default those of the installed distributions.
+    """
+
+    def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
+        if entry_points is None:
+            entry_points = metadata.entry_points(group=ENTRY_POINT_GROUP)
+        self.failures: list[LoadFailure] = []
+        self._claims: dict[str, dict[str, list[Registered]]] = {point: {} for point in POINTS}
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+
+        for module in BUILTIN_PLUGINS:
+            self._register(importlib.import_module(module), module, "tsnekit", None, builtin=True)
+        for entry_point in entry_points:
+            self._load(entry_point)
+
+    def all(self, point: str) -> tuple[Registered, ...]:
+        """Return every backend of an extension point, built-ins first, each once."""
+        claims = self._claims[point].values()
+        unique = {id(found.spec): found for claimants in claims for found in claimants}
+        return tuple(unique.values())
+
+    def get(self, point: str, name: str) -> Registered:
+        """Find a backend by its name or an alias.
+
+        Raises
+        ------
+        UnknownPluginError
+            If nobody has the name; the message lists who there is and what failed to load.
+        PluginConflictError
+            If two distributions claim the name.
+        """
+        claimants = self._claims[point].get(name, [])
+        if len(claimants) > 1:
+            origins = " and ".join(claimant.origin for claimant in claimants)
+            raise PluginConflictError(
+                f"{point}={name!r} is claimed by {origins}; uninstall one of them"
+            )
+        if not claimants:
+            raise UnknownPluginError(self._explain_unknown(point, name))
+        return claimants[0]
+
+    def _explain_unknown(self, point: str, name: str) -> str:
+        known = sorted({backend.spec.name for backend in self.all(point)})
+        close = difflib.get_close_matches(name, self._claims[point], n=1)
+        parts = [f"{point}={name!r} is not the name of a registered {POINTS[point].kind}"]
+        if close:
+            parts.append(f"did you mean {close[0]!r}?")
+        parts.append(f"registered: {', '.join(known)}")
+        if self.failures:
+            parts.append("failed to load: " + "; ".join(map(str, self.failures)))
+        return "; ".join(parts)
+
+    def _load(self, entry_point: metadata.EntryPoint) -> None:
+        dist = entry_point.dist
+        distribution = dist.name if dist is not None else "an unknown distribution"
+        try:
+            plugin = entry_point.load()
+        except Exception as error:
+            self._fail(entry_point.name, distribution, f"{type(error).__name__}: {error}")
+            return
+        version = dist.version if dist is not None else None
+        self._register(plugin, entry_point.name, distribution, version)
+
+    def _register(
+        self,
+        plugin: Any,
+        name: str,
+        distribution: str,
+        version: str | None,
+        *,
+        builtin: bool = False,
+    ) -> None:
+        try:
+            self._manager.register(plugin, name=f"{distribution}:{name}")
+        except Exception as error:
+            self._fail(name, distribution, f"{type(error).__name__}: {error}")
+            return
+        known = {spec.hook: point for point, spec in POINTS.items()}
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            if caller.name not in known:
+                self._fail(name, distribution, f"{caller.name} is not a hook of tsnekit")
+                continue
+            point = known[caller.name]
+            for hook in caller.get_hookimpls():
+                if hook.plugin is plugin:
+                    for spec in self._specs(hook.function, point, name, distribution):
+                        found = Registered(spec, distribution, version, builtin)
+                        self._claim(point, found, name)
+
+    def _specs(self, hook: Any, point: str, name: str, distribution: str) -> Iterator[Spec]:
+        try:
+            specs = list(hook())
+        except Exception as error:
+            self._fail(name, distribution, f"{type(error).__name__}: {error}")
+            return
+        for spec in specs:
+            if isinstance(spec, POINTS[point]):
+                yield spec
+            else:
+                wanted = POINTS[point].__name__
+                self._fail(name, distribution, f"{spec!r} is not a {wanted}")
+
+    def _claim(self, point: str, found: Registered, plugin: str) -> None:
+        claims = self._claims[point]
+        for name in found.spec.names:
+            # A name that already meant something must go on meaning it.
+            taken = next((other for other in claims.get(name, []) if other.builtin), None)
+            if name in RESERVED_NAMES or taken is not None:
+                owner = taken.distribution if taken is not None else "tsnekit"
+                message = f"{POINTS[point].kind} name {name!r} belongs to {owner}"
+                self._fail(plugin, found.distribution, message)
+                return
+        for name in found.spec.names:
+            claims.setdefault(name, []).append(found)
+
+    def _fail(self, plugin: str, distribution: str, error: str) -> None:
+        failure = LoadFailure(plugin, distribution, error)
+        self.failures.append(failure)
+        logger.warning("plugin left out: %s", failure)
+        warnings.warn(f"plugin left out: {failure}", PluginWarning, stacklevel=2)
+
+
+@functools.cache
+def default_registry() -> Registry:
+    """Return the registry of everything that is installed, loaded once."""
+    return Registry()

@@ -1,0 +1,119 @@
+"""Checks of what users pass, before any work starts.
+
+Every message names the parameter, what was given and what is valid.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["check_data", "check_integer", "check_positions", "check_real", "short_repr"]
+
+
+def check_real(
+    name: str, value: Any, *, above: float | None = None, at_least: float | None = None
+) -> float:
+    """Return `value` as a finite float within the bounds.
+
+    Raises
+    ------
+    TypeError
+        If it is not a real number.
+    ValueError
+        If it is not finite or out of bounds.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a real number, got {short_repr(value)}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    if above is not None and not number > above:
+        raise ValueError(f"{name} must be greater than {above:g}, got {value!r}")
+    if at_least is not None and not number >= at_least:
+        raise ValueError(f"{name} must be at least {at_least:g}, got {value!r}")
+    return number
+
+
+def check_integer(name: str, value: Any, *, at_least: int) -> int:
+    """Return `value` as an int not below the bound.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is too small.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer, got {short_repr(value)}")
+    if value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value!r}")
+    return int(value)
+
+
+def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any:
+    """Return data as a finite float array (n, p) or CSR matrix, copied only where it must be.
+
+    float32 and float64 stay what they are; everything else numeric becomes float64.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame or sparse matrix of shape (n, p)
+    name : str, default="X"
+        Name of the parameter, for messages.
+    n_features : int, optional
+        The number of columns that the data must have.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such thing, is empty, or holds NaN, infinity or text.
+    """
+    from sklearn.utils import check_array
+
+    checked = check_array(
+        X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", input_name=name
+    )
+    if n_features is not None and checked.shape[1] != n_features:
+        raise ValueError(
+            f"{name} has {checked.shape[1]} features, but the fitted data has {n_features}"
+        )
+    return checked
+
+
+def check_positions(
+    Y: Any, *, name: str, n_samples: int | None = None, n_components: int | None = None
+) -> NDArray[np.float32]:
+    """Return embedding positions as a new finite float32 array of the right shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `Y` is not numeric, not two-dimensional, of another shape, or not finite.
+    """
+    try:
+        checked = np.array(Y, dtype=np.float32, order="C")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} must be an array of numbers, got {short_repr(Y)}") from None
+    if checked.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, got {checked.ndim} dimension(s)")
+    wanted = (
+        checked.shape[0] if n_samples is None else n_samples,
+        checked.shape[1] if n_components is None else n_components,
+    )
+    if checked.shape != wanted:
+        raise ValueError(f"{name} must have shape {wanted}, got {checked.shape}")
+    if not np.isfinite(checked).all():
+        raise ValueError(f"{name} holds NaN or infinity (or values too large for float32)")
+    return checked
+
+
+def short_repr(value: Any) -> str:
+    """Return a repr that fits into an error message."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}... ({type(value).__name__})"
