@@ -1,1 +1,46 @@
-"""t-SNE with swappable backends."""
+"""t-SNE with swappable backends.
+
+The public names are imported when they are first used, so that importing the package loads no
+backend, no native module and none of the larger dependencies.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tsnekit.embedding import PartialTSNEEmbedding, TSNEEmbedding
+    from tsnekit.errors import OptimizationInterrupt
+    from tsnekit.tsne import TSNE
+
+__all__ = [
+    "TSNE",
+    "OptimizationInterrupt",
+    "PartialTSNEEmbedding",
+    "TSNEEmbedding",
+    "__version__",
+]
+
+_HOMES = {
+    "TSNE": "tsnekit.tsne",
+    "OptimizationInterrupt": "tsnekit.errors",
+    "PartialTSNEEmbedding": "tsnekit.embedding",
+    "TSNEEmbedding": "tsnekit.embedding",
+}
+_SUBMODULES = frozenset({"affinity", "callbacks", "initialization", "interfaces", "specs"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"tsnekit.{name}")
+    if name == "__version__":
+        return metadata.version("tsnekit")
+    raise AttributeError(f"module 'tsnekit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

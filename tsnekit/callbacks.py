@@ -12,13 +12,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tsnekit.errors import OptimizationInterrupt
 from tsnekit.interfaces import Phase
 from tsnekit.validation import short_repr
+
+if TYPE_CHECKING:
+    from tsnekit.embedding_base import BaseEmbedding
 
 __all__ = ["Callback", "IterationState", "check_callbacks"]
 
@@ -51,7 +52,7 @@ class Callback:
     def optimization_about_to_start(self) -> None:
         """Prepare for an optimization."""
 
-    def __call__(self, iteration: int, error: float, embedding: np.ndarray) -> bool | None:
+    def __call__(self, iteration: int, error: float, embedding: BaseEmbedding) -> bool | None:
         """Look at the embedding; return True to end the optimization."""
         raise NotImplementedError
 
@@ -83,7 +84,7 @@ class CallbackRunner:
     embedding : TSNEEmbedding or PartialTSNEEmbedding
     """
 
-    def __init__(self, callbacks: list[Callable[..., Any]], embedding: np.ndarray) -> None:
+    def __init__(self, callbacks: list[Callable[..., Any]], embedding: BaseEmbedding) -> None:
         self._callbacks = [(each, _wants_state(each)) for each in callbacks]
         self._embedding = embedding
 

@@ -162,16 +162,12 @@ class TSNEEmbedding(BaseEmbedding):
                 n_components=self.shape[1],
             )
         elif initialization == "random":
-            start = placing.random(
-                len(neighbors), self.shape[1], random_state=self.random_state
-            )
+            start = placing.random(len(neighbors), self.shape[1], random_state=self.random_state)
         elif initialization == "weighted":
             start = placing.weighted_mean(X, reference, neighbors, distances)
         else:
             start = placing.median(reference, neighbors)
-        return PartialTSNEEmbedding(
-            start, self, P, optimizer=None, **self._partial_parameters()
-        )
+        return PartialTSNEEmbedding(start, self, P, optimizer=None, **self._partial_parameters())
 
     def _partial_parameters(self) -> dict[str, Any]:
         kept = (
@@ -243,10 +239,7 @@ class TSNEEmbedding(BaseEmbedding):
         TypeError, ValueError
             If a parameter has no valid value.
         """
-        partial = self.prepare_partial(
-            X, initialization=initialization, k=k, perplexity=perplexity
-        )
-        clips = {"max_grad_norm": max_grad_norm, "max_step_norm": max_step_norm}
+        partial = self.prepare_partial(X, initialization=initialization, k=k, perplexity=perplexity)
         for iterations, factor, momentum in (
             (early_exaggeration_iter, early_exaggeration, initial_momentum),
             (n_iter, exaggeration, final_momentum),
@@ -257,7 +250,8 @@ class TSNEEmbedding(BaseEmbedding):
                 learning_rate=learning_rate,
                 exaggeration=factor,
                 momentum=momentum,
-                **clips,
+                max_grad_norm=max_grad_norm,
+                max_step_norm=max_step_norm,
             )
         return partial
 

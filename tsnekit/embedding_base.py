@@ -111,7 +111,7 @@ class BaseEmbedding(np.ndarray):
         return _plain(self)[key]
 
     @property
-    def T(self) -> NDArray[np.float32]:  # type: ignore[override]
+    def T(self) -> NDArray[np.float32]:  # noqa: N802
         """The positions, transposed, as a plain array."""
         return _plain(self).T
 
@@ -121,7 +121,7 @@ class BaseEmbedding(np.ndarray):
         The affinities, which optimization never changes, are shared.
         """
         if self._state is None:
-            return _plain(self).copy(order)  # type: ignore[return-value]
+            return _plain(self).copy(order)
         duplicate = self._create(np.array(_plain(self), order="C"), self._state.copied())
         self._copy_attributes_to(duplicate)
         return duplicate
@@ -158,9 +158,7 @@ class BaseEmbedding(np.ndarray):
     @property
     def gradient_descent_params(self) -> dict[str, Any]:
         """The defaults of `optimize`, by name."""
-        return {
-            name: getattr(self.state.parameters, name) for name in DescentParameters.names()
-        }
+        return {name: getattr(self.state.parameters, name) for name in DescentParameters.names()}
 
     @property
     def backends(self) -> dict[str, Choice]:
@@ -244,23 +242,37 @@ class BaseEmbedding(np.ndarray):
         parameters = self.state.parameters.replace(**gradient_descent_params)
         embedding = self if inplace else self.copy()
         try:
-            embedding._descend("optimization", n_iter, parameters)
+            embedding.run_phase("optimization", n_iter, parameters)
         except OptimizationInterrupt:
             if propagate_exception:
                 raise
         return embedding
 
-    def _descend(self, phase_name: str, n_iter: int, parameters: DescentParameters) -> None:
-        """Run one phase in place."""
+    def run_phase(self, phase_name: str, n_iter: int, parameters: DescentParameters) -> None:
+        """Run one phase of the optimization, in place.
+
+        Parameters
+        ----------
+        phase_name : str
+            Shown by the progress bar, told to callbacks, and the key of `seconds`.
+        n_iter : int
+            Number of iterations.
+        parameters : DescentParameters
+
+        Raises
+        ------
+        OptimizationInterrupt
+            If a callback ended the optimization.
+        InterruptedByUser
+            On Ctrl-C.
+        """
         state = self.state
         started = time.perf_counter()
         exaggeration = 1.0 if parameters.exaggeration is None else float(parameters.exaggeration)
         phase = Phase(
             name=phase_name,
             n_iter=n_iter,
-            learning_rate=resolve_learning_rate(
-                parameters.learning_rate, len(self), exaggeration
-            ),
+            learning_rate=resolve_learning_rate(parameters.learning_rate, len(self), exaggeration),
             momentum=float(parameters.momentum),
             exaggeration=exaggeration,
             max_grad_norm=parameters.max_grad_norm,

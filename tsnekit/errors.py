@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
+    from tsnekit.embedding_base import BaseEmbedding
 
 __all__ = [
     "BackendUnavailableError",
@@ -54,7 +54,7 @@ class OptimizationInterrupt(InterruptedError):
         The embedding at the moment of the interruption.
     """
 
-    def __init__(self, error: float, final_embedding: np.ndarray) -> None:
+    def __init__(self, error: float, final_embedding: BaseEmbedding) -> None:
         super().__init__(f"optimization was interrupted at a KL divergence of {error:.4f}")
         self.error = error
         self.final_embedding = final_embedding
@@ -69,6 +69,6 @@ class InterruptedByUser(KeyboardInterrupt):
         The embedding at the moment of the interruption.
     """
 
-    def __init__(self, final_embedding: np.ndarray) -> None:
+    def __init__(self, final_embedding: BaseEmbedding) -> None:
         super().__init__("optimization was interrupted by the user")
         self.final_embedding = final_embedding

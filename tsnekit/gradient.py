@@ -61,10 +61,10 @@ class KLGradient:
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
     ) -> None:
         """Fill `out` with the gradient; see `tsnekit.interfaces.WholeGradient`."""
-        from tsnekit._native import attraction
+        from tsnekit._native.attraction import gradient_from_repulsion
 
         self._evaluate_repulsion(Y, out)
-        attraction.gradient_from_repulsion(
+        gradient_from_repulsion(
             self._affinities.indptr,
             self._affinities.indices,
             self._affinities.data,
@@ -79,11 +79,11 @@ class KLGradient:
 
     def kl_divergence(self, Y: NDArray[np.float32]) -> float:
         """Return the KL divergence of `Y`, without exaggeration."""
-        from tsnekit._native import attraction
+        from tsnekit._native.attraction import attraction_cost
 
         self._evaluate_repulsion(Y, np.empty_like(Y))
         cost = np.empty(len(Y))
-        attraction.attraction_cost(
+        attraction_cost(
             self._affinities.indptr,
             self._affinities.indices,
             self._affinities.data,

@@ -55,7 +55,7 @@ def descend(
     observers : sequence of callable
         Called in order after each iteration.
     """
-    from tsnekit._native import update
+    from tsnekit._native.update import center
 
     forces = np.empty_like(Y)
     mean = np.empty(Y.shape[1])
@@ -63,6 +63,6 @@ def descend(
         gradient.gradient(Y, forces, phase.exaggeration)
         optimizer.step(Y, forces, phase)
         if recenter:
-            update.center(Y, mean, phase.n_jobs)
+            center(Y, mean, phase.n_jobs)
         for observer in observers:
             observer(iteration)

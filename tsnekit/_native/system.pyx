@@ -23,4 +23,3 @@ def has_openmp():
 def instruction_set():
     """Name of the instruction set that the kernels use: baseline, avx2 or avx512."""
     return c_isa_name().decode()
-

@@ -35,9 +35,9 @@ class MomentumOptimizer:
 
     def step(self, Y: NDArray[np.float32], gradient: NDArray[np.float32], phase: Phase) -> None:
         """Move `Y` in place by one step."""
-        from tsnekit._native import update
+        from tsnekit._native.update import momentum_step
 
-        update.momentum_step(
+        momentum_step(
             Y,
             gradient,
             self._state["update"],

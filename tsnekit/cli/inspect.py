@@ -1,0 +1,139 @@
+"""``tsnekit plugins`` and ``tsnekit info``: what is installed and what runs here."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+from typing import Any
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands to the command line."""
+    for name, run, text in (
+        ("plugins", run_plugins, "list every backend, where it comes from and what it can do"),
+        ("info", run_info, "show versions, threads and instruction set"),
+    ):
+        parser = commands.add_parser(
+            name, help=text, description=f"{text.capitalize()}.", allow_abbrev=False
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.set_defaults(run=run)
+
+
+def run_plugins(args: argparse.Namespace) -> int:
+    """List the backends."""
+    backends, failures = _describe_plugins()
+    if args.json:
+        print(json.dumps({"backends": backends, "failures": failures}, indent=2))
+        return 0
+    columns = ("kind", "name", "aliases", "origin", "available", "capabilities")
+    rows = [columns] + [tuple(_cell(backend[name]) for name in columns) for backend in backends]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns) - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[-1]]).rstrip())
+    for failure in failures:
+        print(f"failed: {failure['plugin']} of {failure['distribution']}: {failure['error']}")
+    return 0
+
+
+def _describe_plugins() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    from tsnekit.registry import default_registry
+    from tsnekit.specs import POINTS, Spec
+
+    common = {field.name for field in dataclasses.fields(Spec)}
+    registry = default_registry()
+    backends = []
+    for point, kind in POINTS.items():
+        for found in registry.all(point):
+            capabilities = {
+                field.name: _plain(getattr(found.spec, field.name))
+                for field in dataclasses.fields(kind)
+                if field.name not in common
+            }
+            missing = found.spec.missing()
+            backends.append(
+                {
+                    "point": point,
+                    "kind": kind.kind,
+                    "name": found.spec.name,
+                    "aliases": list(found.spec.aliases),
+                    "origin": found.origin,
+                    "distribution": found.distribution,
+                    "version": found.version,
+                    "summary": found.spec.summary,
+                    "capabilities": capabilities,
+                    "available": not missing,
+                    "missing": list(missing),
+                }
+            )
+    return backends, [dataclasses.asdict(failure) for failure in registry.failures]
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        claims = [
+            _claim(name, claim) for name, claim in value.items() if claim not in (False, None)
+        ]
+        return ", ".join(claims)
+    if isinstance(value, list):
+        return ", ".join(value) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _claim(name: str, claim: Any) -> str:
+    if claim is True:
+        return name
+    if isinstance(claim, list | tuple):
+        return f"{name}={'/'.join(map(str, claim))}"
+    return name if isinstance(claim, str) else f"{name}={claim}"
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """Show what runs here."""
+    info = _describe_machine()
+    if args.json:
+        print(json.dumps(info, indent=2))
+        return 0
+    for name, value in info.items():
+        if isinstance(value, dict):
+            value = "  ".join(f"{key} {each}" for key, each in value.items())
+        print(f"{name:<17}{value}")
+    return 0
+
+
+def _describe_machine() -> dict[str, Any]:
+    from importlib import metadata
+
+    from tsnekit._native.system import has_openmp, instruction_set
+    from tsnekit.threads import resolve_n_jobs
+
+    def version(distribution: str) -> str:
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            return "not installed"
+
+    names = ("numpy", "scipy", "scikit-learn", "annoy", "pynndescent", "hnswlib", "pyfftw")
+    openmp = has_openmp()
+    return {
+        "tsnekit": version("tsnekit"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "openmp": "yes" if openmp else "no: the native kernels run single-threaded",
+        "threads": resolve_n_jobs(-1) if openmp else 1,
+        "processors": os.cpu_count(),
+        "instruction set": instruction_set(),
+        "packages": {name: version(name) for name in names},
+    }

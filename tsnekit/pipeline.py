@@ -1,0 +1,178 @@
+"""Neighbors, affinities and initialization: what comes before the optimization."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.backends import Backend, Choice, check_name, find_backend, resolve_backend
+from tsnekit.errors import BackendUnavailableError
+from tsnekit.interfaces import InitSource, Metric, Optimizer, SearchProblem
+from tsnekit.metrics import canonical_metric
+from tsnekit.validation import check_positions
+
+if TYPE_CHECKING:
+    from tsnekit.affinity import Affinities
+
+__all__ = [
+    "build_optimizer",
+    "check_initial_shape",
+    "check_initialization",
+    "compute_affinities",
+    "compute_initialization",
+    "resolve_search",
+]
+
+logger = logging.getLogger(__name__)
+
+LARGE_INITIAL_STD = 1e-2
+
+
+def resolve_search(
+    method: Any,
+    X: Any,
+    *,
+    metric: Metric = "euclidean",
+    metric_params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    n_jobs: int = 1,
+    seed: int = 0,
+    verbose: bool = False,
+) -> tuple[Backend, SearchProblem]:
+    """Choose and build the neighbor search for a data set; nothing is searched yet.
+
+    Parameters
+    ----------
+    method : str or NeighborSearch
+    X : array or CSR matrix of shape (n, p)
+        Validated data.
+    metric, metric_params, params, n_jobs, seed, verbose
+        See `tsnekit.interfaces.SearchProblem`; `params` are the options of the search.
+
+    Returns
+    -------
+    (Backend, SearchProblem)
+    """
+    problem = SearchProblem(
+        n_samples=X.shape[0],
+        n_features=X.shape[1],
+        metric=canonical_metric(metric),
+        metric_params=metric_params,
+        sparse=hasattr(X, "indptr"),
+        n_jobs=n_jobs,
+        seed=seed,
+        verbose=verbose,
+    )
+    return resolve_backend("neighbors", method, problem, params=params), problem
+
+
+def compute_affinities(
+    X: Any,
+    *,
+    neighbors: Any,
+    neighbors_params: Mapping[str, Any] | None,
+    affinity: Any,
+    affinity_params: Mapping[str, Any] | None,
+    perplexity: Any,
+    metric: Metric,
+    metric_params: Mapping[str, Any] | None,
+    n_jobs: int,
+    seed: int,
+    verbose: bool,
+    seconds: dict[str, float],
+    choices: dict[str, Choice],
+) -> Affinities:
+    """Search neighbors and turn their distances into affinities, both by the chosen backends.
+
+    The parameters are those of `tsnekit.TSNE`, resolved; `seconds` and `choices` are filled.
+    """
+    raise NotImplementedError
+
+
+def check_initialization(given: Any) -> None:
+    """Check that an initialization names an initializer, is one, or is an array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none of them.
+    """
+    if isinstance(given, str) or callable(given):
+        check_name("initialization", given)
+    else:
+        check_positions(given, name="initialization")
+
+
+def check_initial_shape(given: Any, n_samples: int, n_components: int) -> None:
+    """Check that given positions have the shape of the embedding.
+
+    Raises
+    ------
+    ValueError
+        If they have another.
+    """
+    if not (isinstance(given, str) or callable(given)):
+        check_positions(
+            given, name="initialization", n_samples=n_samples, n_components=n_components
+        )
+
+
+def compute_initialization(
+    given: Any,
+    X: Any,
+    affinities: Affinities,
+    *,
+    n_components: int,
+    params: Mapping[str, Any] | None,
+    n_jobs: int,
+    rng: np.random.RandomState,
+    choices: dict[str, Choice],
+) -> NDArray[np.float32]:
+    """Return initial positions (n, n_components).
+
+    An initializer that cannot start from what there is, say ``pca`` without the data, gives way to
+    ``spectral``, which starts from the affinities.
+    """
+    n_samples = affinities.n_samples
+    if not (isinstance(given, str) or callable(given)):
+        positions = check_positions(
+            given, name="initialization", n_samples=n_samples, n_components=n_components
+        )
+        if n_samples > 1 and positions.std(axis=0).max() > LARGE_INITIAL_STD:
+            logger.warning(
+                "the given initialization has a standard deviation of %.2g; more than %g often "
+                "leads to a poor embedding (see tsnekit.initialization.rescale)",
+                positions.std(axis=0).max(),
+                LARGE_INITIAL_STD,
+            )
+        return positions
+    source = InitSource(n_samples=n_samples, data=X, affinities=affinities.matrix, n_jobs=n_jobs)
+    if isinstance(given, str):
+        try:
+            find_backend("initialization", given, source)
+        except BackendUnavailableError as error:
+            logger.warning("%s; using 'spectral' instead", error)
+            given, params = "spectral", None
+    backend = resolve_backend("initialization", given, source, params=params)
+    choices["initialization"] = backend.choice
+    positions = backend.instance(source, n_components, rng)
+    return check_positions(
+        positions,
+        name=f"the result of initializer {backend.choice.name!r}",
+        n_samples=n_samples,
+        n_components=n_components,
+    )
+
+
+def build_optimizer(
+    given: Any, params: Mapping[str, Any] | None, choices: dict[str, Choice]
+) -> Optimizer:
+    """Build the optimizer and record the choice."""
+    backend = resolve_backend("optimizer", given, params=params)
+    choices["optimizer"] = backend.choice
+    optimizer: Optimizer = backend.instance
+    return optimizer
