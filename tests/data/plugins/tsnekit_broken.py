@@ -1,0 +1,3 @@
+"""A plugin that fails to load."""
+
+raise RuntimeError("the fake accelerator is on fire")

@@ -1,0 +1,18 @@
+"""Every extension point has one hook, documented, and each hook's name is what its spec says."""
+
+import inspect
+
+from tsnekit import hookspecs
+from tsnekit.specs import POINTS
+
+
+def test_hooks_and_specs_match_one_to_one():
+    hooks = {name for name in vars(hookspecs) if name.startswith("tsnekit_")}
+    assert hooks == {spec.hook for spec in POINTS.values()}
+
+
+def test_hooks_take_nothing_and_are_documented():
+    for spec in POINTS.values():
+        hook = getattr(hookspecs, spec.hook)
+        assert not inspect.signature(hook).parameters
+        assert hook.__doc__
