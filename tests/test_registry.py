@@ -40,11 +40,12 @@ def test_alias_finds_the_same_backend(fake_entry_points):
 
 
 @pytest.mark.parametrize(
-    "alias", ["bh", "BH", "barnes-hut", "barnes_hut", "fft", "FFT", "interpolation", "ìnterpolation"]
+    ("alias", "name"),
+    [(alias, "barnes_hut") for alias in ("bh", "BH", "barnes-hut", "barnes_hut")]
+    + [(alias, "fft") for alias in ("fft", "FFT", "interpolation", "ìnterpolation")],
 )
-def test_documented_gradient_aliases(alias):
-    name = Registry(()).get("negative_gradient_method", alias).spec.name
-    assert name == ("fft" if "f" in alias.lower() or "interp" in alias else "barnes_hut")
+def test_documented_gradient_aliases(alias, name):
+    assert Registry(()).get("negative_gradient_method", alias).spec.name == name
 
 
 def test_broken_plugin_warns_and_breaks_nothing_else(fake_entry_points):

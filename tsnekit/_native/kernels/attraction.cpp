@@ -1,6 +1,6 @@
 #include "kernels/attraction.hpp"
 
-#include <cmath>
+#include "fastmath.hpp"
 
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
@@ -78,16 +78,19 @@ template <int D>
 void attraction_cost_d(const Affinities& p, int d, const float* y, const float* target, double dof,
                        double* row_cost, int threads) {
   const int dims = D ? D : d;
+  const float exponent = static_cast<float>(dof);
   const float inverse_dof = static_cast<float>(1.0 / dof);
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     for (index_t i = first; i < last; ++i) {
-      double cost = 0.0;
-      for (index_t k = p.row_start[i]; k < p.row_start[i + 1]; ++k) {
-        const float value = p.value[k];
-        if (!(value > 0.0f)) continue;
-        const float* t = target + static_cast<index_t>(p.column[k]) * dims;
+      const std::int32_t* column = p.column + p.row_start[i];
+      const float* value = p.value + p.row_start[i];
+      const int count = static_cast<int>(p.row_start[i + 1] - p.row_start[i]);
+      float cost = 0.0f;
+#pragma omp simd reduction(+ : cost)
+      for (int k = 0; k < count; ++k) {
+        const float* t = target + static_cast<index_t>(column[k]) * dims;
         const float distance = squared_distance<D>(y + i * dims, t, dims) * inverse_dof;
-        cost += value * (std::log(static_cast<double>(value)) + dof * std::log1p(double{distance}));
+        cost += value[k] * (fast_log(value[k]) + exponent * fast_log(1.0f + distance));
       }
       row_cost[i] = cost;
     }

@@ -1,0 +1,42 @@
+"""Fault 28: importing the package stays quick, because it imports next to nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numba", "sklearn", "scipy", "matplotlib", "annoy", "pynndescent", "hnswlib", "pyfftw")
+
+
+def modules_after(statement):
+    code = f"{statement}; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_fault_28_import_loads_no_backend_and_no_native_module():
+    loaded = modules_after("import tsnekit")
+    assert not loaded.intersection(HEAVY)
+    assert not any(name.startswith("tsnekit._native") for name in loaded)
+
+
+@pytest.mark.parametrize("module", ["interfaces", "specs", "hookspecs", "registry", "errors", "cli"])
+def test_plugin_authors_modules_are_light_too(module):
+    assert not modules_after(f"import tsnekit.{module}").intersection(HEAVY)
+
+
+def test_listing_plugins_imports_no_backend():
+    loaded = modules_after(
+        "from tsnekit.registry import default_registry; default_registry().all('neighbors')"
+    )
+    assert not loaded.intersection(HEAVY)
+
+
+def test_public_names_resolve_and_unknown_ones_do_not():
+    import tsnekit
+
+    for name in tsnekit.__all__:
+        assert getattr(tsnekit, name) is not None
+        assert name in dir(tsnekit)
+    with pytest.raises(AttributeError, match="no attribute 'tsne_kit'"):
+        _ = tsnekit.tsne_kit
