@@ -7,7 +7,6 @@ backend, no native module and none of the larger dependencies.
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"tsnekit.{name}")
     if name == "__version__":
-        return metadata.version("tsnekit")
+        return importlib.import_module("importlib.metadata").version("tsnekit")
     raise AttributeError(f"module 'tsnekit' has no attribute {name!r}")
 
 
