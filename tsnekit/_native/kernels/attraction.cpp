@@ -1,116 +1,131 @@
 #include "kernels/attraction.hpp"
 
 #include "fastmath.hpp"
+#include "kernels/edges.hpp"
 
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
 constexpr index_t block_rows = 256;
 
-template <int D>
-float squared_distance(const float* a, const float* b, int d) {
-  float sum = 0.0f;
-  for (int c = 0; c < (D ? D : d); ++c) sum += (a[c] - b[c]) * (a[c] - b[c]);
-  return sum;
-}
+// Distances that overflow are cut here, so that their reciprocals stay numbers.
+constexpr float largest = 1e37f;
 
-// sum_j p_j w_j (y - t_j) of one row, into force[0:D]; a vector over the row's neighbors.
-template <int D>
-void row_force(const Affinities& p, index_t begin, index_t end, const float* y,
-               const float* target, float inverse_dof, float* force) {
-  const std::int32_t* column = p.column + begin;
-  const float* value = p.value + begin;
-  const int count = static_cast<int>(end - begin);
-  const float y0 = y[0];
-  const float y1 = D > 1 ? y[1] : 0.0f;
-  const float y2 = D > 2 ? y[2] : 0.0f;
-  float f0 = 0.0f, f1 = 0.0f, f2 = 0.0f;
-#pragma omp simd reduction(+ : f0, f1, f2)
-  for (int k = 0; k < count; ++k) {
-    const float* t = target + static_cast<index_t>(column[k]) * D;
-    const float x0 = y0 - t[0];
-    const float x1 = D > 1 ? y1 - t[D > 1 ? 1 : 0] : 0.0f;
-    const float x2 = D > 2 ? y2 - t[D > 2 ? 2 : 0] : 0.0f;
-    const float pull = value[k] / (1.0f + (x0 * x0 + x1 * x1 + x2 * x2) * inverse_dof);
-    f0 += pull * x0;
-    if (D > 1) f1 += pull * x1;
-    if (D > 2) f2 += pull * x2;
+// Calls body(value, offset, 1 + |offset|^2 / dof) for packs of the row's edges, offset = y - t_j.
+template <int D, class Body>
+void for_edges(const Affinities& p, index_t row, const float* y, const float* target,
+               float inverse_dof, Body&& body) {
+  const index_t begin = p.row_start[row];
+  const int count = static_cast<int>(p.row_start[row + 1] - begin);
+  for (int k = 0; k < count; k += Pack::width) {
+    const Edges<D> edges = load_edges<D>(p.column + begin + k, p.value + begin + k, count - k, target);
+    Pack offset[D];
+    Pack squared(0.0f);
+    for (int c = 0; c < D; ++c) {
+      offset[c] = Pack(y[c]) - edges.point[c];
+      squared = multiply_add(offset[c], offset[c], squared);
+    }
+    const Pack spread = multiply_add(squared, Pack(inverse_dof), Pack(1.0f));
+    body(edges.value, offset, min(spread, Pack(largest)));
   }
-  force[0] = f0;
-  if (D > 1) force[1] = f1;
-  if (D > 2) force[2] = f2;
 }
 
-void row_force_any(const Affinities& p, index_t begin, index_t end, int d, const float* y,
-                   const float* target, float inverse_dof, float* force) {
-  std::fill(force, force + d, 0.0f);
-  for (index_t k = begin; k < end; ++k) {
+// The same for any number of dimensions, edge by edge.
+template <class Body>
+void for_edges_any(const Affinities& p, index_t row, int d, const float* y, const float* target,
+                   float inverse_dof, Body&& body) {
+  for (index_t k = p.row_start[row]; k < p.row_start[row + 1]; ++k) {
     const float* t = target + static_cast<index_t>(p.column[k]) * d;
-    const float pull = p.value[k] / (1.0f + squared_distance<0>(y, t, d) * inverse_dof);
-    for (int c = 0; c < d; ++c) force[c] += pull * (y[c] - t[c]);
+    float squared = 0.0f;
+    for (int c = 0; c < d; ++c) squared += (y[c] - t[c]) * (y[c] - t[c]);
+    body(p.value[k], t, std::min(1.0f + squared * inverse_dof, largest));
   }
 }
 
 template <int D>
-void attraction_d(const Affinities& p, int d, const float* y, const float* target, double dof,
-                  double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
+void row_force(const Affinities& p, index_t row, int d, const float* y, const float* target,
+               float inverse_dof, float* force) {
+  if constexpr (D == 0) {
+    std::fill(force, force + d, 0.0f);
+    for_edges_any(p, row, d, y, target, inverse_dof, [&](float value, const float* t, float w) {
+      for (int c = 0; c < d; ++c) force[c] += value / w * (y[c] - t[c]);
+    });
+  } else {
+    Pack sum[D];
+    for (Pack& each : sum) each = Pack(0.0f);
+    for_edges<D>(p, row, y, target, inverse_dof,
+                 [&](const Pack& value, const Pack* offset, const Pack& spread) {
+                   const Pack pull = value * reciprocal(spread);
+                   for (int c = 0; c < D; ++c) sum[c] = multiply_add(pull, offset[c], sum[c]);
+                 });
+    for (int c = 0; c < D; ++c) force[c] = total(sum[c]);
+  }
+}
+
+template <int D>
+float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const float* target,
+                  float dof) {
+  const float inverse_dof = 1.0f / dof;
+  if constexpr (D == 0) {
+    float cost = 0.0f;
+    for_edges_any(p, row, d, y, target, inverse_dof, [&](float value, const float*, float spread) {
+      cost += value * (fast_log(value) + dof * fast_log(spread));
+    });
+    return cost;
+  } else {
+    float lanes[Pack::width] = {};
+    for_edges<D>(p, row, y, target, inverse_dof,
+                 [&](const Pack& value, const Pack*, const Pack& spread) {
+                   float v[Pack::width], s[Pack::width];
+                   store(value, v);
+                   store(spread, s);
+                   for (int k = 0; k < Pack::width; ++k) {
+                     lanes[k] += v[k] * (fast_log(v[k]) + dof * fast_log(s[k]));
+                   }
+                 });
+    float cost = 0.0f;
+    for (const float lane : lanes) cost += lane;
+    return cost;
+  }
+}
+
+template <int D>
+void attraction_rows(const Affinities& p, index_t first, index_t last, int d, const float* y,
+                     const float* target, double dof, double exaggeration, const double* z,
+                     bool z_per_row, float* out) {
   const int dims = D ? D : d;
   const float inverse_dof = static_cast<float>(1.0 / dof);
   const float scale = static_cast<float>(exaggeration);
-  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
-    std::vector<float> force(static_cast<std::size_t>(dims));
-    for (index_t i = first; i < last; ++i) {
-      const float* yi = y + i * dims;
-      if constexpr (D == 0) {
-        row_force_any(p, p.row_start[i], p.row_start[i + 1], d, yi, target, inverse_dof,
-                      force.data());
-      } else {
-        row_force<D>(p, p.row_start[i], p.row_start[i + 1], yi, target, inverse_dof, force.data());
-      }
-      const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? i : 0]);
-      float* gradient = out + i * dims;
-      for (int c = 0; c < dims; ++c) gradient[c] = scale * force[c] - gradient[c] * inverse_z;
-    }
-  });
-}
-
-template <int D>
-void attraction_cost_d(const Affinities& p, int d, const float* y, const float* target, double dof,
-                       double* row_cost, int threads) {
-  const int dims = D ? D : d;
-  const float exponent = static_cast<float>(dof);
-  const float inverse_dof = static_cast<float>(1.0 / dof);
-  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
-    for (index_t i = first; i < last; ++i) {
-      const std::int32_t* column = p.column + p.row_start[i];
-      const float* value = p.value + p.row_start[i];
-      const int count = static_cast<int>(p.row_start[i + 1] - p.row_start[i]);
-      float cost = 0.0f;
-#pragma omp simd reduction(+ : cost)
-      for (int k = 0; k < count; ++k) {
-        const float* t = target + static_cast<index_t>(column[k]) * dims;
-        const float distance = squared_distance<D>(y + i * dims, t, dims) * inverse_dof;
-        cost += value[k] * (fast_log(value[k]) + exponent * fast_log(1.0f + distance));
-      }
-      row_cost[i] = cost;
-    }
-  });
+  std::vector<float> force(static_cast<std::size_t>(dims));
+  for (index_t i = first; i < last; ++i) {
+    row_force<D>(p, i, d, y + i * dims, target, inverse_dof, force.data());
+    const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? i : 0]);
+    float* gradient = out + i * dims;
+    for (int c = 0; c < dims; ++c) gradient[c] = scale * force[c] - gradient[c] * inverse_z;
+  }
 }
 
 }  // namespace
 
 void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
                 double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
-  with_dimension(d, [&](auto dimension) {
-    attraction_d<decltype(dimension)::value>(p, d, y, target, dof, exaggeration, z, z_per_row, out,
-                                             threads);
+  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
+    with_dimension(d, [&](auto dimension) {
+      attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, dof, exaggeration,
+                                                  z, z_per_row, out);
+    });
   });
 }
 
 void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,
                      double* row_cost, int threads) {
-  with_dimension(d, [&](auto dimension) {
-    attraction_cost_d<decltype(dimension)::value>(p, d, y, target, dof, row_cost, threads);
+  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
+    with_dimension(d, [&](auto dimension) {
+      for (index_t i = first; i < last; ++i) {
+        row_cost[i] = row_cost_of<decltype(dimension)::value>(p, i, d, y + i * d, target,
+                                                              static_cast<float>(dof));
+      }
+    });
   });
 }
 
