@@ -20,7 +20,9 @@ def test_fault_28_import_loads_no_backend_and_no_native_module():
     assert not any(name.startswith("tsnekit._native") for name in loaded)
 
 
-@pytest.mark.parametrize("module", ["interfaces", "specs", "hookspecs", "registry", "errors", "cli"])
+@pytest.mark.parametrize(
+    "module", ["interfaces", "specs", "hookspecs", "registry", "errors", "cli"]
+)
 def test_plugin_authors_modules_are_light_too(module):
     assert not modules_after(f"import tsnekit.{module}").intersection(HEAVY)
 

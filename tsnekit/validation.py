@@ -97,7 +97,8 @@ def check_positions(
         If `Y` is not numeric, not two-dimensional, of another shape, or not finite.
     """
     try:
-        checked = np.array(Y, dtype=np.float32, order="C")
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+            checked = np.array(Y, dtype=np.float32, order="C")
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be an array of numbers, got {short_repr(Y)}") from None
     if checked.ndim != 2:

@@ -1,0 +1,180 @@
+import json
+
+import numpy as np
+import pytest
+
+from tsnekit.cli import main
+
+QUICK = ["--n-iter", "30", "--early-exaggeration-iter", "20", "--n-jobs", "2"]
+
+
+@pytest.fixture
+def table(tmp_path, blobs):
+    """Write 60 rows as .npy and return the path."""
+    path = tmp_path / "table.npy"
+    np.save(path, blobs[:60])
+    return path
+
+
+def test_embed_saves_draws_and_summarizes(tmp_path, capsys):
+    output, plot = tmp_path / "map.npy", tmp_path / "map.png"
+    code = main(["embed", "iris", "--output", str(output), "--plot", str(plot), *QUICK])
+    shown = capsys.readouterr()
+    assert code == 0
+    assert np.load(output).shape == (150, 2)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    for wanted in (
+        "150 rows x 4 columns",
+        "50 iterations",
+        "KL divergence",
+        "neighbors",
+        "seconds",
+    ):
+        assert wanted in shown.out
+    assert "KL" in shown.err  # the progress bar
+
+
+def test_embed_json_is_for_machines(capsys):
+    assert main(["embed", "wine", "--json", "--quiet", *QUICK]) == 0
+    shown = capsys.readouterr()
+    summary = json.loads(shown.out)
+    assert summary["n_samples"] == 178
+    assert summary["backends"]["neighbors"]["name"] == "exact"
+    assert summary["kl_divergence"] > 0
+    assert {"neighbors", "affinities", "initialization", "optimization"} <= set(summary["seconds"])
+    assert shown.err == ""
+
+
+def test_same_seed_gives_the_same_map(table, tmp_path):
+    maps = []
+    for name in ("a.npy", "b.npy"):
+        main(["embed", str(table), "--output", str(tmp_path / name), "--quiet", *QUICK])
+        maps.append(np.load(tmp_path / name))
+    np.testing.assert_array_equal(*maps)
+
+
+def test_parameters_reach_the_facade(table, tmp_path, capsys):
+    arguments = [
+        "--n-components=1", "--perplexity=5,10", "--learning-rate=20", "--max-step-norm=none",
+        "--neighbors=exact", "--negative-gradient-method=bh", "--gradient-params", "theta=0.3",
+        "--pca=3", "--initialization=random", "--json", "--quiet",
+    ]  # fmt: skip
+    assert main(["embed", str(table), *arguments, *QUICK]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["n_components"] == 1
+    assert summary["n_features"] == 3
+    assert summary["backends"]["negative_gradient_method"]["name"] == "barnes_hut"
+    assert summary["backends"]["affinity"]["name"] == "multiscale_mixture"
+    assert summary["backends"]["initialization"]["name"] == "random"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".npz"])
+@pytest.mark.parametrize("header", [True, False])
+def test_kinds_of_files(tmp_path, blobs, ending, header):
+    path, output = tmp_path / f"table{ending}", tmp_path / "map.csv"
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"class {i % 3}\n" for i in range(40)))
+    if ending == ".npz":
+        np.savez(path, **{"X" if header else "other": blobs[:40]})
+    else:
+        delimiter = "," if ending == ".csv" else "\t"
+        names = delimiter.join(f"c{i}" for i in range(10)) if header else ""
+        np.savetxt(path, blobs[:40], delimiter=delimiter, header=names, comments="")
+    arguments = ["--labels", str(labels), "--plot", str(tmp_path / "p.svg"), "--quiet", *QUICK]
+    assert main(["embed", str(path), "--output", str(output), *arguments]) == 0
+    lines = output.read_text().splitlines()
+    assert lines[0] == "tsne1,tsne2"
+    assert len(lines) == 41
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-file"], "neither a file nor a data set"),
+        (["iris", "--neighbors", "anoy"], "did you mean 'annoy'"),
+        (["iris", "--negative-gradient-method", "ffft"], "did you mean 'fft'"),
+        (["iris", "--affinity", "x"], "affinity='x'"),
+        (["iris", "--initialization", "x"], "initialization='x'"),
+        (["iris", "--optimizer", "x"], "optimizer='x'"),
+        (["iris", "--metric", "x"], "metric 'x'"),
+        (["iris", "--n-jobs", "0"], "n_jobs=0"),
+        (["iris", "--perplexity", "-3"], "perplexity"),
+        (["iris", "--learning-rate", "-3"], "learning_rate must be greater than 0"),
+        (["iris", "--output", "map.txt"], "--output must end in .npy or .csv"),
+        (["iris", "--plot", "no-such-folder/map.png"], "does not exist"),
+        (["iris", "--pca", "9"], "--pca must be between 1 and 4"),
+        (["iris", "--labels", "no-such-file"], "labels file"),
+        (["iris", "--neighbors-params", "n_trees=5"], "neighbors_params: 'n_trees'"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_2(arguments, message, capsys):
+    assert main(["embed", *arguments, "--quiet"]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("tsnekit: error: ")
+    assert shown.err.count("\n") == 1
+    assert message in shown.err
+    assert shown.out == ""
+
+
+def test_usage_errors_have_exit_code_2_too():
+    for arguments in ([], ["embed"], ["embed", "iris", "--n-iter", "many"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+
+
+def test_ctrl_c_keeps_the_map(tmp_path, monkeypatch, capsys):
+    from tsnekit import optimize
+
+    original, calls = optimize.descend, []
+
+    def interrupted(Y, gradient, optimizer, phase, **others):
+        calls.append(phase.name)
+        original(Y, gradient, optimizer, phase, **others)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tsnekit.embedding_base.descend", interrupted)
+    output = tmp_path / "map.npy"
+    assert main(["embed", "iris", "--output", str(output), "--quiet", *QUICK]) == 130
+    assert calls == ["early exaggeration"]
+    assert np.isfinite(np.load(output)).all()
+    assert "keeping the map" in capsys.readouterr().err
+
+
+def test_plugins_lists_every_backend(capsys):
+    from tsnekit.registry import default_registry
+    from tsnekit.specs import POINTS
+
+    assert main(["plugins"]) == 0
+    table = capsys.readouterr().out
+    assert main(["plugins", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["failures"] == []
+    names = {(backend["point"], backend["name"]) for backend in listed["backends"]}
+    for point in POINTS:
+        for found in default_registry().all(point):
+            assert (point, found.spec.name) in names
+            assert found.spec.name in table
+
+
+def test_plugins_shows_the_broken_ones(monkeypatch, fake_entry_points, capsys):
+    from tsnekit.errors import PluginWarning
+    from tsnekit.registry import Registry
+
+    with pytest.warns(PluginWarning):
+        registry = Registry(fake_entry_points("tsnekit-broken", "tsnekit-good"))
+    monkeypatch.setattr("tsnekit.registry.default_registry", lambda: registry)
+    main(["plugins"])
+    table = capsys.readouterr().out
+    assert "good_optimizer" in table
+    assert "tsnekit-good 1.2" in table
+    assert "failed: tsnekit-broken of tsnekit-broken: RuntimeError" in table
+
+
+def test_info(capsys):
+    assert main(["info", "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert info["instruction set"] in {"baseline", "avx2", "avx512"}
+    assert info["threads"] >= 1
+    assert main(["info"]) == 0
+    assert "openmp" in capsys.readouterr().out
