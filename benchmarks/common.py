@@ -1,0 +1,72 @@
+"""What the benchmarks have in common: maps, affinities and data, made from a seed."""
+
+import functools
+
+import numpy as np
+import scipy.sparse
+
+from tsnekit.interfaces import SparseAffinities
+from tsnekit.registry import default_registry
+
+N_JOBS = 2
+
+
+def names(point):
+    """Names of the registered backends of an extension point."""
+    return [found.spec.name for found in default_registry().all(point)]
+
+
+def spec(point, name):
+    return default_registry().get(point, name).spec
+
+
+@functools.lru_cache(maxsize=2)
+def synthetic_map(n, d, *, early=False):
+    """Positions like those of a map: clusters, as wide as they get with n points."""
+    rng = np.random.default_rng(n + d)
+    n_clusters = 12
+    width = 1e-4 if early else 0.4 * n ** (1 / 2)
+    centers = rng.uniform(-0.5, 0.5, size=(n_clusters, d))
+    points = centers[rng.integers(n_clusters, size=n)] + rng.normal(size=(n, d)) * 0.07
+    return np.ascontiguousarray(points * width, dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=1)
+def synthetic_affinities(n, k=60):
+    """A symmetric P in which rows have some k to 2 k neighbors, near in index."""
+    rng = np.random.default_rng(n)
+    offsets = rng.integers(1, max(2, min(n - 1, 20 * k)), size=(n, min(k, n - 1)))
+    columns = (np.arange(n)[:, None] + offsets) % n
+    rows = np.repeat(np.arange(n), columns.shape[1])
+    values = rng.random(columns.size, dtype=np.float32)
+    P = scipy.sparse.csr_matrix((values, (rows, columns.ravel())), shape=(n, n))
+    P = (P + P.T).tocsr()
+    P.sort_indices()
+    data = (P.data / P.data.sum(dtype=np.float64)).astype(np.float32)
+    return SparseAffinities(P.indptr.astype(np.int64), P.indices.astype(np.int32), data, (n, n))
+
+
+@functools.lru_cache(maxsize=2)
+def synthetic_data(n, p=50):
+    """Rows from a mixture of twelve Gaussians that lie in ten of the dimensions."""
+    rng = np.random.default_rng(n)
+    latent = rng.normal(size=(12, 10))[rng.integers(12, size=n)] * 4 + rng.normal(size=(n, 10))
+    noise = rng.normal(size=(n, p)) * 0.1
+    return (latent @ rng.normal(size=(10, p)) + noise).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=1)
+def digits():
+    from sklearn.datasets import load_digits
+
+    return load_digits().data.astype(np.float32)
+
+
+def neighbors_kept(X, Y, k=10):
+    """Share of the k nearest neighbors in X that are among the k nearest in Y."""
+    from sklearn.neighbors import NearestNeighbors
+
+    graphs = [
+        NearestNeighbors(n_neighbors=k).fit(Z).kneighbors_graph(mode="connectivity") for Z in (X, Y)
+    ]
+    return graphs[0].multiply(graphs[1]).sum() / (k * len(X))

@@ -1,0 +1,97 @@
+"""Attraction, one iteration, and whole runs."""
+
+import numpy as np
+
+from tsnekit.gradient import KLGradient
+from tsnekit.interfaces import Phase, RepulsionProblem
+from tsnekit.optimize import descend
+from tsnekit.tsne import TSNE
+
+from .common import (
+    N_JOBS,
+    digits,
+    names,
+    neighbors_kept,
+    spec,
+    synthetic_affinities,
+    synthetic_data,
+    synthetic_map,
+)
+
+METHODS = names("negative_gradient_method")
+
+
+class Free:
+    """A repulsion that costs nothing, so that only the attraction is measured."""
+
+    def __call__(self, Y, out, row_z=None):
+        out.fill(0)
+        return 1.0
+
+
+class Attraction:
+    params = [[1_000, 10_000, 100_000, 1_000_000], [1, 2, 3]]
+    param_names = ["n", "d"]
+
+    def setup(self, n, d):
+        if d != 2 and n != 100_000:
+            raise NotImplementedError("not measured")
+        self.Y = synthetic_map(n, d)
+        self.out = np.empty_like(self.Y)
+        affinities = synthetic_affinities(n)
+        self.gradient = KLGradient(affinities, Free(), dof=1.0, n_jobs=N_JOBS)
+
+    def time_attraction(self, n, d):
+        self.gradient.gradient(self.Y, self.out, 1.0)
+
+    def time_divergence(self, n, d):
+        self.gradient.kl_divergence(self.Y)
+
+
+class Iteration:
+    params = [METHODS, [10_000, 100_000, 1_000_000]]
+    param_names = ["method", "n"]
+
+    def setup(self, method, n):
+        problem = RepulsionProblem(n_samples=n, n_components=2, n_jobs=N_JOBS)
+        slow = method == "exact" or (method == "barnes_hut" and n > 10_000)
+        known = spec("negative_gradient_method", method)
+        if slow or known.whole_gradient or known.unmet(problem):
+            raise NotImplementedError("too slow to be of interest, or not supported")
+        self.Y = synthetic_map(n, 2).copy()
+        plan = known.load()().plan(problem)
+        self.gradient = KLGradient(synthetic_affinities(n), plan, dof=1.0, n_jobs=N_JOBS)
+        self.optimizer = spec("optimizer", "momentum").load()()
+        self.optimizer.start(self.Y)
+        self.phase = Phase(name="one", n_iter=1, learning_rate=1.0, momentum=0.8, n_jobs=N_JOBS)
+
+    def time_iteration(self, method, n):
+        descend(self.Y, self.gradient, self.optimizer, self.phase)
+
+
+class WholeRun:
+    """`TSNE.fit` with its defaults, but for the gradient method."""
+
+    params = [["auto", *METHODS], ["digits", "5000 x 50"]]
+    param_names = ["method", "data"]
+    rounds = 1
+    number = 1
+    repeat = 3
+
+    def setup(self, method, data):
+        if method == "exact":
+            raise NotImplementedError("too slow to be of interest")
+        self.X = digits() if data == "digits" else synthetic_data(5_000)
+        self.model = TSNE(n_jobs=N_JOBS, random_state=0, negative_gradient_method=method)
+
+    def time_fit(self, method, data):
+        self.model.fit(self.X)
+
+    def peakmem_fit(self, method, data):
+        self.model.fit(self.X)
+
+    def track_kl_divergence(self, method, data):
+        return self.model.fit(self.X).kl_divergence
+
+    def track_neighbors_kept(self, method, data):
+        return neighbors_kept(self.X, np.asarray(self.model.fit(self.X)))
