@@ -12,7 +12,7 @@ namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
 // Targets that share one list of sources; at least the size of a leaf.
-constexpr int group_size = 32;
+constexpr int group_size = 48;
 // Targets whose walk through the tree starts together.
 constexpr index_t smallest_task = 64, largest_task = 1024;
 // Sources summed up in float before the sum goes to double.

@@ -7,10 +7,10 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-constexpr index_t block_points = 8192;
-constexpr index_t block_nodes = 512;
-constexpr int code_bits = 24;
-constexpr int radix_bits = 8;
+constexpr index_t block_points = 16384;
+constexpr index_t block_nodes = 1024;
+constexpr int radix_bits = 11;
+constexpr int code_bits = 2 * radix_bits;
 constexpr int radix = 1 << radix_bits;
 
 template <int D>
