@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -26,10 +27,11 @@ struct Pack {
   static constexpr int width = 16;
   __m512 v;
 
-  Pack() = default;
   Pack(__m512 value) : v(value) {}
+  Pack() = default;
   explicit Pack(float value) : v(_mm512_set1_ps(value)) {}
   static Pack load(const float* p) { return _mm512_loadu_ps(p); }
+  static Pack load(const std::int32_t* p) { return _mm512_castsi512_ps(_mm512_loadu_si512(p)); }
 };
 
 inline Pack operator+(Pack a, Pack b) { return _mm512_add_ps(a.v, b.v); }
@@ -45,6 +47,14 @@ inline Pack multiply_add(Pack a, Pack b, Pack c) { return _mm512_fmadd_ps(a.v, b
 inline Pack subtract_product(Pack c, Pack a, Pack b) { return _mm512_fnmadd_ps(a.v, b.v, c.v); }
 // A reciprocal to some bits.
 inline Pack reciprocal_estimate(Pack x) { return _mm512_rcp14_ps(x.v); }
+// Lanes as bits: those where a <= b, and those whose sign is set.
+inline unsigned at_most(Pack a, Pack b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ); }
+inline unsigned negative(Pack x) { return _mm512_movepi32_mask(_mm512_castps_si512(x.v)); }
+// Writes the lanes whose bit is set side by side, and anything after them; a whole pack is written.
+template <class T>
+void store_selected(T* out, Pack x, unsigned lanes) {
+  _mm512_storeu_ps(out, _mm512_maskz_compress_ps(static_cast<__mmask16>(lanes), x.v));
+}
 // The exponent of a positive normal number, and the multiplication by 2^n for an integral n.
 inline Pack exponent(Pack x) { return _mm512_getexp_ps(x.v); }
 inline Pack scale(Pack x, Pack n) { return _mm512_scalef_ps(x.v, n.v); }
@@ -60,10 +70,13 @@ struct Pack {
   static constexpr int width = 8;
   __m256 v;
 
-  Pack() = default;
   Pack(__m256 value) : v(value) {}
+  Pack() = default;
   explicit Pack(float value) : v(_mm256_set1_ps(value)) {}
   static Pack load(const float* p) { return _mm256_loadu_ps(p); }
+  static Pack load(const std::int32_t* p) {
+    return _mm256_castsi256_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
 };
 
 inline Pack operator+(Pack a, Pack b) { return _mm256_add_ps(a.v, b.v); }
@@ -75,6 +88,35 @@ inline void store(Pack a, float* p) { _mm256_storeu_ps(p, a.v); }
 inline Pack multiply_add(Pack a, Pack b, Pack c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }
 inline Pack subtract_product(Pack c, Pack a, Pack b) { return _mm256_fnmadd_ps(a.v, b.v, c.v); }
 inline Pack reciprocal_estimate(Pack x) { return _mm256_rcp_ps(x.v); }
+inline unsigned at_most(Pack a, Pack b) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)));
+}
+inline unsigned negative(Pack x) { return static_cast<unsigned>(_mm256_movemask_ps(x.v)); }
+
+// For each selection of lanes, their numbers side by side.
+struct LaneTable {
+  unsigned char lane[256][8];
+};
+
+constexpr LaneTable make_lane_table() {
+  LaneTable table{};
+  for (int lanes = 0; lanes < 256; ++lanes) {
+    int count = 0;
+    for (int k = 0; k < 8; ++k) {
+      if (lanes >> k & 1) table.lane[lanes][count++] = static_cast<unsigned char>(k);
+    }
+  }
+  return table;
+}
+
+inline constexpr LaneTable lane_table = make_lane_table();
+
+template <class T>
+void store_selected(T* out, Pack x, unsigned lanes) {
+  const auto* row = reinterpret_cast<const __m128i*>(lane_table.lane[lanes]);
+  const __m256i lane = _mm256_cvtepu8_epi32(_mm_loadl_epi64(row));
+  _mm256_storeu_ps(reinterpret_cast<float*>(out), _mm256_permutevar8x32_ps(x.v, lane));
+}
 
 inline Pack exponent(Pack x) {
   const __m256i biased = _mm256_srli_epi32(_mm256_castps_si256(x.v), 23);
@@ -105,7 +147,9 @@ struct Pack {
 
   Pack() = default;
   explicit Pack(float value) { std::fill(v, v + width, value); }
-  static Pack load(const float* p) {
+  template <class T>
+  static Pack load(const T* p) {
+    static_assert(sizeof(T) == sizeof(float));
     Pack out;
     std::memcpy(out.v, p, sizeof out.v);
     return out;
@@ -150,6 +194,28 @@ inline Pack reciprocal_estimate(const Pack& x) {
   return lanewise([&](int k) { return 1.0f / x.v[k]; });
 }
 
+inline unsigned at_most(const Pack& a, const Pack& b) {
+  unsigned lanes = 0;
+  for (int k = 0; k < Pack::width; ++k) lanes |= static_cast<unsigned>(a.v[k] <= b.v[k]) << k;
+  return lanes;
+}
+inline unsigned negative(const Pack& x) {
+  unsigned lanes = 0;
+  for (int k = 0; k < Pack::width; ++k) {
+    lanes |= static_cast<unsigned>(std::signbit(x.v[k])) << k;
+  }
+  return lanes;
+}
+
+template <class T>
+void store_selected(T* out, const Pack& x, unsigned lanes) {
+  static_assert(sizeof(T) == sizeof(float));
+  for (int k = 0; k < Pack::width; ++k) {
+    std::memcpy(out, &x.v[k], sizeof(T));
+    out += lanes >> k & 1;
+  }
+}
+
 inline Pack exponent(const Pack& x) {
   return lanewise([&](int k) {
     std::int32_t bits;
@@ -177,6 +243,12 @@ inline Pack reciprocal(const Pack& x) {
 #else
   return reciprocal_estimate(x);
 #endif
+}
+
+// How many lanes are selected, and the first lanes up to a number.
+inline int count(unsigned lanes) { return static_cast<int>(std::bitset<32>(lanes).count()); }
+inline unsigned first_lanes(std::int64_t number) {
+  return number >= Pack::width ? (1u << Pack::width) - 1 : (1u << number) - 1;
 }
 
 // The sums over the lanes of four packs.
