@@ -1,0 +1,260 @@
+#include "kernels/symmetrize.hpp"
+
+#include <atomic>
+
+#include "fastmath.hpp"
+#include "kernels/row_sorter.hpp"
+
+namespace tsnekit::TSNEKIT_ISA {
+namespace {
+
+constexpr int lanes = RowSorter::lanes;
+constexpr index_t block_rows = 16 * lanes;
+
+std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
+
+// How the matrix is cut up, by n alone. Slices of rows are read, and buckets of rows written, each
+// by one thread; a bucket is so small that its part of the result stays in cache.
+struct Partition {
+  static constexpr index_t max_slices = 16, max_buckets = 256;
+
+  explicit Partition(index_t n_rows)
+      : n(n_rows),
+        slice_rows(std::max(block_rows, (n + max_slices - 1) / max_slices)),
+        slices((n + slice_rows - 1) / slice_rows) {
+    while (bits < 16 && ((n - 1) >> bits) >= max_buckets) ++bits;
+    buckets = ((n - 1) >> bits) + 1;
+  }
+
+  index_t first_row(index_t bucket) const { return std::min(n, bucket << bits); }
+
+  index_t n, slice_rows, slices, buckets;
+  int bits = 9;  // of a row's number within its bucket; at most 16
+};
+
+// The edges of the neighbor graph by the bucket that they lead to, and within it by where they
+// come from. Bucket b has the places room[b] to room[b + 1] for all the edges from and to its
+// rows; the edges to them are put at the end.
+class Exchange {
+ public:
+  Exchange(const ConditionalWeights& w, const Partition& part, int threads)
+      : w_(w), part_(part), threads_(threads), next_(at(part.slices * part.buckets)),
+        room_(at(part.buckets) + 1) {}
+
+  index_t room(index_t bucket) const { return room_[at(bucket)]; }
+  index_t own(index_t bucket) const {
+    return w_.k * (part_.first_row(bucket + 1) - part_.first_row(bucket));
+  }
+  // For the edges to a bucket, in their order: the row within the bucket.
+  const std::uint16_t* to(index_t bucket) const {
+    return &to_[at(room(bucket) - w_.k * part_.first_row(bucket))];
+  }
+
+  // Makes the rooms; false where a neighbor is not a row.
+  bool count() {
+    std::atomic<bool> valid{true};
+    for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
+      index_t* count = &next_[at(s * part_.buckets)];
+      for (index_t e = first * w_.k; e < last * w_.k; ++e) {
+        const index_t row = w_.neighbor[e];
+        if (row < 0 || row >= part_.n) {
+          valid = false;
+          return;
+        }
+        ++count[row >> part_.bits];
+      }
+    });
+    if (!valid) return false;
+    index_t place = 0;
+    for (index_t b = 0; b < part_.buckets; ++b) {
+      room_[at(b)] = place;
+      place += own(b);
+      for (index_t s = 0; s < part_.slices; ++s) {
+        const index_t count = next_[at(s * part_.buckets + b)];
+        next_[at(s * part_.buckets + b)] = place;
+        place += count;
+      }
+    }
+    room_[at(part_.buckets)] = place;
+    return true;
+  }
+
+  void distribute(std::int32_t* from, float* weight) {
+    to_.resize(at(part_.n * w_.k));
+    std::uint16_t* to = to_.data();
+    for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
+      index_t* next = &next_[at(s * part_.buckets)];
+      const int k = w_.k, bits = part_.bits;
+      for (index_t i = first; i < last; ++i) {
+        for (index_t e = i * k; e < (i + 1) * k; ++e) {
+          const index_t row = w_.neighbor[e], bucket = row >> bits;
+          const index_t place = next[bucket]++;
+          from[place] = static_cast<std::int32_t>(i);
+          weight[place] = w_.weight[e];
+          to[place - k * part_.first_row(bucket + 1)] =
+              static_cast<std::uint16_t>(row - (bucket << bits));
+        }
+      }
+    });
+  }
+
+ private:
+  const ConditionalWeights& w_;
+  const Partition& part_;
+  int threads_;
+  std::vector<index_t> next_, room_;
+  std::vector<std::uint16_t> to_;
+};
+
+// The edges to the rows of one bucket, by row, each row ending with RowSorter::end.
+class Incoming {
+ public:
+  Incoming(index_t rows, index_t edges, const std::uint16_t* to, const std::int32_t* from,
+           const float* weight)
+      : begin_(at(rows) + 1), from_(at(edges + rows)), weight_(from_.size()) {
+    std::size_t* next = begin_.data();
+    for (index_t e = 0; e < edges; ++e) ++next[to[e] + 1];
+    for (index_t r = 1; r <= rows; ++r) next[r] += next[r - 1] + 1;
+    // Counting sort; next[r] runs on to where row r ends, which is one before r + 1 began.
+    std::int32_t* sorted = from_.data();
+    float* sorted_weight = weight_.data();
+    for (index_t e = 0; e < edges; ++e) {
+      const std::size_t place = next[to[e]]++;
+      sorted[place] = from[e];
+      sorted_weight[place] = weight[e];
+    }
+    for (index_t r = 0; r < rows; ++r) sorted[next[r]] = RowSorter::end;
+    for (index_t r = rows; r > 0; --r) next[r] = next[r - 1] + 1;
+    next[0] = 0;
+  }
+
+  const std::int32_t* from(index_t row) const { return &from_[begin_[at(row)]]; }
+  const float* weight(index_t row) const { return &weight_[begin_[at(row)]]; }
+
+ private:
+  std::vector<std::size_t> begin_;
+  std::vector<std::int32_t> from_;
+  std::vector<float> weight_;
+};
+
+// Joins a row of the sorter, whose entries are `lanes` apart, with the incoming edges of the row.
+// Returns how many entries were written and adds their values to `total`.
+//
+// Which list comes next is as good as random, so the choices are masks: a branch would be
+// mispredicted every other time.
+template <Symmetrization How>
+index_t merge_row(const std::int32_t* __restrict own, const float* __restrict own_value,
+                  const std::int32_t* __restrict in, const float* __restrict in_value,
+                  std::int32_t* __restrict column, float* __restrict value, double& total) {
+  index_t a = 0, b = 0, count = 0;
+  double sum = 0.0;
+  for (;; ++count) {
+    const std::int32_t x = own[a], y = in[b];
+    const std::int32_t take_own = -static_cast<std::int32_t>(x <= y);
+    const std::int32_t take_in = -static_cast<std::int32_t>(y <= x);
+    const std::int32_t next = (x & take_own) | (y & take_in);
+    if (next == RowSorter::end) break;
+    const float u = float_from_bits(float_bits(own_value[a]) & take_own);
+    const float v = float_from_bits(float_bits(in_value[b]) & take_in);
+    const float joined = How == Symmetrization::mean ? u + v : std::max(u, v);
+    column[count] = next;
+    value[count] = joined;
+    sum += joined;
+    a += take_own & lanes;
+    b += take_in & 1;
+  }
+  total += sum;
+  return count;
+}
+
+// Writes the rows of every bucket at the beginning of its room, one after the other. Returns the
+// sum of all values, and the number of entries of each row in length (n_rows,).
+template <Symmetrization How>
+double merge_buckets(const ConditionalWeights& w, const Partition& part, const Exchange& edges,
+                     index_t* length, std::int32_t* column, float* value, int threads) {
+  return sum_blocks(part.buckets, 1, threads, [&](index_t bucket, index_t) {
+    const index_t first = part.first_row(bucket), last = part.first_row(bucket + 1);
+    index_t place = edges.room(bucket);
+    const index_t staged = place + edges.own(bucket);
+    const Incoming incoming(last - first, edges.room(bucket + 1) - staged, edges.to(bucket),
+                            column + staged, value + staged);
+    RowSorter sorter(w.neighbor, w.weight, w.k);
+    double total = 0.0;
+    for (index_t group = first; group < last; group += lanes) {
+      const index_t end = std::min(group + lanes, last);
+      sorter.sort(group, end);
+      for (index_t i = group; i < end; ++i) {
+        const int lane = static_cast<int>(i - group);
+        length[i] = merge_row<How>(sorter.columns(lane), sorter.values(lane),
+                                   incoming.from(i - first), incoming.weight(i - first),
+                                   column + place, value + place, total);
+        place += length[i];
+      }
+    }
+    return total;
+  });
+}
+
+// Moves every bucket down from its room to its final place, and scales it.
+void compact(const Partition& part, const Exchange& edges, const index_t* row_start, float scale,
+             std::int32_t* column, float* value, int threads) {
+  const auto start = [&](index_t bucket) { return row_start[part.first_row(bucket)]; };
+  const auto move = [&](index_t bucket) {
+    const index_t from = edges.room(bucket), to = start(bucket), count = start(bucket + 1) - to;
+    // What is written stays behind what is still to be read.
+#pragma omp simd
+    for (index_t t = 0; t < count; ++t) column[to + t] = column[from + t];
+#pragma omp simd
+    for (index_t t = 0; t < count; ++t) value[to + t] = value[from + t] * scale;
+  };
+  // Buckets can move at the same time where all of them end up before the first one was. The gaps
+  // add up, so that ever more can.
+  for (index_t first = 0; first < part.buckets;) {
+    index_t last = first + 1;
+    while (last < part.buckets && start(last + 1) <= edges.room(first)) ++last;
+    for_blocks(last - first, 1, threads, [&](index_t b, index_t, index_t) { move(first + b); });
+    first = last;
+  }
+}
+
+}  // namespace
+
+bool symmetrize(const ConditionalWeights& w, Symmetrization how, index_t* row_start,
+                std::int32_t* column, float* value, int threads) {
+  const Partition part(w.n_rows);
+  Exchange edges(w, part, threads);
+  if (!edges.count()) return false;
+  edges.distribute(column, value);
+  const auto merge = how == Symmetrization::mean ? merge_buckets<Symmetrization::mean>
+                                                 : merge_buckets<Symmetrization::max>;
+  const double total = merge(w, part, edges, row_start + 1, column, value, threads);
+  row_start[0] = 0;
+  for (index_t i = 0; i < w.n_rows; ++i) row_start[i + 1] += row_start[i];
+  const float scale = total > 0.0 ? static_cast<float>(1.0 / total) : 0.0f;
+  compact(part, edges, row_start, scale, column, value, threads);
+  return true;
+}
+
+bool sort_rows(const ConditionalWeights& w, index_t n_columns, double scale, std::int32_t* column,
+               float* value, int threads) {
+  std::atomic<bool> valid{true};
+  for_blocks(w.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
+    RowSorter sorter(w.neighbor, w.weight, w.k);
+    for (index_t group = first; group < last; group += lanes) {
+      const index_t end = std::min(group + lanes, last);
+      sorter.sort(group, end);
+      for (index_t i = group; i < end; ++i) {
+        const std::int32_t* sorted = sorter.columns(static_cast<int>(i - group));
+        const float* weight = sorter.values(static_cast<int>(i - group));
+        if (sorted[0] < 0 || sorted[(w.k - 1) * lanes] >= n_columns) valid = false;
+        for (int j = 0; j < w.k; ++j) {
+          column[i * w.k + j] = sorted[j * lanes];
+          value[i * w.k + j] = static_cast<float>(weight[j * lanes] * scale);
+        }
+      }
+    }
+  });
+  return valid;
+}
+
+}  // namespace tsnekit::TSNEKIT_ISA
