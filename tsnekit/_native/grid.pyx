@@ -1,0 +1,257 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Points on regular grids: spreading charges, convolving them with kernels, gathering fields."""
+
+from libc.stdint cimport int64_t
+
+cdef extern from "kernels/grid.hpp" namespace "tsnekit":
+    const int max_grid_width
+
+    struct Grid:
+        int d
+        int width
+        int step
+        const float* weight
+        const float* slope
+        float corner[3]
+        float inverse_cell
+        float shift
+        int64_t cells[3]
+        int64_t stride[3]
+
+    struct Potential:
+        double scale
+        double constant
+        const float* self
+
+    void c_point_bounds "tsnekit::point_bounds"(
+        int64_t n, int d, const float* y, float* lower, float* upper, int threads,
+    ) noexcept nogil
+    void c_spread_charges "tsnekit::spread_charges"(
+        const Grid& grid, int64_t n, const float* y, float* scratch, int64_t size, float* charge,
+        int threads,
+    ) noexcept nogil
+    double c_gather_gradient "tsnekit::gather_gradient"(
+        const Grid& grid, int64_t n, const float* y, const float* field,
+        const Potential& potential, float* out, double* row_z, int threads,
+    ) noexcept nogil
+    double c_gather_components "tsnekit::gather_components"(
+        const Grid& grid, int64_t n, const float* y, const float* field, int64_t field_stride,
+        const Potential& potential, float* out, double* row_z, int threads,
+    ) noexcept nogil
+
+cdef extern from "kernels/pairs.hpp" namespace "tsnekit":
+    double c_add_pairs "tsnekit::add_pairs"(
+        int64_t n_rows, const int64_t* rows, int d, const float* y, int64_t m,
+        const float* source, double dof, float* out, double* row_z, int threads,
+    ) noexcept nogil
+
+cdef extern from "kernels/kernel_table.hpp" namespace "tsnekit":
+    void c_potential_table "tsnekit::potential_table"(
+        int d, const int64_t* shape, double spacing, double dof, double cutoff, double* table,
+        int threads,
+    ) noexcept nogil
+    void c_force_table "tsnekit::force_table"(
+        int d, const int64_t* shape, double spacing, double dof, int axis, double* table,
+        int threads,
+    ) noexcept nogil
+
+cdef extern from "kernels/fourier.hpp" namespace "tsnekit":
+    const int fourier_lanes
+
+    struct Convolution:
+        int d
+        int64_t nodes[3]
+        int64_t padded[3]
+        int64_t stride[3]
+        const float* twiddle[3]
+        int n_fields
+        const int* odd_axis
+
+    int64_t c_workspace_size "tsnekit::workspace_size"(const Convolution& convolution) noexcept
+    void c_convolve "tsnekit::convolve"(
+        const Convolution& convolution, const float* charge, const float* spectrum,
+        int64_t field_stride, float* field, float* workspace, int threads,
+    ) noexcept nogil
+
+MAX_WIDTH = max_grid_width
+LANES = fourier_lanes
+
+
+def point_bounds(const float[:, ::1] Y, float[::1] lower, float[::1] upper, int n_threads):
+    """Fill `lower` and `upper` with the smallest and largest coordinate per axis."""
+    with nogil:
+        c_point_bounds(
+            Y.shape[0], <int>Y.shape[1], &Y[0, 0], &lower[0], &upper[0], n_threads,
+        )
+
+
+cdef class PointGrid:
+    """Where a grid lies, and how points are attached to its nodes.
+
+    Parameters
+    ----------
+    weight, slope : float32 arrays of shape (width, width) and (width - 1, width)
+        Coefficients of a stencil's weights, and of their derivatives, by powers of the offset from
+        the cell's centre in cells.
+    step : int
+        Nodes from one cell to the next.
+    shift : float
+        Added to positions, in cells.
+    corner : float32 array of shape (d,)
+        Lower corner of the first cell.
+    cell : float
+        Side of a cell.
+    cells, strides : int64 arrays of shape (d,)
+        Number of cells, and the node array's strides in elements.
+    """
+
+    cdef Grid grid
+    cdef const float[:, ::1] weight
+    cdef const float[:, ::1] slope
+
+    def __init__(
+        self, const float[:, ::1] weight, const float[:, ::1] slope, int step, double shift,
+        const float[::1] corner, double cell, const int64_t[::1] cells, const int64_t[::1] strides,
+    ):
+        self.weight = weight
+        self.slope = slope
+        self.grid.d = <int>corner.shape[0]
+        self.grid.width = <int>weight.shape[0]
+        self.grid.step = step
+        self.grid.weight = &weight[0, 0]
+        self.grid.slope = &slope[0, 0] if slope.shape[0] else NULL
+        self.grid.inverse_cell = <float>(1.0 / cell)
+        self.grid.shift = <float>shift
+        for c in range(self.grid.d):
+            self.grid.corner[c] = corner[c]
+            self.grid.cells[c] = cells[c]
+            self.grid.stride[c] = strides[c]
+
+    def spread(
+        self, const float[:, ::1] Y, float[:, ::1] scratch, float[::1] charge, int n_threads
+    ):
+        """Set `charge` to the points' unit charges; `scratch` has the shape of `Y`."""
+        with nogil:
+            c_spread_charges(
+                self.grid, Y.shape[0], &Y[0, 0], &scratch[0, 0], charge.shape[0], &charge[0],
+                n_threads,
+            )
+
+    def gather(
+        self, const float[:, ::1] Y, const float[:, ::1] fields, double scale, double constant,
+        const float[::1] own, float[:, ::1] out, double[::1] row_z, int n_threads,
+    ):
+        """Fill `out` with forces and `row_z`, unless None, with scale * potential + constant.
+
+        `fields` is the potential alone, whose gradient gives the forces, or the potential and each
+        component of the force. `own` is the field of a unit charge at the node offsets of a
+        stencil, where points do not act on themselves; else None. Returns the sum of `row_z`.
+        """
+        cdef Potential potential
+        cdef double total
+        cdef double* z = &row_z[0] if row_z is not None else NULL
+        potential.scale = scale
+        potential.constant = constant
+        potential.self = &own[0] if own is not None else NULL
+        with nogil:
+            if fields.shape[0] == 1:
+                total = c_gather_gradient(
+                    self.grid, Y.shape[0], &Y[0, 0], &fields[0, 0], potential, &out[0, 0], z,
+                    n_threads,
+                )
+            else:
+                total = c_gather_components(
+                    self.grid, Y.shape[0], &Y[0, 0], &fields[0, 0], fields.shape[1], potential,
+                    &out[0, 0], z, n_threads,
+                )
+        return total
+
+
+def add_pairs(
+    const int64_t[::1] rows, const float[:, ::1] Y, const float[:, ::1] sources, double dof,
+    float[:, ::1] out, double[::1] row_z, int n_threads,
+):
+    """Add the exact forces of `sources`, given as (d, m), on some rows; return the Z added."""
+    cdef double total
+    if rows.shape[0] == 0 or sources.shape[1] == 0:
+        return 0.0
+    cdef double* z = &row_z[0] if row_z is not None else NULL
+    with nogil:
+        total = c_add_pairs(
+            rows.shape[0], &rows[0], <int>Y.shape[1], &Y[0, 0], sources.shape[1],
+            &sources[0, 0], dof, &out[0, 0], z, n_threads,
+        )
+    return total
+
+
+def potential_table(
+    const int64_t[::1] shape, double spacing, double dof, double cutoff, double[::1] table,
+    int n_threads,
+):
+    """Fill `table`, of that shape, with K(r) - K(cutoff) at node offsets from zero on."""
+    with nogil:
+        c_potential_table(
+            <int>shape.shape[0], &shape[0], spacing, dof, cutoff, &table[0], n_threads,
+        )
+
+
+def force_table(
+    const int64_t[::1] shape, double spacing, double dof, int axis, double[::1] table,
+    int n_threads,
+):
+    """Fill `table`, of that shape, with the force's kernel along `axis` at node offsets."""
+    with nogil:
+        c_force_table(
+            <int>shape.shape[0], &shape[0], spacing, dof, axis, &table[0], n_threads,
+        )
+
+
+cdef class GridConvolution:
+    """Convolves charges on a grid with even or odd kernels, native transforms throughout.
+
+    Parameters
+    ----------
+    nodes, padded, strides : int64 arrays of shape (d,)
+        Nodes per axis, lengths of the transforms, strides of the node arrays in elements.
+    twiddles : list of float32 arrays of shape (padded, 2)
+        Cosines and sines of 2 pi k / padded.
+    odd_axes : int32 array of shape (n_fields,)
+        Axis along which each kernel is odd, or -1.
+    """
+
+    cdef Convolution convolution
+    cdef list twiddles
+    cdef const int[::1] odd_axes
+
+    def __init__(
+        self, const int64_t[::1] nodes, const int64_t[::1] padded, const int64_t[::1] strides,
+        list twiddles, const int[::1] odd_axes,
+    ):
+        cdef const float[:, ::1] twiddle
+        self.twiddles = twiddles
+        self.odd_axes = odd_axes
+        self.convolution.d = <int>nodes.shape[0]
+        self.convolution.n_fields = <int>odd_axes.shape[0]
+        self.convolution.odd_axis = &odd_axes[0]
+        for c in range(nodes.shape[0]):
+            twiddle = twiddles[c]
+            self.convolution.twiddle[c] = &twiddle[0, 0]
+            self.convolution.nodes[c] = nodes[c]
+            self.convolution.padded[c] = padded[c]
+            self.convolution.stride[c] = strides[c]
+
+    @property
+    def workspace_size(self):
+        """Number of floats of the workspace."""
+        return c_workspace_size(self.convolution)
+
+    def __call__(
+        self, const float[::1] charge, const float[::1] spectrum, float[:, ::1] fields,
+        float[::1] workspace, int n_threads,
+    ):
+        """Fill `fields` (n_fields, size) with the charges convolved with each kernel."""
+        with nogil:
+            c_convolve(
+                self.convolution, &charge[0], &spectrum[0], fields.shape[1], &fields[0, 0],
+                &workspace[0], n_threads,
+            )

@@ -1,0 +1,245 @@
+"""Convolution of a charge grid with kernels: the one seam behind which an FFT library sits.
+
+A kernel is given by its spectrum over the non-negative frequencies of each axis: real, as kernels
+are even along every axis, or odd along one, whose imaginary unit is then left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._native import grid as native
+
+__all__ = ["CONVOLVERS", "Convolver", "GridShape", "aligned", "good_sizes"]
+
+
+@dataclass(frozen=True)
+class GridShape:
+    """Shape of a grid, of its node arrays and of the transforms over it.
+
+    Parameters
+    ----------
+    nodes : tuple of int
+        Nodes along each axis.
+    padded : tuple of int
+        Lengths of the transforms, even products of 2, 3 and 5.
+    row : int
+        Elements from one row of nodes along the last axis to the next; the excess is padding.
+    """
+
+    nodes: tuple[int, ...]
+    padded: tuple[int, ...]
+    row: int
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Strides of a node array, in elements."""
+        strides = [1]
+        for extent in (self.row, *self.nodes[-2:0:-1])[: len(self.nodes) - 1]:
+            strides.append(strides[-1] * extent)
+        return tuple(reversed(strides))
+
+    @property
+    def size(self) -> int:
+        """Elements of a node array."""
+        return int(np.prod(self.nodes[:-1], dtype=np.int64)) * self.row
+
+    @property
+    def frequencies(self) -> tuple[int, ...]:
+        """Non-negative frequencies along each axis."""
+        return tuple(n // 2 + 1 for n in self.padded)
+
+    def view(self, flat: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the nodes of a flat array, or of a stack of them, without the padding."""
+        return flat.reshape(*flat.shape[:-1], *self.nodes[:-1], self.row)[
+            ..., : self.nodes[-1]
+        ]
+
+
+class Convolver(Protocol):
+    """Convolves charges with the kernels of one grid shape.
+
+    Built from the shape, the kernels' spectra (n_fields, frequencies), the axis along which each
+    is odd or -1, the number of threads, and a function that lends a scratch array.
+    """
+
+    def __call__(self, charge: NDArray[np.float32], fields: NDArray[np.float32]) -> None:
+        """Fill `fields` (n_fields, size) with `charge` (size,) convolved with each kernel."""
+        ...
+
+
+Scratch = Callable[[int], NDArray[np.float32]]
+
+
+def aligned(size: int) -> NDArray[np.float32]:
+    """Return `size` zeros that begin on a cache line."""
+    raw = np.zeros(size + 16, np.float32)
+    start = -raw.ctypes.data // 4 % 16
+    return raw[start : start + size]
+
+
+@lru_cache(maxsize=1)
+def good_sizes() -> NDArray[np.int64]:
+    """Return lengths of transforms: even products of 2, 3 and 5, at least 3% apart."""
+    limit = 2**31
+    powers = [[b**e for e in range(32) if b**e <= limit] for b in (2, 3, 5)]
+    products = sorted(
+        2 * a * b * c for a in powers[0] for b in powers[1] for c in powers[2] if a * b * c < limit
+    )
+    sizes = [products[0]]
+    for size in products:
+        if size >= 1.03 * sizes[-1]:
+            sizes.append(size)
+    return np.asarray(sizes, np.int64)
+
+
+@lru_cache(maxsize=64)
+def _twiddles(n: int) -> NDArray[np.float32]:
+    angle = 2.0 * np.pi * np.arange(n) / n
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+class NativeConvolver:
+    """The transforms of tsnekit's own native layer, fused with the multiplication."""
+
+    def __init__(
+        self,
+        shape: GridShape,
+        spectra: Sequence[NDArray[np.float64]],
+        odd_axes: Sequence[int],
+        n_jobs: int,
+        scratch: Scratch,
+    ) -> None:
+        self._convolution = native.GridConvolution(
+            np.asarray(shape.nodes, np.int64),
+            np.asarray(shape.padded, np.int64),
+            np.asarray(shape.strides, np.int64),
+            [_twiddles(n) for n in shape.padded],
+            np.asarray(odd_axes, np.int32),
+        )
+        scale = 1.0 / np.prod([float(n) for n in shape.padded])
+        self._spectrum = np.concatenate(
+            [self._lanes_last(spectrum * scale).ravel() for spectrum in spectra]
+        )
+        self._n_jobs = n_jobs
+        self._scratch = scratch
+
+    @staticmethod
+    def _lanes_last(spectrum: NDArray[np.float64]) -> NDArray[np.float32]:
+        if spectrum.ndim == 1:
+            return spectrum.astype(np.float32)
+        blocks = -(-len(spectrum) // native.LANES)
+        result = np.zeros((blocks, *spectrum.shape[1:], native.LANES), np.float32)
+        for block in range(blocks):
+            part = spectrum[block * native.LANES : (block + 1) * native.LANES]
+            result[block, ..., : len(part)] = np.moveaxis(part, 0, -1)
+        return result
+
+    def __call__(self, charge: NDArray[np.float32], fields: NDArray[np.float32]) -> None:
+        """Fill `fields` with `charge` convolved with each kernel."""
+        workspace = self._scratch(self._convolution.workspace_size)
+        self._convolution(charge, self._spectrum, fields, workspace, self._n_jobs)
+
+
+class _LibraryConvolver:
+    """A real forward transform and one inverse per kernel, by an FFT library."""
+
+    def __init__(
+        self,
+        shape: GridShape,
+        spectra: Sequence[NDArray[np.float64]],
+        odd_axes: Sequence[int],
+        n_jobs: int,
+        scratch: Scratch,
+    ) -> None:
+        self._shape = shape
+        self._n_jobs = n_jobs
+        self._spectra = [
+            self._half(spectrum, odd_axis)
+            for spectrum, odd_axis in zip(spectra, odd_axes, strict=True)
+        ]
+
+    def _half(self, spectrum: NDArray[np.float64], odd_axis: int) -> NDArray[Any]:
+        """Mirror a spectrum to the negative frequencies of all axes but the last."""
+        for axis, n in enumerate(self._shape.padded[:-1]):
+            frequency = np.arange(n)
+            spectrum = np.take(spectrum, np.minimum(frequency, n - frequency), axis=axis)
+            if axis == odd_axis:
+                sign = np.where(2 * frequency > n, -1.0, 1.0)
+                spectrum = spectrum * np.expand_dims(sign, list(range(1, spectrum.ndim - axis)))
+        return (
+            spectrum.astype(np.float32) if odd_axis < 0 else (1j * spectrum).astype(np.complex64)
+        )
+
+    @property
+    def _nodes(self) -> tuple[slice, ...]:
+        return tuple(slice(n) for n in self._shape.nodes)
+
+
+class SciPyConvolver(_LibraryConvolver):
+    """SciPy's pocketfft."""
+
+    def __call__(self, charge: NDArray[np.float32], fields: NDArray[np.float32]) -> None:
+        """Fill `fields` with `charge` convolved with each kernel."""
+        from scipy import fft
+
+        padded = self._shape.padded
+        transform = fft.rfftn(self._shape.view(charge), s=padded, workers=self._n_jobs)
+        for spectrum, field in zip(self._spectra, fields, strict=True):
+            product = transform * spectrum
+            result = fft.irfftn(product, s=padded, workers=self._n_jobs, overwrite_x=True)
+            self._shape.view(field)[...] = result[self._nodes]
+
+
+class FFTWConvolver(_LibraryConvolver):
+    """FFTW by way of pyFFTW, with plans kept; they are estimated, so runs do not differ."""
+
+    def __init__(
+        self,
+        shape: GridShape,
+        spectra: Sequence[NDArray[np.float64]],
+        odd_axes: Sequence[int],
+        n_jobs: int,
+        scratch: Scratch,
+    ) -> None:
+        import pyfftw
+
+        super().__init__(shape, spectra, odd_axes, n_jobs, scratch)
+        half = (*shape.padded[:-1], shape.padded[-1] // 2 + 1)
+        self._real = pyfftw.zeros_aligned(shape.padded, np.float32)
+        self._transform = pyfftw.zeros_aligned(half, np.complex64)
+        self._product = pyfftw.zeros_aligned(half, np.complex64)
+        axes = tuple(range(len(half)))
+        options = {"axes": axes, "threads": n_jobs, "flags": ("FFTW_ESTIMATE",)}
+        self._forward = pyfftw.FFTW(self._real, self._transform, **options)
+        self._backward = pyfftw.FFTW(
+            self._product,
+            self._real,
+            direction="FFTW_BACKWARD",
+            **{**options, "flags": ("FFTW_ESTIMATE", "FFTW_DESTROY_INPUT")},
+        )
+
+    def __call__(self, charge: NDArray[np.float32], fields: NDArray[np.float32]) -> None:
+        """Fill `fields` with `charge` convolved with each kernel."""
+        self._real.fill(0.0)
+        self._real[self._nodes] = self._shape.view(charge)
+        self._forward.execute()
+        scale = np.float32(1.0 / self._real.size)
+        for spectrum, field in zip(self._spectra, fields, strict=True):
+            np.multiply(self._transform, spectrum, out=self._product)
+            self._backward.execute()
+            np.multiply(self._real[self._nodes], scale, out=self._shape.view(field))
+
+
+CONVOLVERS: dict[str, Callable[..., Convolver]] = {
+    "native": NativeConvolver,
+    "scipy": SciPyConvolver,
+    "pyfftw": FFTWConvolver,
+}
+"""Convolver of each provider of Fourier transforms."""

@@ -1,0 +1,151 @@
+"""The field of unit charges on a grid, in separable steps: spread, convolve, gather."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._native import grid as native
+from tsnekit.plugins.gradients._basis import Basis
+from tsnekit.plugins.gradients._convolve import CONVOLVERS, Convolver, aligned
+from tsnekit.plugins.gradients._grid import Frame
+from tsnekit.plugins.gradients._spectra import kernel_spectra
+
+__all__ = ["Field"]
+
+# Spectra kept: the sides of a map cross from one grid size to the next independently.
+KEPT_KERNELS = 4
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """A convolver, and what the values of the potential that it yields mean."""
+
+    convolver: Convolver
+    scale: float
+    constant: float
+    own: NDArray[np.float32]
+
+
+class Field:
+    """The field of unit charges on a grid; buffers and spectra are kept from call to call.
+
+    Parameters
+    ----------
+    basis : Basis
+    dof : float
+    force_fields : bool
+        Whether each component of the force is a field of its own, rather than all being the
+        gradient of the potential.
+    fourier : str
+        Provider of Fourier transforms, one of `CONVOLVERS`.
+    n_jobs : int
+    """
+
+    def __init__(
+        self, basis: Basis, *, dof: float, force_fields: bool, fourier: str, n_jobs: int
+    ) -> None:
+        self._basis = basis
+        self._dof = dof
+        self._force_fields = force_fields
+        self._make_convolver = CONVOLVERS[fourier]
+        self._n_jobs = n_jobs
+        self._kernels: OrderedDict[Frame, _Kernel] = OrderedDict()
+        self._buffers: dict[str, NDArray[np.float32]] = {}
+
+    def place(self, frame: Frame, corner: NDArray[np.floating]) -> None:
+        """Set the grid, `corner` (d,) being the lower corner of its first cell."""
+        self._frame = frame
+        self._grid = native.PointGrid(
+            self._basis.weight,
+            self._basis.slope,
+            self._basis.step,
+            self._basis.shift,
+            np.asarray(corner, np.float32),
+            frame.cell,
+            np.asarray(frame.cells, np.int64),
+            np.asarray(frame.shape.strides, np.int64),
+        )
+
+    def spread(self, X: NDArray[np.float32]) -> None:
+        """Set the charges to those of points (n, d)."""
+        scratch = self._buffer("points", X.size).reshape(X.shape)
+        self._n_charges = len(X)
+        self._grid.spread(X, scratch, self._charge, self._n_jobs)
+
+    def convolve(self) -> None:
+        """Compute the field of the charges."""
+        self._kernel.convolver(self._charge, self._fields)
+
+    def gather(
+        self,
+        Y: NDArray[np.float32],
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None,
+        *,
+        mutual: bool,
+    ) -> float:
+        """Fill `out` and `row_z` with the forces on points and Z_i, and return Z.
+
+        `mutual` says that the points are the charges, which do not act on themselves.
+        """
+        kernel = self._kernel
+        total: float = self._grid.gather(
+            Y,
+            self._fields,
+            kernel.scale,
+            kernel.constant * (self._n_charges - mutual),
+            kernel.own if mutual else None,
+            out,
+            row_z,
+            self._n_jobs,
+        )
+        return total
+
+    @property
+    def _charge(self) -> NDArray[np.float32]:
+        return self._buffer("charge", self._frame.shape.size)
+
+    @property
+    def _fields(self) -> NDArray[np.float32]:
+        n_fields = 1 + len(self._frame.cells) if self._force_fields else 1
+        size = self._frame.shape.size
+        return self._buffer("fields", n_fields * size).reshape(n_fields, size)
+
+    @property
+    def _kernel(self) -> _Kernel:
+        if self._frame in self._kernels:
+            self._kernels.move_to_end(self._frame)
+            return self._kernels[self._frame]
+        while len(self._kernels) >= KEPT_KERNELS:
+            self._kernels.popitem(last=False)
+        shape = self._frame.shape
+        kernel = kernel_spectra(
+            shape,
+            self._frame.cell / self._basis.step,
+            self._dof,
+            self._basis,
+            forces=self._force_fields,
+            n_jobs=self._n_jobs,
+        )
+        convolver = self._make_convolver(
+            shape,
+            kernel.spectra,
+            kernel.odd_axes,
+            self._n_jobs,
+            lambda size: self._buffer("workspace", size),
+        )
+        entry = _Kernel(convolver, kernel.scale, kernel.constant, kernel.own)
+        self._kernels[self._frame] = entry
+        return entry
+
+    def _buffer(self, name: str, size: int) -> NDArray[np.float32]:
+        """Return the kept array of that name, grown where it is too small."""
+        kept = self._buffers.get(name)
+        if kept is None or len(kept) < size:
+            self._buffers.pop(name, None)
+            kept = self._buffers[name] = aligned(size)
+        return kept[:size]

@@ -1,0 +1,131 @@
+"""Size and place of a grid: a pure function of the points, so that plans can come and go."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._native import grid as native
+from tsnekit.plugins.gradients._basis import Basis
+from tsnekit.plugins.gradients._convolve import GridShape, good_sizes
+
+__all__ = ["Box", "CellRule", "Frame"]
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-parallel box, by its corners (d,), float64."""
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    @classmethod
+    def around(cls, Y: NDArray[np.float32], n_jobs: int) -> Box:
+        """Return the smallest box around points."""
+        corners = np.empty((2, Y.shape[1]), np.float32)
+        native.point_bounds(Y, corners[0], corners[1], n_jobs)
+        lower, upper = corners.astype(np.float64)
+        return cls(lower, upper)
+
+    @property
+    def extent(self) -> NDArray[np.float64]:
+        """Side lengths."""
+        return self.upper - self.lower
+
+    def widened(self, share: float) -> Box:
+        """Return the box, wider by a share of its longest side in each direction."""
+        margin = share * self.extent.max()
+        return Box(self.lower - margin, self.upper + margin)
+
+    def contains(self, Y: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which rows of `Y` lie inside."""
+        inside: NDArray[np.bool_] = ((self.lower <= Y) & (Y <= self.upper)).all(axis=1)
+        return inside
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A grid of cells, and its nodes.
+
+    Parameters
+    ----------
+    cell : float
+        Side of a cell.
+    cells : tuple of int
+        Cells along each axis.
+    shape : GridShape
+    """
+
+    cell: float
+    cells: tuple[int, ...]
+    shape: GridShape
+
+
+@dataclass(frozen=True)
+class CellRule:
+    """How wide cells are.
+
+    Cells have the widest side, or that divided by a power of `ratio`, such that at least
+    `min_cells` fit along the longest axis. Steps rather than a continuum let one set of spectra
+    serve many iterations.
+
+    Parameters
+    ----------
+    basis : Basis
+    widest : float
+    min_cells : int
+    ratio : float
+    """
+
+    basis: Basis
+    widest: float
+    min_cells: int
+    ratio: float
+
+    @property
+    def unused(self) -> int:
+        """Nodes left free at the far end of each axis.
+
+        The kernel is even about the far end of the table that it is computed from. Dividing by the
+        basis' spectrum spreads the kink there over some nodes.
+        """
+        return 8 * (len(self.basis.samples) - 1)
+
+    def cell(self, box: Box) -> float:
+        """Return the side of a cell for a map this wide."""
+        # Points that all coincide still get a grid, one that float32 can index.
+        extent = max(float(box.extent.max()), 1e-30)
+        steps = math.ceil(math.log(self.min_cells * self.widest / extent, self.ratio))
+        return self.widest * self.ratio ** -max(0, steps)
+
+    def coarser(self, cell: float) -> float:
+        """Return the next wider side."""
+        return cell * self.ratio
+
+    def padded_length(self, extent: Any, cell: float | None = None) -> Any:
+        """Return about how long the transforms along an axis of that extent have to be."""
+        nodes = extent / (self.widest if cell is None else cell) * self.basis.step
+        return 2.0 * (nodes + self.basis.width + self.unused)
+
+    def padded_size(self, box: Box, cell: float | None = None) -> float:
+        """Return about how many nodes the transforms over a box run over."""
+        cell = self.cell(box) if cell is None else cell
+        return float(np.prod(self.padded_length(box.extent, cell)))
+
+    def frame(self, box: Box, cell: float) -> Frame:
+        """Return the grid over a box with cells of a given side."""
+        basis = self.basis
+        padded, nodes, cells = [], [], []
+        for extent in box.extent:
+            needed = math.floor(extent / cell + basis.shift) * basis.step + basis.width
+            length = 2 * (needed + self.unused)
+            padded.append(int(good_sizes()[np.searchsorted(good_sizes(), length)]))
+            nodes.append(padded[-1] // 2 - self.unused)
+            cells.append((nodes[-1] - basis.width) // basis.step + 1)
+        row = nodes[-1] + -basis.width % 4  # room for whole vectors of weights
+        shape = GridShape(tuple(nodes), tuple(padded), -(-row // 16) * 16)
+        return Frame(cell, tuple(cells), shape)
