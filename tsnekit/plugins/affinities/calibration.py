@@ -1,0 +1,187 @@
+"""What the kernels that are calibrated to perplexities share."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.errors import ConvergenceWarning
+from tsnekit.validation import check_integer, check_real
+
+__all__ = ["CalibratedKernel", "Calibration", "calibrate", "limit_neighbors"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Weights of neighbors, and how they were found.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n, k), float32
+        Rows sum to 1.
+    precision : ndarray of shape (n, n_perplexities), float64
+        The precision beta of the kernel exp(-beta d^2), for each row and perplexity.
+    converged : ndarray of shape (n, n_perplexities), bool
+        Whether the perplexity was reached. It cannot be where more neighbors than it are equally
+        near, or all that there are are equally far.
+    n_evaluations : ndarray of shape (n, n_perplexities), int32
+        How often the row's entropy was computed; 0 where the perplexity was not reached.
+    """
+
+    weights: NDArray[np.float32]
+    precision: NDArray[np.float64]
+    converged: NDArray[np.bool_]
+    n_evaluations: NDArray[np.int32]
+
+
+def calibrate(
+    distances: NDArray[np.float32],
+    perplexities: Sequence[float],
+    *,
+    mixture: bool = False,
+    n_jobs: int = 1,
+) -> Calibration:
+    """Find, for each row and perplexity, the Gaussian whose weights have that perplexity.
+
+    Of several perplexities, the weights are averaged; or, with `mixture`, they are those of the
+    sum of the Gaussian densities.
+
+    Raises
+    ------
+    ValueError
+        If a distance is not finite.
+    """
+    from tsnekit._native import perplexity as native
+
+    n, k = distances.shape
+    shape = (n, len(perplexities))
+    weights = np.empty((n, k), dtype=np.float32)
+    precision = np.empty(shape)
+    status = np.empty(shape, dtype=np.int32)
+    native.calibrate(
+        np.ascontiguousarray(distances, dtype=np.float32),
+        np.asarray(perplexities, dtype=np.float64),
+        mixture,
+        weights,
+        precision,
+        status,
+        n_jobs,
+    )
+    if (status == native.NOT_FINITE).any():
+        raise ValueError("distances to neighbors must be finite, but some are NaN or infinite")
+    return Calibration(weights, precision, status > 0, np.maximum(status, 0))
+
+
+def limit_neighbors(n_neighbors: int, n_samples: int) -> int:
+    """Return how many neighbors there can be, at most `n_neighbors`."""
+    return min(n_neighbors, max(n_samples - 1, 1))
+
+
+class CalibratedKernel:
+    """Gaussian kernels of one or several perplexities.
+
+    Parameters
+    ----------
+    perplexities : sequence of float
+        Checked, each at least 1.
+    k_neighbors : int
+        How many neighbors to weigh.
+    mixture : bool
+        See `calibrate`.
+    """
+
+    def __init__(self, perplexities: Sequence[float], k_neighbors: int, *, mixture: bool) -> None:
+        self._perplexities = tuple(perplexities)
+        self._k_neighbors = k_neighbors
+        self._mixture = mixture
+
+    def n_neighbors(self, n_samples: int) -> int:
+        """Return how many neighbors the kernel weighs; warn if that is less than it needs."""
+        k = limit_neighbors(self._k_neighbors, n_samples)
+        if self._effective(k) != self._perplexities:
+            largest = max(self._effective(k))
+            warnings.warn(
+                f"perplexity {max(self._perplexities):g} is too large for {n_samples} rows; "
+                f"{largest:.4g} is used",
+                UserWarning,
+                stacklevel=2,
+            )
+        return k
+
+    def weights(self, distances: NDArray[np.float32], *, n_jobs: int = 1) -> NDArray[np.float32]:
+        """Return the weights (n, k); warn if some rows do not reach the perplexity."""
+        return self.calibrate(distances, n_jobs=n_jobs).weights
+
+    def calibrate(self, distances: NDArray[np.float32], *, n_jobs: int = 1) -> Calibration:
+        """Return the weights (n, k), and how they were found for each row.
+
+        Parameters
+        ----------
+        distances : ndarray of shape (n, k), float32
+        n_jobs : int, default=1
+            Number of threads, already resolved. The result is the same for any.
+
+        Returns
+        -------
+        Calibration
+
+        Raises
+        ------
+        ValueError
+            If a distance is not finite.
+        """
+        perplexities = self._effective(distances.shape[1])
+        found = calibrate(distances, perplexities, mixture=self._mixture, n_jobs=n_jobs)
+        failed = len(distances) - int(found.converged.all(axis=1).sum())
+        if failed:
+            wanted = ", ".join(f"{value:g}" for value in perplexities)
+            warnings.warn(
+                f"perplexity {wanted} was not reached in {failed} of {len(distances)} rows: too "
+                "many of their neighbors are equally far",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        logger.debug("mean number of evaluations: %.2f", found.n_evaluations.mean())
+        return found
+
+    def _effective(self, k: int) -> tuple[float, ...]:
+        """Return the perplexities for which `k` neighbors are enough.
+
+        With fewer neighbors than asked for, since there are no more rows, that is a third of them.
+        """
+        if k >= self._k_neighbors:
+            return self._perplexities
+        limit = max(1.0, k / 3)
+        return tuple(dict.fromkeys(min(value, limit) for value in self._perplexities))
+
+
+def check_perplexity(name: str, value: Any) -> float:
+    """Return a perplexity as a float; none can be less than 1."""
+    return check_real(name, value, at_least=1)
+
+
+def check_perplexities(value: Any) -> tuple[float, ...]:
+    """Return perplexities as floats."""
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or len(value) == 0:
+        raise TypeError(f"perplexities must be a sequence of numbers, got {value!r}")
+    return tuple(check_perplexity("perplexities", number) for number in value)
+
+
+def check_neighbors(value: Any, perplexity: float) -> int:
+    """Return how many neighbors a perplexity needs, or those that were given."""
+    if isinstance(value, str) and value == "auto":
+        return int(3 * perplexity)
+    k_neighbors = check_integer("k_neighbors", value, at_least=1)
+    if k_neighbors < perplexity:
+        raise ValueError(
+            f"k_neighbors must be at least the perplexity, {perplexity:g}, got {value!r}"
+        )
+    return k_neighbors

@@ -1,0 +1,50 @@
+"""A mixture of Gaussian kernels of several perplexities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tsnekit.plugins.affinities.calibration import (
+    CalibratedKernel,
+    check_neighbors,
+    check_perplexities,
+)
+
+__all__ = ["MultiscaleMixtureKernel"]
+
+
+class MultiscaleMixtureKernel(CalibratedKernel):
+    """Weights of the sum of Gaussian densities, one for each perplexity.
+
+    The density of a scale is proportional to sqrt(beta) exp(-beta d^2), where beta is calibrated to
+    the scale's perplexity alone. `MultiscaleKernel` instead averages the weights that the scales
+    give.
+
+    Parameters
+    ----------
+    perplexities : sequence of float, default=(30, 300)
+        Each at least 1. Those for which there are too few rows become a third of the other rows,
+        and a warning is given.
+    k_neighbors : int or "auto", default="auto"
+        How many neighbors to weigh; "auto" is three times the largest perplexity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not valid.
+
+    References
+    ----------
+    J. A. Lee, D. H. Peluffo-Ordonez, M. Verleysen. "Multi-scale similarities in stochastic
+    neighbour embedding". Neurocomputing 169 (2015), 246-261.
+    D. Kobak, P. Berens. "The art of using t-SNE for single-cell transcriptomics". Nature
+    Communications 10 (2019), 5416.
+    """
+
+    def __init__(
+        self, *, perplexities: Sequence[float] = (30, 300), k_neighbors: int | str = "auto"
+    ) -> None:
+        self.perplexities = check_perplexities(perplexities)
+        self.k_neighbors = k_neighbors
+        k = check_neighbors(k_neighbors, max(self.perplexities))
+        super().__init__(self.perplexities, k, mixture=True)
