@@ -45,7 +45,7 @@ def joint_affinities(
     ValueError
         If a neighbor is not a row.
     """
-    from tsnekit._native import symmetrize
+    import tsnekit._native.symmetrize as native
 
     n, k = indices.shape
     # The buffers hold every edge twice, and shrink in place to what remains when edges that run
@@ -53,7 +53,7 @@ def joint_affinities(
     joined = np.empty(2 * n * k, dtype=np.int32)
     data = np.empty(2 * n * k, dtype=np.float32)
     indptr = np.empty(n + 1, dtype=np.int64)
-    if not symmetrize.symmetrize(indices, weights, how == "max", indptr, joined, data, n_jobs):
+    if not native.symmetrize(indices, weights, how == "max", indptr, joined, data, n_jobs):
         raise ValueError(f"the indices of neighbors must be from 0 to {n - 1}")
     joined.resize(indptr[-1], refcheck=False)
     data.resize(indptr[-1], refcheck=False)
@@ -93,12 +93,12 @@ def conditional_affinities(
     ValueError
         If a neighbor is not below `n_columns`.
     """
-    from tsnekit._native import symmetrize
+    import tsnekit._native.symmetrize as native
 
     n, k = indices.shape
     columns = np.empty(n * k, dtype=np.int32)
     data = np.empty(n * k, dtype=np.float32)
-    if not symmetrize.sort_rows(indices, weights, n_columns, scale, columns, data, n_jobs):
+    if not native.sort_rows(indices, weights, n_columns, scale, columns, data, n_jobs):
         raise ValueError(f"the indices of neighbors must be from 0 to {n_columns - 1}")
     indptr = np.arange(0, n * k + 1, k, dtype=np.int64)
     return SparseAffinities(indptr, columns, data, (n, n_columns))

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.validation import check_integer, check_real
 
-__all__ = ["CalibratedKernel", "Calibration", "calibrate", "limit_neighbors"]
+__all__ = [
+    "CalibratedKernel",
+    "Calibration",
+    "calibrate",
+    "check_neighbors",
+    "check_perplexities",
+    "check_perplexity",
+    "limit_neighbors",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +67,7 @@ def calibrate(
     ValueError
         If a distance is not finite.
     """
-    from tsnekit._native import perplexity as native
+    import tsnekit._native.perplexity as native
 
     n, k = distances.shape
     shape = (n, len(perplexities))

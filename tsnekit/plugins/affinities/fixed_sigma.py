@@ -33,7 +33,7 @@ class FixedSigmaKernel(NeighborhoodKernel):
 
     def weights(self, distances: NDArray[np.float32], *, n_jobs: int = 1) -> NDArray[np.float32]:
         """Return the weights (n, k); a ValueError if a distance is not finite."""
-        from tsnekit._native import perplexity as native
+        import tsnekit._native.perplexity as native
 
         weights = np.empty(distances.shape, dtype=np.float32)
         precision = 0.5 / max(self.sigma**2, np.finfo(np.float64).tiny)

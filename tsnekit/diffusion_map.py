@@ -1,0 +1,146 @@
+"""Diffusion maps of weighted graphs, connected or not."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.errors import ConvergenceWarning
+from tsnekit.interfaces import SparseAffinities
+from tsnekit.symmetrize import to_scipy
+
+__all__ = ["check_graph", "diffusion_map"]
+
+logger = logging.getLogger(__name__)
+
+DENSE_BELOW = 100
+"""Points of a component up to which all eigenvectors are computed at once."""
+
+
+def check_graph(A: Any) -> Any:
+    """Return a graph as a symmetric float32 CSR matrix; `A` is not changed.
+
+    Raises
+    ------
+    ValueError
+        If it is not square, or a weight is negative or not finite.
+    """
+    from scipy.sparse import csr_matrix
+
+    graph = to_scipy(A) if isinstance(A, SparseAffinities) else csr_matrix(A, dtype=np.float32)
+    if graph.shape[0] != graph.shape[1]:
+        raise ValueError(f"A must be square, got shape {graph.shape}")
+    if not np.isfinite(graph.data).all() or (graph.data < 0).any():
+        raise ValueError("A must have finite weights that are not negative")
+    probe = np.random.RandomState(0).uniform(0.5, 1, graph.shape[0]).astype(np.float32)
+    forward, backward = graph @ probe, graph.T @ probe
+    if not np.allclose(forward, backward, rtol=1e-4, atol=1e-4 * np.abs(forward).max(initial=0)):
+        graph = ((graph + graph.T) * np.float32(0.5)).tocsr()
+    return graph
+
+
+def diffusion_map(
+    graph: Any, n_components: int, *, tol: float = 1e-4, max_iter: int | None = None
+) -> NDArray[np.float64] | None:
+    """Embed a graph by the leading eigenvectors of the random walk on it.
+
+    Parameters
+    ----------
+    graph : CSR matrix of shape (n, n), float32
+        Symmetric; see `check_graph`.
+    n_components : int
+    tol : float, default=1e-4
+        Relative accuracy of the eigenvalues.
+    max_iter : int, optional
+
+    Returns
+    -------
+    ndarray of shape (n, n_components), float64, or None
+        Coordinates that a component of the graph leaves open are 0. None, with a warning, where
+        the eigensolver fails.
+    """
+    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse.linalg import ArpackError
+
+    # In a symmetric graph strong components are all there are, and need no transpose.
+    count, labels = connected_components(graph, directed=True, connection="strong")
+    try:
+        if count == 1:
+            return _connected(graph, n_components, tol, max_iter)
+        logger.info("the graph has %d components that are not connected", count)
+        return _side_by_side(graph, n_components, labels, count, tol, max_iter)
+    except ArpackError as error:
+        warnings.warn(
+            f"the eigensolver failed ({error}); the initialization is random",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+        return None
+
+
+def _connected(
+    graph: Any, n_components: int, tol: float, max_iter: int | None
+) -> NDArray[np.float64]:
+    """Embed a connected graph."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    n = graph.shape[0]
+    positions = np.zeros((n, n_components))
+    degree = np.asarray(graph.sum(axis=1, dtype=np.float64)).ravel()
+    found = min(n_components, n - 1)
+    if found == 0 or not (degree > 0).all():
+        return positions
+    # The walk has the eigenvalues of this symmetric matrix, and its eigenvectors up to a factor.
+    # The first is known: it is the same for all points. Without it, the next is the largest.
+    inverse_root = (1 / np.sqrt(degree)).astype(np.float32)
+    trivial = np.sqrt(degree / degree.sum()).astype(np.float32)
+
+    def matvec(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        x = x.ravel().astype(np.float32, copy=False)
+        return inverse_root * (graph @ (inverse_root * x)) - trivial * (trivial @ x)
+
+    if n < DENSE_BELOW:
+        dense = inverse_root[:, None] * graph.toarray() * inverse_root
+        values, vectors = np.linalg.eigh(dense - np.outer(trivial, trivial))
+        values, vectors = values[-found:], vectors[:, -found:]
+    else:
+        operator = LinearOperator((n, n), matvec=matvec, dtype=np.float32)
+        start = np.random.RandomState(0).standard_normal(n).astype(np.float32)
+        start -= trivial * (trivial @ start)
+        values, vectors = eigsh(operator, found, which="LA", tol=tol, v0=start, maxiter=max_iter)
+    order = np.argsort(-values)
+    coordinates = vectors[:, order] * inverse_root[:, None] * values[order]
+    largest = np.abs(coordinates).argmax(axis=0)
+    positions[:, :found] = coordinates * np.sign(coordinates[largest, np.arange(found)])
+    return positions
+
+
+def _side_by_side(
+    graph: Any,
+    n_components: int,
+    labels: NDArray[np.integer[Any]],
+    count: int,
+    tol: float,
+    max_iter: int | None,
+) -> NDArray[np.float64]:
+    """Embed every component by itself, in a cell of a grid, the largest first.
+
+    The area that a component takes grows with the number of its points.
+    """
+    sizes = np.bincount(labels, minlength=count)
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
+    side = int(np.ceil(round(count ** (1 / n_components), 6)))
+    positions = np.zeros((graph.shape[0], n_components))
+    for cell, component in enumerate(np.argsort(-sizes, kind="stable")):
+        rows = members[component]
+        if len(rows) > 1:
+            layout = _connected(graph[rows][:, rows], n_components, tol, max_iter)
+            layout /= np.abs(layout).max() or 1.0
+            positions[rows] = layout * 0.4 * (len(rows) / sizes.max()) ** (1 / n_components)
+        # Cells are filled along the first axis first.
+        positions[rows] += [cell // side**axis % side for axis in range(n_components)]
+    return positions - positions.mean(axis=0)

@@ -1,0 +1,313 @@
+"""Starting positions of an embedding.
+
+Positions start close together, at a standard deviation of 1e-4, so that the early exaggeration
+can still arrange them. Everything here is the same for the same seed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from tsnekit.progress import show_logs
+from tsnekit.threads import resolve_n_jobs
+from tsnekit.validation import check_data, check_integer, check_real, short_repr
+
+__all__ = [
+    "jitter",
+    "median",
+    "pca",
+    "random",
+    "rescale",
+    "spectral",
+    "weighted_mean",
+]
+
+TARGET_STD = 1e-4
+JITTER = 0.01
+
+
+def rescale(
+    x: Any, inplace: bool = False, target_std: float = TARGET_STD
+) -> NDArray[np.floating[Any]]:
+    """Scale positions so that the first coordinate has a given standard deviation.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Positions. Where all first coordinates are equal, nothing is changed.
+    inplace : bool, default=False
+        Whether to change and return `x` itself, which then must be a float array.
+    target_std : float, default=1e-4
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+    """
+    target_std = check_real("target_std", target_std, above=0)
+    scaled = _positions(x, inplace)
+    std = float(np.std(scaled[:, 0], dtype=np.float64))
+    if std > 0:
+        scaled *= target_std / std
+    return scaled
+
+
+def jitter(
+    x: Any, inplace: bool = False, scale: float = JITTER, random_state: Any = None
+) -> NDArray[np.floating[Any]]:
+    """Move apart the points that lie exactly on one another, and no others.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Positions.
+    inplace : bool, default=False
+        Whether to change and return `x` itself, which then must be a float array.
+    scale : float, default=0.01
+        Standard deviation of the Gaussian noise, relative to that of the first coordinate.
+    random_state : int, RandomState or None, default=None
+        Seed; None draws from ``numpy.random``.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+    """
+    scale = check_real("scale", scale, at_least=0)
+    rng = check_random_state(random_state)
+    moved = _positions(x, inplace)
+    order = np.lexsort(moved.T)
+    same = (moved[order[1:]] == moved[order[:-1]]).all(axis=1)
+    tied = order[np.append(same, False) | np.append(False, same)]
+    std = float(np.std(moved[:, 0], dtype=np.float64)) or TARGET_STD
+    moved[tied] += rng.normal(scale=scale * std, size=(len(tied), moved.shape[1]))
+    return moved
+
+
+def random(
+    n_samples: Any, n_components: int = 2, random_state: Any = None, verbose: bool = False
+) -> NDArray[np.float64]:
+    """Place points at random, by a Gaussian of standard deviation 1e-4.
+
+    Parameters
+    ----------
+    n_samples : int or array of shape (n, ...)
+        How many points, or something with as many rows.
+    n_components : int, default=2
+        Dimensions of the embedding.
+    random_state : int, RandomState or None, default=None
+        Seed; None draws from ``numpy.random``.
+    verbose : bool, default=False
+        Not used; nothing here takes time.
+
+    Returns
+    -------
+    ndarray of shape (n, n_components), float64
+    """
+    n_samples = n_samples.shape[0] if hasattr(n_samples, "shape") else n_samples
+    n_samples = check_integer("n_samples", n_samples, at_least=1)
+    n_components = check_integer("n_components", n_components, at_least=1)
+    rng = check_random_state(random_state)
+    return rng.normal(scale=TARGET_STD, size=(n_samples, n_components))
+
+
+def pca(
+    X: Any,
+    n_components: int = 2,
+    svd_solver: str = "auto",
+    random_state: Any = None,
+    verbose: bool = False,
+    add_jitter: bool = True,
+    *,
+    n_jobs: int | None = 1,
+) -> NDArray[np.float64]:
+    """Place points by their first principal components.
+
+    Directions in which the data does not vary are filled with a little noise, and the sign of each
+    component is such that its largest loading is positive.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n, p)
+        The data.
+    n_components : int, default=2
+        Dimensions of the embedding.
+    svd_solver : str, default="auto"
+        "auto" for the cheapest one that suffices: the covariance matrix where it is small, else
+        what `sklearn.decomposition.PCA` chooses. Otherwise passed on to that.
+    random_state : int, RandomState or None, default=None
+        Seed; None draws from ``numpy.random``.
+    verbose : bool, default=False
+        Whether to show what is done.
+    add_jitter : bool, default=True
+        Whether to move apart points that lie exactly on one another; see `jitter`.
+    n_jobs : int, default=1
+        Number of threads; -1 for all processors. The result is the same for any.
+
+    Returns
+    -------
+    ndarray of shape (n, n_components), float64
+        The first coordinate has a standard deviation of 1e-4.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data or a parameter is not valid.
+    """
+    from tsnekit.principal_components import principal_components
+
+    n_components = check_integer("n_components", n_components, at_least=1)
+    n_jobs = resolve_n_jobs(n_jobs)
+    X = check_data(X)
+    rng = check_random_state(random_state)
+    with show_logs(verbose):
+        found = principal_components(X, n_components, svd_solver=svd_solver, rng=rng, n_jobs=n_jobs)
+    return _finish(found, n_components, rng, add_jitter=add_jitter)
+
+
+def spectral(
+    A: Any,
+    n_components: int = 2,
+    tol: float = 1e-4,
+    max_iter: int | None = None,
+    random_state: Any = None,
+    verbose: bool = False,
+    add_jitter: bool = True,
+) -> NDArray[np.float64]:
+    """Place points by a diffusion map: the leading eigenvectors of a random walk on a graph.
+
+    The parts of a graph that is not connected are laid out one by one, side by side.
+
+    Parameters
+    ----------
+    A : SparseAffinities, sparse matrix or array of shape (n, n)
+        Non-negative weights of the edges, such as affinities. If they are not symmetric, the mean
+        of the two directions is taken.
+    n_components : int, default=2
+        Dimensions of the embedding.
+    tol : float, default=1e-4
+        Relative accuracy of the eigenvalues.
+    max_iter : int, optional
+        The most iterations of the eigensolver, 10 n by default.
+    random_state : int, RandomState or None, default=None
+        Seed of the noise that fills what the graph leaves open; None draws from ``numpy.random``.
+        The eigensolver has a fixed start.
+    verbose : bool, default=False
+        Whether to show what is done.
+    add_jitter : bool, default=True
+        Whether to move apart points that lie exactly on one another; see `jitter`.
+
+    Returns
+    -------
+    ndarray of shape (n, n_components), float64
+        The first coordinate has a standard deviation of 1e-4. At random, with a
+        `tsnekit.errors.ConvergenceWarning`, where the eigensolver fails.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the matrix or a parameter is not valid.
+
+    References
+    ----------
+    R. R. Coifman, S. Lafon. "Diffusion maps". Applied and Computational Harmonic Analysis 21
+    (2006), 5-30.
+    """
+    from tsnekit.diffusion_map import check_graph, diffusion_map
+
+    n_components = check_integer("n_components", n_components, at_least=1)
+    tol = check_real("tol", tol, at_least=0)
+    if max_iter is not None:
+        max_iter = check_integer("max_iter", max_iter, at_least=1)
+    graph = check_graph(A)
+    rng = check_random_state(random_state)
+    with show_logs(verbose):
+        found = diffusion_map(graph, n_components, tol=tol, max_iter=max_iter)
+    if found is None:
+        return random(graph.shape[0], n_components, rng)
+    return _finish(found, n_components, rng, add_jitter=add_jitter)
+
+
+def weighted_mean(
+    X: Any, embedding: Any, neighbors: Any, distances: Any, verbose: bool = False
+) -> NDArray[np.float64]:
+    """Place new points at the mean of their neighbors' positions, weighted by 1 / distance.
+
+    A new point goes exactly to neighbors that are at distance 0 from it.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_new, p)
+        The new rows. Not used: the neighbors tell all.
+    embedding : array-like of shape (n, d)
+        Positions.
+    neighbors : array-like of shape (n_new, k), int
+        Neighbors of the new points, as rows of `embedding`.
+    distances : array-like of shape (n_new, k)
+        Their distances.
+    verbose : bool, default=False
+        Not used; nothing here takes time.
+
+    Returns
+    -------
+    ndarray of shape (n_new, d), float64
+    """
+    distances = np.asarray(distances, dtype=np.float64)
+    nearest = distances.min(axis=1, keepdims=True)
+    weights = np.divide(nearest, distances, where=distances > nearest, out=np.ones_like(distances))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("ij,ijc->ic", weights, np.asarray(embedding, dtype=np.float64)[neighbors])
+
+
+def median(embedding: Any, neighbors: Any, verbose: bool = False) -> NDArray[np.float64]:
+    """Place new points at the median of their neighbors' positions, coordinate by coordinate.
+
+    Parameters
+    ----------
+    embedding : array-like of shape (n, d)
+        Positions.
+    neighbors : array-like of shape (n_new, k), int
+        Neighbors of the new points, as rows of `embedding`.
+    verbose : bool, default=False
+        Not used; nothing here takes time.
+
+    Returns
+    -------
+    ndarray of shape (n_new, d), float64
+    """
+    middle: NDArray[np.float64] = np.median(
+        np.asarray(embedding, dtype=np.float64)[neighbors], axis=1
+    )
+    return middle
+
+
+def _positions(x: Any, inplace: bool) -> NDArray[np.floating[Any]]:
+    """Return positions to be changed: `x` itself, or a copy."""
+    if inplace:
+        if not isinstance(x, np.ndarray) or not np.issubdtype(x.dtype, np.floating):
+            raise TypeError(f"x must be a float array to be changed in place, got {short_repr(x)}")
+        return x
+    copied = np.array(x, dtype=np.result_type(np.asarray(x).dtype, np.float32), order="C")
+    return copied
+
+
+def _finish(
+    found: NDArray[np.floating[Any]],
+    n_components: int,
+    rng: np.random.RandomState,
+    *,
+    add_jitter: bool,
+) -> NDArray[np.float64]:
+    """Scale coordinates; replace by noise those that are missing or do not vary."""
+    found = found.astype(np.float64)
+    stds = found.std(axis=0) if found.shape[1] else np.zeros(1)
+    if not stds[0] > 0:
+        return random(len(found), n_components, rng)
+    positions = rng.normal(scale=JITTER * TARGET_STD, size=(len(found), n_components))
+    varies = np.flatnonzero(stds > 1e-6 * stds[0])
+    positions[:, varies] = found[:, varies] * (TARGET_STD / stds[0])
+    if add_jitter:
+        jitter(positions, inplace=True, random_state=rng)
+    return positions

@@ -1,0 +1,32 @@
+"""Gaussian noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit import initialization
+from tsnekit.interfaces import InitSource
+from tsnekit.validation import check_real
+
+__all__ = ["RandomInitializer"]
+
+
+class RandomInitializer:
+    """Place points by a Gaussian.
+
+    Parameters
+    ----------
+    std : float, default=1e-4
+        Its standard deviation.
+    """
+
+    def __init__(self, *, std: float = initialization.TARGET_STD) -> None:
+        self.std = check_real("std", std, above=0)
+
+    def __call__(
+        self, source: InitSource, n_components: int, rng: np.random.RandomState
+    ) -> NDArray[np.float64]:
+        """Return positions (n, n_components)."""
+        unit = initialization.random(source.n_samples, n_components, rng)
+        return unit * (self.std / initialization.TARGET_STD)

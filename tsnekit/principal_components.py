@@ -1,0 +1,107 @@
+"""Principal components by the cheapest solver that suffices."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+__all__ = ["principal_components"]
+
+logger = logging.getLogger(__name__)
+
+MAX_COVARIANCE = 2_000
+"""Columns up to which the covariance matrix is formed."""
+
+BLOCK_ROWS = 4_096
+
+
+def principal_components(
+    X: Any,
+    n_components: int,
+    *,
+    svd_solver: str = "auto",
+    rng: np.random.RandomState,
+    n_jobs: int = 1,
+) -> NDArray[np.float64]:
+    """Project data on its first principal components.
+
+    Parameters
+    ----------
+    X : float array or CSR matrix of shape (n, p)
+    n_components : int
+    svd_solver : str, default="auto"
+        "auto", or a solver of `sklearn.decomposition.PCA`.
+    rng : RandomState
+        For the solvers that need one.
+    n_jobs : int, default=1
+        Number of threads. The result is the same for any.
+
+    Returns
+    -------
+    ndarray of shape (n, min(n_components, n, p)), float64
+        Not scaled; signs such that the largest loading of each component is positive.
+    """
+    n, p = X.shape
+    n_components = min(n_components, n, p)
+    sparse = hasattr(X, "indptr")
+    # Threads inside BLAS may change the last bits, so they are kept out of it.
+    with threadpool_limits(1, user_api="blas"):
+        if svd_solver == "auto" and not sparse and p <= min(n, MAX_COVARIANCE):
+            logger.info("principal components: eigenvectors of the covariance matrix")
+            return _by_covariance(X, n_components, n_jobs)
+        return _by_sklearn(X, n_components, svd_solver, rng)
+
+
+def _by_covariance(X: NDArray[Any], n_components: int, n_jobs: int) -> NDArray[np.float64]:
+    from scipy.linalg import eigh
+
+    n, p = X.shape
+    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+    blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, n, BLOCK_ROWS)]
+    # In units of the largest entry, squares neither overflow nor vanish.
+    scale = X.dtype.type(max(X.max(), -X.min())) or X.dtype.type(1)
+
+    def centered(rows: slice) -> NDArray[Any]:
+        block: NDArray[Any] = X[rows] - mean
+        block /= scale
+        return block
+
+    def scatter(rows: slice) -> NDArray[Any]:
+        block = centered(rows)
+        return block.T @ block
+
+    covariance = np.zeros((p, p))
+    with ThreadPoolExecutor(n_jobs) as pool:
+        for part in pool.map(scatter, blocks):
+            covariance += part
+        _, vectors = eigh(covariance, subset_by_index=[p - n_components, p - 1])
+        components = _fix_signs(vectors[:, ::-1].T).T.astype(X.dtype)
+        projected = list(pool.map(lambda rows: centered(rows) @ components, blocks))
+    return np.concatenate(projected).astype(np.float64)
+
+
+def _by_sklearn(
+    X: Any, n_components: int, svd_solver: str, rng: np.random.RandomState
+) -> NDArray[np.float64]:
+    from sklearn.decomposition import PCA
+
+    if hasattr(X, "indptr") and n_components >= min(X.shape):
+        X = X.toarray()
+    solver = PCA(n_components, svd_solver=svd_solver, random_state=rng)
+    # Data that does not vary explains 0 / 0 of its variance.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        projected = solver.fit_transform(X)
+    flipped = _fix_signs(solver.components_) != solver.components_
+    return np.where(flipped.any(axis=1), -projected, projected).astype(np.float64)
+
+
+def _fix_signs(components: NDArray[Any]) -> NDArray[Any]:
+    """Turn each row so that its largest entry is positive."""
+    largest = np.abs(components).argmax(axis=1)
+    signs = np.sign(components[np.arange(len(components)), largest])
+    return components * np.where(signs == 0, 1, signs)[:, None]
