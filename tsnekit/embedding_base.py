@@ -400,6 +400,8 @@ def _derived(value: Any) -> Any:
         return _plain(value)
     if type(value) in (tuple, list):
         return type(value)(_derived(each) for each in value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple
+        return type(value)(*(_derived(each) for each in value))
     return value
 
 

@@ -88,9 +88,29 @@ def compute_affinities(
 ) -> Affinities:
     """Search neighbors and turn their distances into affinities, both by the chosen backends.
 
-    The parameters are those of `tsnekit.TSNE`, resolved; `seconds` and `choices` are filled.
+    The parameters are those of `tsnekit.TSNE`, resolved; `seconds` and `choices` are filled. Both
+    backends, and their options, are checked before any work starts.
     """
-    raise NotImplementedError
+    from tsnekit.affinity_base import build_affinities
+
+    perplexities = {"perplexity": perplexity, "perplexities": perplexity}
+    kernel = resolve_backend("affinity", affinity, params=affinity_params, offered=perplexities)
+    search, problem = resolve_search(
+        neighbors,
+        X,
+        metric=metric,
+        metric_params=metric_params,
+        params=neighbors_params,
+        n_jobs=n_jobs,
+        seed=seed,
+        verbose=verbose,
+    )
+    built = build_affinities(
+        X, kernel=kernel.instance, search=search.instance, problem=problem, verbose=verbose
+    )
+    choices |= {"neighbors": search.choice, "affinity": kernel.choice}
+    seconds |= built.seconds
+    return built
 
 
 def check_initialization(given: Any) -> None:

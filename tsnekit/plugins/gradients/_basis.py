@@ -47,9 +47,7 @@ class Basis:
         """Return the discrete transform of `samples` at frequencies 0 to ``padded // 2``."""
         angle = 2.0 * np.pi * np.arange(padded // 2 + 1) / padded
         harmonics = np.arange(1, len(self.samples))
-        return self.samples[0] + 2.0 * (
-            np.cos(angle[:, None] * harmonics) @ self.samples[1:]
-        )
+        return self.samples[0] + 2.0 * (np.cos(angle[:, None] * harmonics) @ self.samples[1:])
 
 
 def b_spline(order: int) -> Basis:

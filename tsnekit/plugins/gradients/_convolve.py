@@ -57,9 +57,7 @@ class GridShape:
 
     def view(self, flat: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the nodes of a flat array, or of a stack of them, without the padding."""
-        return flat.reshape(*flat.shape[:-1], *self.nodes[:-1], self.row)[
-            ..., : self.nodes[-1]
-        ]
+        return flat.reshape(*flat.shape[:-1], *self.nodes[:-1], self.row)[..., : self.nodes[-1]]
 
 
 class Convolver(Protocol):
@@ -173,9 +171,7 @@ class _LibraryConvolver:
             if axis == odd_axis:
                 sign = np.where(2 * frequency > n, -1.0, 1.0)
                 spectrum = spectrum * np.expand_dims(sign, list(range(1, spectrum.ndim - axis)))
-        return (
-            spectrum.astype(np.float32) if odd_axis < 0 else (1j * spectrum).astype(np.complex64)
-        )
+        return spectrum.astype(np.float32) if odd_axis < 0 else (1j * spectrum).astype(np.complex64)
 
     @property
     def _nodes(self) -> tuple[slice, ...]:

@@ -68,9 +68,7 @@ def kernel_spectra(
     if forces:
         for axis in range(potential.ndim):
             table = _odd_transform(tabulated(native.force_table, axis), axis)
-            spectra.append(
-                _even_transform(table, [c for c in range(potential.ndim) if c != axis])
-            )
+            spectra.append(_even_transform(table, [c for c in range(potential.ndim) if c != axis]))
             odd_axes.append(axis)
     for spectrum in spectra:
         for axis, factor in enumerate(smoothing):
@@ -85,9 +83,7 @@ def kernel_spectra(
     )
 
 
-def _even_transform(
-    table: NDArray[np.float64], axes: range | list[int]
-) -> NDArray[np.float64]:
+def _even_transform(table: NDArray[np.float64], axes: range | list[int]) -> NDArray[np.float64]:
     """Transform along axes where the table is half of an even, periodic function."""
     result: NDArray[np.float64] = fft.dctn(table, type=1, axes=list(axes)) if axes else table
     return result
