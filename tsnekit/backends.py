@@ -14,7 +14,15 @@ from tsnekit.registry import Registered, Registry, default_registry
 from tsnekit.specs import POINTS
 from tsnekit.validation import short_repr
 
-__all__ = ["Backend", "Choice", "check_name", "find_backend", "options_of", "resolve_backend"]
+__all__ = [
+    "Backend",
+    "Choice",
+    "check_name",
+    "check_options",
+    "find_backend",
+    "options_of",
+    "resolve_backend",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -143,29 +151,47 @@ def resolve_backend(
     UnknownPluginError, PluginConflictError, BackendUnavailableError
         If the name cannot be resolved or the backend cannot serve the problem.
     """
-    check_name(point, given, registry)
     if not isinstance(given, str):
-        if params:
-            raise TypeError(
-                f"{_OPTIONS_PARAMETERS[point]} goes with the name of a backend; "
-                f"{point} is already an instance of {type(given).__name__}"
-            )
+        check_name(point, given, registry)
+        check_options(point, given, params)
         cls = type(given)
         return Backend(given, Choice(cls.__name__, cls.__module__, "given as an instance"))
-
     found, reason = find_backend(point, given, problem, registry)
+    check_options(point, found.spec.name, params, registry)
     factory = found.spec.load()
     options = options_of(factory)
-    unknown = sorted(set(params or {}) - set(options))
-    if unknown:
-        raise TypeError(
-            f"{_OPTIONS_PARAMETERS[point]}: {unknown[0]!r} is not an option of "
-            f"{found.spec.name!r}; its options are {', '.join(options) or 'none'}"
-        )
     accepted = {key: value for key, value in (offered or {}).items() if key in options}
     instance = factory(**(accepted | dict(params or {})))
     logger.info("%s: %s (%s)", POINTS[point].kind, found.spec.name, reason)
     return Backend(instance, Choice(found.spec.name, found.origin, reason))
+
+
+def check_options(
+    point: str, given: Any, params: Mapping[str, Any] | None, registry: Registry | None = None
+) -> None:
+    """Check that a backend has the options that the user gave for it.
+
+    Raises
+    ------
+    TypeError
+        If it has not, or is an instance, which was built with its options.
+    """
+    if not params:
+        return
+    parameter = _OPTIONS_PARAMETERS[point]
+    if not isinstance(given, str):
+        raise TypeError(
+            f"{parameter} goes with the name of a backend; "
+            f"{point} is already an instance of {type(given).__name__}"
+        )
+    found = (registry or default_registry()).get(point, given)
+    options = options_of(found.spec.load())
+    unknown = sorted(set(params) - set(options))
+    if unknown:
+        raise TypeError(
+            f"{parameter}: {unknown[0]!r} is not an option of {found.spec.name!r}; "
+            f"its options are {', '.join(options) or 'none'}"
+        )
 
 
 def options_of(factory: Any) -> dict[str, Any]:

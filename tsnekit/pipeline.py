@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.backends import Backend, Choice, check_name, find_backend, resolve_backend
+from tsnekit.backends import (
+    Backend,
+    Choice,
+    check_name,
+    check_options,
+    find_backend,
+    resolve_backend,
+)
 from tsnekit.errors import BackendUnavailableError
-from tsnekit.interfaces import InitSource, Metric, Optimizer, SearchProblem
+from tsnekit.interfaces import InitSource, Metric, Optimizer, RepulsionProblem, SearchProblem
 from tsnekit.metrics import canonical_metric
 from tsnekit.validation import check_positions
 
 if TYPE_CHECKING:
-    from tsnekit.affinity import Affinities
+    from tsnekit.affinity_base import Affinities
+    from tsnekit.parameters import DescentParameters
 
 __all__ = [
     "build_optimizer",
+    "check_gradient_method",
     "check_initial_shape",
     "check_initialization",
     "compute_affinities",
@@ -113,18 +122,36 @@ def compute_affinities(
     return built
 
 
-def check_initialization(given: Any) -> None:
+def check_initialization(given: Any, params: Mapping[str, Any] | None) -> None:
     """Check that an initialization names an initializer, is one, or is an array.
 
     Raises
     ------
     TypeError, ValueError
-        If it is none of them.
+        If it is none of them, or has not the options that are given for it.
     """
     if isinstance(given, str) or callable(given):
         check_name("initialization", given)
+        check_options("initialization", given, params)
     else:
         check_positions(given, name="initialization")
+
+
+def check_gradient_method(parameters: DescentParameters, n_samples: int, n_components: int) -> None:
+    """Check that the gradient method can serve, and has the options that are given for it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it cannot, or has not.
+    """
+    method = parameters.negative_gradient_method
+    if isinstance(method, str):
+        problem = RepulsionProblem(
+            n_samples=n_samples, n_components=n_components, dof=float(parameters.dof)
+        )
+        method = find_backend("negative_gradient_method", method, problem)[0].spec.name
+    check_options("negative_gradient_method", method, parameters.gradient_params)
 
 
 def check_initial_shape(given: Any, n_samples: int, n_components: int) -> None:

@@ -262,7 +262,7 @@ dict, optional
         initialization = self.initialization if initialization is None else initialization
         n_jobs = resolve_n_jobs(self.n_jobs)
         rng = check_random_state(self.random_state)
-        pipeline.check_initialization(initialization)
+        pipeline.check_initialization(initialization, self.initialization_params)
         if X is None and affinities is None:
             raise ValueError("fit needs X or affinities; both are None")
 
@@ -273,8 +273,9 @@ dict, optional
                 X = check_data(X)
             n_samples = X.shape[0] if affinities is None else affinities.n_samples
             pipeline.check_initial_shape(initialization, n_samples, self.n_components)
+            pipeline.check_gradient_method(parameters, n_samples, self.n_components)
+            optimizer = pipeline.build_optimizer(self.optimizer, self.optimizer_params, choices)
             if affinities is None:
-                check_name("affinity", self._kernel_name())
                 affinities = pipeline.compute_affinities(
                     X,
                     neighbors=self.neighbors,
@@ -310,7 +311,7 @@ dict, optional
             positions,
             affinities,
             random_state=self.random_state,
-            optimizer=pipeline.build_optimizer(self.optimizer, self.optimizer_params, choices),
+            optimizer=optimizer,
             **{name: getattr(parameters, name) for name in DescentParameters.names()},
         )
         embedding.state.seconds.update(seconds)

@@ -142,8 +142,8 @@ inline float total(Pack a) {
 
 // Short loops of fixed length, which compilers turn into the vectors that the machine has.
 struct Pack {
-  static constexpr int width = 8;
-  float v[width];
+  static constexpr int width = 4;
+  alignas(16) float v[width];
 
   Pack() = default;
   explicit Pack(float value) { std::fill(v, v + width, value); }
@@ -157,25 +157,26 @@ struct Pack {
 };
 
 template <class Op>
-Pack lanewise(Op&& op) {
+[[gnu::always_inline]] inline Pack lanewise(Op&& op) {
   Pack out;
+#pragma omp simd
   for (int k = 0; k < Pack::width; ++k) out.v[k] = op(k);
   return out;
 }
 
-inline Pack operator+(const Pack& a, const Pack& b) {
+[[gnu::always_inline]] inline Pack operator+(const Pack& a, const Pack& b) {
   return lanewise([&](int k) { return a.v[k] + b.v[k]; });
 }
-inline Pack operator-(const Pack& a, const Pack& b) {
+[[gnu::always_inline]] inline Pack operator-(const Pack& a, const Pack& b) {
   return lanewise([&](int k) { return a.v[k] - b.v[k]; });
 }
-inline Pack operator*(const Pack& a, const Pack& b) {
+[[gnu::always_inline]] inline Pack operator*(const Pack& a, const Pack& b) {
   return lanewise([&](int k) { return a.v[k] * b.v[k]; });
 }
-inline Pack max(const Pack& a, const Pack& b) {
+[[gnu::always_inline]] inline Pack max(const Pack& a, const Pack& b) {
   return lanewise([&](int k) { return a.v[k] > b.v[k] ? a.v[k] : b.v[k]; });
 }
-inline Pack min(const Pack& a, const Pack& b) {
+[[gnu::always_inline]] inline Pack min(const Pack& a, const Pack& b) {
   return lanewise([&](int k) { return a.v[k] < b.v[k] ? a.v[k] : b.v[k]; });
 }
 inline void store(const Pack& a, float* p) { std::memcpy(p, a.v, sizeof a.v); }
@@ -184,13 +185,13 @@ inline float total(const Pack& a) {
   for (const float lane : a.v) sum += lane;
   return sum;
 }
-inline Pack multiply_add(const Pack& a, const Pack& b, const Pack& c) {
+[[gnu::always_inline]] inline Pack multiply_add(const Pack& a, const Pack& b, const Pack& c) {
   return lanewise([&](int k) { return a.v[k] * b.v[k] + c.v[k]; });
 }
-inline Pack subtract_product(const Pack& c, const Pack& a, const Pack& b) {
+[[gnu::always_inline]] inline Pack subtract_product(const Pack& c, const Pack& a, const Pack& b) {
   return lanewise([&](int k) { return c.v[k] - a.v[k] * b.v[k]; });
 }
-inline Pack reciprocal_estimate(const Pack& x) {
+[[gnu::always_inline]] inline Pack reciprocal_estimate(const Pack& x) {
   return lanewise([&](int k) { return 1.0f / x.v[k]; });
 }
 
@@ -200,10 +201,10 @@ inline unsigned at_most(const Pack& a, const Pack& b) {
   return lanes;
 }
 inline unsigned negative(const Pack& x) {
+  std::uint32_t bits[Pack::width];  // std::signbit would be taken for x < 0, false for NaN
+  std::memcpy(bits, x.v, sizeof bits);
   unsigned lanes = 0;
-  for (int k = 0; k < Pack::width; ++k) {
-    lanes |= static_cast<unsigned>(std::signbit(x.v[k])) << k;
-  }
+  for (int k = 0; k < Pack::width; ++k) lanes |= bits[k] >> 31 << k;
   return lanes;
 }
 
@@ -216,27 +217,27 @@ void store_selected(T* out, const Pack& x, unsigned lanes) {
   }
 }
 
-inline Pack exponent(const Pack& x) {
-  return lanewise([&](int k) {
-    std::int32_t bits;
-    std::memcpy(&bits, &x.v[k], sizeof bits);
-    return static_cast<float>((bits >> 23) - 127);
-  });
+[[gnu::always_inline]] inline Pack exponent(const Pack& x) {
+  std::int32_t bits[Pack::width];
+  std::memcpy(bits, x.v, sizeof bits);
+  return lanewise([&](int k) { return static_cast<float>((bits[k] >> 23) - 127); });
 }
 
-inline Pack scale(const Pack& x, const Pack& n) {
-  return lanewise([&](int k) {
-    const std::int32_t bits = (static_cast<std::int32_t>(n.v[k]) + 127) * (1 << 23);
-    float power;
-    std::memcpy(&power, &bits, sizeof power);
-    return x.v[k] * power;
-  });
+[[gnu::always_inline]] inline Pack scale(const Pack& x, const Pack& n) {
+  std::int32_t bits[Pack::width];
+#pragma omp simd
+  for (int k = 0; k < Pack::width; ++k) {
+    bits[k] = (static_cast<std::int32_t>(n.v[k]) + 127) * (1 << 23);
+  }
+  Pack power;
+  std::memcpy(power.v, bits, sizeof bits);
+  return x * power;
 }
 
 #endif
 
 // 1 / x to the last bits, for a positive x whose reciprocal is a normal number.
-inline Pack reciprocal(const Pack& x) {
+[[gnu::always_inline]] inline Pack reciprocal(const Pack& x) {
 #if defined(TSNEKIT_PACK_AVX512) || defined(TSNEKIT_PACK_AVX2)
   const Pack r = reciprocal_estimate(x);
   return multiply_add(r, subtract_product(Pack(1.0f), x, r), r);
@@ -270,7 +271,7 @@ inline void sums(const Pack& a, const Pack& b, const Pack& c, const Pack& d, flo
 
 // Logarithm to base 2 of positive normal numbers; the absolute error is about a rounding of the
 // result, and it is 0 at 1.
-inline Pack log2(const Pack& x) {
+[[gnu::always_inline]] inline Pack log2(const Pack& x) {
   // x = 2^e m with m in [3/4, 3/2), and log m = 2 artanh t.
   const Pack e = exponent(x * Pack(4.0f / 3.0f));
   const Pack m = scale(x, Pack(0.0f) - e);
@@ -284,7 +285,7 @@ inline Pack log2(const Pack& x) {
 }
 
 // 2^x for x of at most 127; below -126 it stays at 2^-126.
-inline Pack exp2(const Pack& x) {
+[[gnu::always_inline]] inline Pack exp2(const Pack& x) {
   const Pack bounded = max(x, Pack(-126.0f));
   const Pack magic(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const Pack n = (bounded + magic) - magic;

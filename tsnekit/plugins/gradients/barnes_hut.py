@@ -50,9 +50,9 @@ class BarnesHutRepulsion:
     """Repulsive forces by a tree of the points, or of the reference."""
 
     def __init__(self, problem: RepulsionProblem, theta: float) -> None:
-        from tsnekit._native import tree
+        from tsnekit._native.tree import BarnesHut
 
-        self._native = tree.BarnesHut(
+        self._native = BarnesHut(
             problem.n_components, problem.dof, theta, problem.n_jobs, problem.reference
         )
 

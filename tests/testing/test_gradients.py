@@ -1,0 +1,139 @@
+"""The conformance suite finds the faults that it is there to find."""
+
+import numpy as np
+import pytest
+
+from tsnekit.plugins.gradients.exact import ExactMethod
+from tsnekit.specs import GradientSpec
+from tsnekit.testing import GradientMethodConformance
+from tsnekit.testing.gradients import Case
+
+CASE = Case(2)
+
+
+class Faulty:
+    """An exact method with one fault."""
+
+    def __init__(self, fault):
+        self.fault = fault
+
+    def plan(self, problem):
+        self.problem = problem
+        self.calls = 0
+        self.inner = ExactMethod().plan(problem)
+        return self
+
+    def __call__(self, Y, out, row_z=None):
+        self.calls += 1
+        own_z = np.empty(len(Y)) if row_z is None else row_z
+        before = out.copy()
+        z = self.inner(Y, out, own_z)
+        if self.fault == "moves Y":
+            Y.flags.writeable = True
+            Y[0] += 1
+        elif self.fault == "leaves a row of out":
+            out[0] = before[0]
+        elif self.fault == "adds to out":
+            out += before
+        elif self.fault == "depends on threads":
+            out *= np.float32(1 + 1e-6 * self.problem.n_jobs)
+        elif self.fault == "remembers calls":
+            out *= np.float32(1 + 1e-6 * self.calls)
+        elif self.fault == "counts the point itself":
+            own_z += 1
+            z += len(Y)
+        elif self.fault == "returns another Z":
+            z *= 1.001
+        elif self.fault == "forgets the square":
+            out *= np.linalg.norm(Y, axis=1, keepdims=True)
+        elif self.fault == "NaN for duplicates" and len(np.unique(Y, axis=0)) < len(Y):
+            out[0] = np.nan
+        return z
+
+
+class Suite(GradientMethodConformance):
+    def __init__(self, fault):
+        self.fault = fault
+
+    def spec(self):
+        return GradientSpec(name="faulty", factory="unused:unused", exact=True)
+
+    def method(self):
+        return Faulty(self.fault)
+
+
+FINDS = {
+    "moves Y": "test_leaves_its_input_alone",
+    "leaves a row of out": "test_forces_and_normalization",
+    "adds to out": "test_forces_and_normalization",
+    "depends on threads": "test_same_bits_for_any_threads_calls_and_plans",
+    "remembers calls": "test_same_bits_for_any_threads_calls_and_plans",
+    "counts the point itself": "test_forces_and_normalization",
+    "returns another Z": "test_returns_the_sum_of_row_z",
+    "forgets the square": "test_forces_and_normalization",
+    "NaN for duplicates": "test_degenerate_input_stays_finite",
+}
+
+
+@pytest.mark.parametrize("fault", FINDS)
+def test_a_fault_is_found(fault):
+    with pytest.raises(AssertionError):
+        getattr(Suite(fault), FINDS[fault])(CASE)
+
+
+@pytest.mark.parametrize("test", sorted(set(FINDS.values())))
+def test_a_faultless_method_passes(test):
+    getattr(Suite(None), test)(CASE)
+
+
+def test_a_spec_that_accepts_everything_is_found(monkeypatch):
+    monkeypatch.setattr(GradientSpec, "_refusals", lambda self, problem: [])
+    with pytest.raises(AssertionError, match="accepts"):
+        Suite(None).test_refuses_what_it_does_not_claim()
+
+
+class Whole:
+    """A whole gradient in NumPy, right or wrong by a factor."""
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def plan(self, problem):
+        self.problem = problem
+        P = problem.affinities
+        self.rows = np.repeat(np.arange(problem.n_samples), np.diff(P.indptr))
+        return self
+
+    def _attraction(self, Y):
+        P = self.problem.affinities
+        offset = Y[self.rows].astype(float) - Y[P.indices]
+        return offset, 1 / (1 + (offset**2).sum(1) / self.problem.dof)
+
+    def gradient(self, Y, out, exaggeration):
+        force = np.empty_like(out)
+        z = ExactMethod().plan(self.problem)(Y, force)
+        offset, w = self._attraction(Y)
+        pull = self.problem.affinities.data * w * exaggeration
+        total = -force / z
+        np.add.at(total, self.rows, pull[:, None] * offset)
+        out[:] = self.factor * total
+
+    def kl_divergence(self, Y):
+        z = ExactMethod().plan(self.problem)(Y, np.empty_like(Y))
+        _, w = self._attraction(Y)
+        p = self.problem.affinities.data
+        return float(np.sum(p * np.log(p / (w**self.problem.dof / z))))
+
+
+class WholeSuite(Suite):
+    def spec(self):
+        return GradientSpec(name="whole", factory="unused:unused", exact=True, whole_gradient=True)
+
+    def method(self):
+        return Whole(self.fault)
+
+
+def test_a_whole_gradient_is_checked():
+    WholeSuite(1.0).test_whole_gradient()
+    with pytest.raises(AssertionError, match="gradient is off"):
+        WholeSuite(4.0).test_whole_gradient()

@@ -1,0 +1,308 @@
+"""The conformance suite of gradient methods."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tsnekit.interfaces import (
+    GradientMethod,
+    Repulsion,
+    RepulsionProblem,
+    SparseAffinities,
+    WholeGradient,
+)
+from tsnekit.plugins.gradients.exact import ExactMethod
+from tsnekit.registry import default_registry
+from tsnekit.specs import GradientSpec
+
+__all__ = ["Case", "GradientMethodConformance"]
+
+Points = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One combination of the capabilities that a spec claims."""
+
+    n_components: int
+    dof: float = 1.0
+    reference: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.n_components}d-dof{self.dof:g}" + ("-reference" if self.reference else "")
+
+
+def claimed_cases(spec: GradientSpec) -> list[Case]:
+    """Return every combination of dimensions, dof and reference that the spec claims."""
+    dimensions = (1, 2, 3, 5) if spec.n_components is None else spec.n_components
+    dofs = (0.5, 1.0, 2.0) if spec.any_dof else (1.0,)
+    references = (False, True) if spec.reference else (False,)
+    return [Case(*claims) for claims in itertools.product(dimensions, dofs, references)]
+
+
+def clusters(n: int, d: int, seed: int = 0) -> Points:
+    """Return points in clusters of unequal width, about as wide apart as in a finished map."""
+    rng = np.random.default_rng(seed)
+    centers = rng.uniform(-30, 30, size=(8, d))
+    widths = rng.uniform(0.5, 4, size=8)
+    label = rng.integers(8, size=n)
+    return (centers[label] + widths[label, None] * rng.normal(size=(n, d))).astype(np.float32)
+
+
+def degenerate_inputs(d: int) -> dict[str, Points]:
+    """Return embeddings that have broken t-SNE implementations."""
+    points = clusters(200, d)
+    duplicates = points.copy()
+    duplicates[:60] = duplicates[0]
+    outlier = points.copy()
+    outlier[0] = 1e6
+    return {
+        "one point": points[:1],
+        "two points": points[:2],
+        "three points": points[:3],
+        "all duplicates": np.full((200, d), 3.25, dtype=np.float32),
+        "30% duplicates": duplicates,
+        "collapsed start": (points * np.float32(1e-12) + np.float32(0.5)),
+        "fresh initialization": points * np.float32(1e-4 / 30),
+        "outlier": outlier,
+    }
+
+
+def _read_only(array: Any) -> Any:
+    array.flags.writeable = False
+    return array
+
+
+def _relative_error(found: NDArray[Any], expected: NDArray[Any]) -> float:
+    difference = np.linalg.norm(found.astype(np.float64) - expected)
+    return float(difference / max(np.linalg.norm(expected), np.finfo(np.float64).tiny))
+
+
+class GradientMethodConformance:
+    """Test a registered gradient method for everything that its spec claims.
+
+    Subclass it with a name that pytest collects::
+
+        class TestTreecode(GradientMethodConformance):
+            name = "treecode"
+
+    Parameters
+    ----------
+    name : str
+        The registered name.
+    options : mapping, default={}
+        Options with which the method is built.
+    force_tolerance : float, default=0.03
+        Largest relative error of all forces together, in the Euclidean norm, of a method that is
+        not exact. Tighten it to what the method promises.
+    z_tolerance : float, default=0.03
+        Largest relative error of Z, and of all Z_i together, of a method that is not exact.
+    rounding : float, default=1e-5
+        Takes the place of both for an exact method.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    force_tolerance: ClassVar[float] = 0.03
+    z_tolerance: ClassVar[float] = 0.03
+    rounding: ClassVar[float] = 1e-5
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run a test that takes a `case` once for every claim."""
+        if "case" in metafunc.fixturenames:
+            metafunc.parametrize("case", claimed_cases(self.spec()), ids=str)
+
+    # -- What is under test --------------------------------------------------------------------
+
+    def spec(self) -> GradientSpec:
+        """Find the spec by the name."""
+        spec = default_registry().get("negative_gradient_method", self.name).spec
+        assert isinstance(spec, GradientSpec)
+        return spec
+
+    def method(self) -> GradientMethod:
+        """Build the method."""
+        method = self.spec().load()(**self.options)
+        assert isinstance(method, GradientMethod)
+        return method
+
+    def problem(
+        self, case: Case, Y: Points, *, n_jobs: int = 1, reference: Points | None = None
+    ) -> RepulsionProblem:
+        """State the problem of a case, with a reference of its own where none is given."""
+        if reference is None and case.reference:
+            reference = clusters(700, case.n_components, seed=1)
+        return RepulsionProblem(
+            n_samples=len(Y),
+            n_components=case.n_components,
+            dof=case.dof,
+            n_jobs=n_jobs,
+            reference=None if reference is None else _read_only(reference),
+            affinities=_ring(len(Y)) if self.spec().whole_gradient else None,
+        )
+
+    def repulsion(self, problem: RepulsionProblem) -> Repulsion:
+        """Plan, for a method that computes repulsion only."""
+        if self.spec().whole_gradient:
+            pytest.skip("the method computes whole gradients")
+        plan = self.method().plan(problem)
+        assert isinstance(plan, Repulsion)
+        return plan
+
+    def evaluate(self, plan: Repulsion, Y: Points) -> tuple[Points, NDArray[np.float64], float]:
+        """Return forces, Z_i and Z at `Y`, computed into arrays full of NaN."""
+        out = np.full(Y.shape, np.nan, dtype=np.float32)
+        row_z = np.full(len(Y), np.nan)
+        z = plan(_read_only(Y), out, row_z)
+        return out, row_z, z
+
+    # -- What the spec claims ------------------------------------------------------------------
+
+    def test_serves_what_it_claims(self, case: Case) -> None:
+        """`unmet` has nothing against a case that the spec claims."""
+        problem = self.problem(case, clusters(50, case.n_components))
+        assert self.spec().unmet(problem) == ()
+
+    def test_refuses_what_it_does_not_claim(self) -> None:
+        """`unmet` gives a reason for everything else."""
+        spec = self.spec()
+        few = 10
+        d = 2 if spec.n_components is None else spec.n_components[0]
+        unclaimed = []
+        if spec.n_components is not None:
+            other = max(spec.n_components) + 1
+            unclaimed.append(RepulsionProblem(n_samples=few, n_components=other))
+        if not spec.any_dof:
+            unclaimed.append(RepulsionProblem(n_samples=few, n_components=d, dof=2.0))
+        if not spec.reference:
+            reference = clusters(few, d)
+            unclaimed.append(RepulsionProblem(n_samples=few, n_components=d, reference=reference))
+        if spec.max_samples is not None:
+            unclaimed.append(RepulsionProblem(n_samples=spec.max_samples + 1, n_components=d))
+        for problem in unclaimed:
+            assert spec.unmet(problem), f"accepts {problem}"
+
+    # -- Forces --------------------------------------------------------------------------------
+
+    def test_forces_and_normalization(self, case: Case) -> None:
+        """Forces, Z_i and Z agree with the sums over all pairs."""
+        exact = self.spec().exact
+        force_tolerance = self.rounding if exact else self.force_tolerance
+        z_tolerance = self.rounding if exact else self.z_tolerance
+        Y = clusters(600, case.n_components)
+        problem = self.problem(case, Y)
+        out, row_z, z = self.evaluate(self.repulsion(problem), Y)
+        force, expected_z, total = self.evaluate(ExactMethod().plan(problem), Y)
+        error = _relative_error(out, force)
+        assert error <= force_tolerance, f"forces are off by {error:.2e}"
+        error = _relative_error(row_z, expected_z)
+        assert error <= z_tolerance, f"Z_i are off by {error:.2e}"
+        error = abs(z / total - 1)
+        assert error <= z_tolerance, f"Z is off by {error:.2e}"
+
+    def test_returns_the_sum_of_row_z(self, case: Case) -> None:
+        """Z is the sum of the Z_i, and the same where these are not asked for."""
+        Y = clusters(300, case.n_components)
+        plan = self.repulsion(self.problem(case, Y))
+        out, row_z, z = self.evaluate(plan, Y)
+        np.testing.assert_allclose(row_z.sum(), z, rtol=1e-6)
+        without = np.full_like(out, np.nan)
+        assert plan(Y, without) == z
+        np.testing.assert_array_equal(without, out)
+
+    def test_leaves_its_input_alone(self, case: Case) -> None:
+        """Neither Y nor the reference is changed; both may be read-only."""
+        Y = clusters(300, case.n_components)
+        problem = self.problem(case, Y)
+        before = Y.copy()
+        reference = None if problem.reference is None else problem.reference.copy()
+        plan = self.repulsion(problem)
+        self.evaluate(plan, Y)
+        np.testing.assert_array_equal(Y, before)
+        if reference is not None:
+            np.testing.assert_array_equal(problem.reference, reference)
+
+    def test_same_bits_for_any_threads_calls_and_plans(self, case: Case) -> None:
+        """Nothing depends on the number of threads or on what the plan has seen before."""
+        Y = clusters(1200, case.n_components)
+        elsewhere = clusters(1200, case.n_components, seed=2) * np.float32(3)
+        plan = self.repulsion(self.problem(case, Y))
+        expected = self.evaluate(plan, Y)
+        self.evaluate(plan, elsewhere)
+        threaded = self.repulsion(self.problem(case, Y, n_jobs=2))
+        for other, what in ((plan, "a second call"), (threaded, "two threads")):
+            for found, wanted in zip(self.evaluate(other, Y), expected, strict=True):
+                np.testing.assert_array_equal(found, wanted, err_msg=f"differs for {what}")
+
+    def test_degenerate_input_stays_finite(self, case: Case) -> None:
+        """Few, equal, very near or very far points give finite forces and a positive Z."""
+        for what, Y in degenerate_inputs(case.n_components).items():
+            settings: list[tuple[Points, Points | None]] = [(Y, None)]
+            if case.reference:
+                settings.append((clusters(20, case.n_components), Y))
+            for points, reference in settings:
+                problem = self.problem(case, points, reference=reference)
+                out, row_z, z = self.evaluate(self.repulsion(problem), points)
+                assert np.isfinite(out).all(), f"{what}: forces are not finite"
+                assert np.isfinite(row_z).all(), f"{what}: Z_i are not finite"
+                assert np.isfinite(z), f"{what}: Z is {z}"
+                assert z > 0 or len(points) == 1, f"{what}: Z is {z}"
+
+    # -- Methods that own the whole gradient ---------------------------------------------------
+
+    def test_whole_gradient(self) -> None:
+        """A whole gradient, and its KL divergence, agree with sums over all pairs."""
+        spec = self.spec()
+        if not spec.whole_gradient:
+            pytest.skip("the method computes repulsion only")
+        tolerance = self.rounding if spec.exact else self.force_tolerance
+        for case in claimed_cases(spec):
+            Y = _read_only(clusters(300, case.n_components))
+            problem = self.problem(case, Y)
+            assert problem.affinities is not None
+            _read_only(problem.affinities.data)
+            plan = self.method().plan(problem)
+            assert isinstance(plan, WholeGradient)
+            for exaggeration in (1.0, 12.0):
+                gradient, kl = _gradient_and_kl(problem, Y, exaggeration)
+                out = np.full(Y.shape, np.nan, dtype=np.float32)
+                plan.gradient(Y, out, exaggeration)
+                error = _relative_error(out, gradient)
+                assert error <= tolerance, f"{case}: gradient is off by {error:.2e}"
+                error = abs(plan.kl_divergence(Y) - kl)
+                assert error <= tolerance * max(1.0, abs(kl)), f"{case}: KL is off by {error:.2e}"
+
+
+def _ring(n: int) -> SparseAffinities:
+    """Return affinities that tie every point to the two beside it."""
+    columns = np.stack([np.arange(-1, n - 1) % n, np.arange(1, n + 1) % n], axis=1)
+    return SparseAffinities(
+        indptr=np.arange(0, 2 * n + 1, 2, dtype=np.int64),
+        indices=np.sort(columns, axis=1).astype(np.int32).ravel(),
+        data=np.full(2 * n, 0.5 / n, dtype=np.float32),
+        shape=(n, n),
+    )
+
+
+def _gradient_and_kl(
+    problem: RepulsionProblem, Y: Points, exaggeration: float
+) -> tuple[NDArray[np.float64], float]:
+    force = np.empty(Y.shape, dtype=np.float32)
+    z = ExactMethod().plan(problem)(Y, force)
+    P = problem.affinities
+    assert P is not None
+    targets = Y if problem.reference is None else problem.reference
+    rows = np.repeat(np.arange(len(Y)), np.diff(P.indptr))
+    offset = Y[rows].astype(np.float64) - targets[P.indices]
+    w = 1 / (1 + (offset**2).sum(axis=1) / problem.dof)
+    gradient = -force.astype(np.float64) / z
+    np.add.at(gradient, rows, exaggeration * (P.data * w)[:, None] * offset)
+    kl = float(np.sum(P.data * np.log(P.data * z / w**problem.dof)))
+    return gradient, kl
