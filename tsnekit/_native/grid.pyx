@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Points on regular grids: spreading charges, convolving them with kernels, gathering fields."""
+"""Points on regular grids: spreading their charges, gathering fields, and exact pairs."""
 
 from libc.stdint cimport int64_t
 
@@ -21,7 +21,7 @@ cdef extern from "kernels/grid.hpp" namespace "tsnekit":
     struct Potential:
         double scale
         double constant
-        const float* self
+        const float* own
 
     void c_point_bounds "tsnekit::point_bounds"(
         int64_t n, int d, const float* y, float* lower, float* upper, int threads,
@@ -45,36 +45,7 @@ cdef extern from "kernels/pairs.hpp" namespace "tsnekit":
         const float* source, double dof, float* out, double* row_z, int threads,
     ) noexcept nogil
 
-cdef extern from "kernels/kernel_table.hpp" namespace "tsnekit":
-    void c_potential_table "tsnekit::potential_table"(
-        int d, const int64_t* shape, double spacing, double dof, double cutoff, double* table,
-        int threads,
-    ) noexcept nogil
-    void c_force_table "tsnekit::force_table"(
-        int d, const int64_t* shape, double spacing, double dof, int axis, double* table,
-        int threads,
-    ) noexcept nogil
-
-cdef extern from "kernels/fourier.hpp" namespace "tsnekit":
-    const int fourier_lanes
-
-    struct Convolution:
-        int d
-        int64_t nodes[3]
-        int64_t padded[3]
-        int64_t stride[3]
-        const float* twiddle[3]
-        int n_fields
-        const int* odd_axis
-
-    int64_t c_workspace_size "tsnekit::workspace_size"(const Convolution& convolution) noexcept
-    void c_convolve "tsnekit::convolve"(
-        const Convolution& convolution, const float* charge, const float* spectrum,
-        int64_t field_stride, float* field, float* workspace, int threads,
-    ) noexcept nogil
-
 MAX_WIDTH = max_grid_width
-LANES = fourier_lanes
 
 
 def point_bounds(const float[:, ::1] Y, float[::1] lower, float[::1] upper, int n_threads):
@@ -144,15 +115,16 @@ cdef class PointGrid:
         """Fill `out` with forces and `row_z`, unless None, with scale * potential + constant.
 
         `fields` is the potential alone, whose gradient gives the forces, or the potential and each
-        component of the force. `own` is the field of a unit charge at the node offsets of a
-        stencil, where points do not act on themselves; else None. Returns the sum of `row_z`.
+        component of the force. `own`, where points do not act on themselves, is the potential of a
+        point's own charge, (width,) * d coefficients by powers of the squared offsets from the
+        cell's centre; else None. Returns the sum of `row_z`.
         """
         cdef Potential potential
         cdef double total
         cdef double* z = &row_z[0] if row_z is not None else NULL
         potential.scale = scale
         potential.constant = constant
-        potential.self = &own[0] if own is not None else NULL
+        potential.own = &own[0] if own is not None else NULL
         with nogil:
             if fields.shape[0] == 1:
                 total = c_gather_gradient(
@@ -182,76 +154,3 @@ def add_pairs(
             &sources[0, 0], dof, &out[0, 0], z, n_threads,
         )
     return total
-
-
-def potential_table(
-    const int64_t[::1] shape, double spacing, double dof, double cutoff, double[::1] table,
-    int n_threads,
-):
-    """Fill `table`, of that shape, with K(r) - K(cutoff) at node offsets from zero on."""
-    with nogil:
-        c_potential_table(
-            <int>shape.shape[0], &shape[0], spacing, dof, cutoff, &table[0], n_threads,
-        )
-
-
-def force_table(
-    const int64_t[::1] shape, double spacing, double dof, int axis, double[::1] table,
-    int n_threads,
-):
-    """Fill `table`, of that shape, with the force's kernel along `axis` at node offsets."""
-    with nogil:
-        c_force_table(
-            <int>shape.shape[0], &shape[0], spacing, dof, axis, &table[0], n_threads,
-        )
-
-
-cdef class GridConvolution:
-    """Convolves charges on a grid with even or odd kernels, native transforms throughout.
-
-    Parameters
-    ----------
-    nodes, padded, strides : int64 arrays of shape (d,)
-        Nodes per axis, lengths of the transforms, strides of the node arrays in elements.
-    twiddles : list of float32 arrays of shape (padded, 2)
-        Cosines and sines of 2 pi k / padded.
-    odd_axes : int32 array of shape (n_fields,)
-        Axis along which each kernel is odd, or -1.
-    """
-
-    cdef Convolution convolution
-    cdef list twiddles
-    cdef const int[::1] odd_axes
-
-    def __init__(
-        self, const int64_t[::1] nodes, const int64_t[::1] padded, const int64_t[::1] strides,
-        list twiddles, const int[::1] odd_axes,
-    ):
-        cdef const float[:, ::1] twiddle
-        self.twiddles = twiddles
-        self.odd_axes = odd_axes
-        self.convolution.d = <int>nodes.shape[0]
-        self.convolution.n_fields = <int>odd_axes.shape[0]
-        self.convolution.odd_axis = &odd_axes[0]
-        for c in range(nodes.shape[0]):
-            twiddle = twiddles[c]
-            self.convolution.twiddle[c] = &twiddle[0, 0]
-            self.convolution.nodes[c] = nodes[c]
-            self.convolution.padded[c] = padded[c]
-            self.convolution.stride[c] = strides[c]
-
-    @property
-    def workspace_size(self):
-        """Number of floats of the workspace."""
-        return c_workspace_size(self.convolution)
-
-    def __call__(
-        self, const float[::1] charge, const float[::1] spectrum, float[:, ::1] fields,
-        float[::1] workspace, int n_threads,
-    ):
-        """Fill `fields` (n_fields, size) with the charges convolved with each kernel."""
-        with nogil:
-            c_convolve(
-                self.convolution, &charge[0], &spectrum[0], fields.shape[1], &fields[0, 0],
-                &workspace[0], n_threads,
-            )

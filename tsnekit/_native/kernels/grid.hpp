@@ -11,7 +11,7 @@
 
 namespace tsnekit {
 
-constexpr int max_grid_width = 10;
+constexpr int max_grid_width = 6;
 
 struct Grid {
   int d;
@@ -36,14 +36,15 @@ TSNEKIT_DECLARE(void, spread_charges, const Grid& grid, index_t n, const float* 
                 index_t size, float* charge, int threads)
 
 // What turns the gathered field into forces and normalization:
-//   Z_i = scale * (field - self(i)) + constant,   self(i) = the field of i's own unit charge.
+//   Z_i = scale * (field - own) + constant,   own = the field of the point's own unit charge.
 struct Potential {
   double scale;
   double constant;
-  const float* self;  // (width, ..., width): field at each node offset of one charge; or null
+  const float* own;  // (width, ..., width) coefficients by powers of the squared offsets from the
+                     // cell's centre along each axis; or null where points have no charge
 };
 
-// Forces out[i] = -scale / 2 * grad(field) at y[i], the field's self-force taken off; Z_i to
+// Forces out[i] = -scale / 2 * grad(field) at y[i], the point's own field taken off; Z_i to
 // row_z[i] unless null. Returns sum_i Z_i.
 TSNEKIT_DECLARE(double, gather_gradient, const Grid& grid, index_t n, const float* y,
                 const float* field, const Potential& potential, float* out, double* row_z,

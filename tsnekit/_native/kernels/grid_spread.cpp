@@ -14,7 +14,7 @@ struct Strips {
   index_t count = 0;
 
   explicit Strips(const Grid& grid) {
-    const index_t reach = padded_width(grid.width);  // in nodes
+    const index_t reach = 4 * quads_of(grid.width);  // in nodes
     while ((grid.step << shift) < reach || ((grid.cells[0] - 1) >> shift) >= max_strips) ++shift;
     count = ((grid.cells[0] - 1) >> shift) + 1;
   }
@@ -61,19 +61,20 @@ std::vector<index_t> group_by_strip(const Grid& grid, const Strips& strips, inde
 template <int D, int P>
 void spread_points(const Grid& grid, const Basis<P>& basis, index_t begin, index_t end,
                    const float* y, float* charge) {
-  constexpr int lanes = Basis<P>::lanes;
-  for (index_t i = begin; i < end; ++i) {
-    float s[D];
-    float* corner = charge + find_stencil<D>(grid, y + i * D, s);
-    float w[D][lanes];
-    for (int c = 0; c < D; ++c) basis.weights(s[c], w[c]);
-    for_stencil<D, P>(grid, [&](int a, int b, index_t offset) {
-      float factor = 1.0f;
-      if constexpr (D > 1) factor *= w[0][a];
-      if constexpr (D > 2) factor *= w[1][b];
-      float* node = corner + offset;
-      for (int k = 0; k < lanes; ++k) node[k] += factor * w[D - 1][k];
-    });
+  using Weights = typename Basis<P>::Weights;
+  Placement<D> at;
+  for (index_t first = begin; first < end; first += at.size) {
+    const int count = static_cast<int>(std::min<index_t>(at.size, end - first));
+    at.place(grid, count, y + first * D);
+    for (int i = 0; i < count; ++i) {
+      const Stencil<D, P> w(at.s, i, [&](float s) { return basis.weights(s); });
+      for_stencil<D, P>(grid, [&](int a, int b, index_t offset) {
+        float* node = charge + at.offset[i] + offset;
+        Weights sum = w.last * w.factor(a, b);
+        sum += Weights::load(node);
+        sum.store(node);
+      });
+    }
   }
 }
 

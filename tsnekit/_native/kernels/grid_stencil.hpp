@@ -4,59 +4,80 @@
 #include <type_traits>
 
 #include "kernels/grid.hpp"
+#include "kernels/quad.hpp"
 
 namespace tsnekit::TSNEKIT_ISA {
 
-// Vectors of weights are padded with zeros to a whole number of SSE registers.
-constexpr int padded_width(int width) { return (width + 3) / 4 * 4; }
+// Weights are padded with zeros to whole quads.
+constexpr int quads_of(int width) { return (width + 3) / 4; }
 
-// Coefficients of the weights, padded, and at a compile-time size so that loops unroll.
+// The weights' polynomials at a compile-time size, so that loops unroll.
 template <int P>
-struct Basis {
-  static constexpr int lanes = padded_width(P);
-  alignas(64) float weight[P][lanes] = {};
-  alignas(64) float slope[P][lanes] = {};
+class Basis {
+ public:
+  using Weights = Quads<quads_of(P)>;
 
   explicit Basis(const Grid& grid) {
+    float row[4 * quads_of(P)] = {};
     for (int j = 0; j < P; ++j) {
-      for (int k = 0; k < P; ++k) {
-        weight[j][k] = grid.weight[j * P + k];
-        if (j < P - 1) slope[j][k] = grid.slope[j * P + k];
-      }
+      std::copy(grid.weight + j * P, grid.weight + (j + 1) * P, row);
+      weight_[j] = Weights::load(row);
+      if (j == P - 1) break;
+      std::copy(grid.slope + j * P, grid.slope + (j + 1) * P, row);
+      slope_[j] = Weights::load(row);
     }
   }
 
-  void weights(float s, float* w) const { evaluate<P>(weight, s, w); }
-  void slopes(float s, float* w) const { evaluate<(P > 1 ? P - 1 : 1)>(slope, s, w); }
+  Weights weights(float s) const { return evaluate<P>(weight_, s); }
+  Weights slopes(float s) const { return evaluate<(P > 1 ? P - 1 : 1)>(slope_, s); }
 
  private:
   template <int Terms>
-  static void evaluate(const float (&table)[P][lanes], float s, float* w) {
-    for (int k = 0; k < lanes; ++k) w[k] = table[Terms - 1][k];
+  static Weights evaluate(const Weights (&table)[P], float s) {
+    Weights w = table[Terms - 1];
     for (int j = Terms - 2; j >= 0; --j) {
-      for (int k = 0; k < lanes; ++k) w[k] = w[k] * s + table[j][k];
+      w = w * s;
+      w += table[j];
     }
+    return w;
   }
+
+  Weights weight_[P];
+  Weights slope_[P];
 };
 
 // Finds the cell of a coordinate; `s` becomes the offset from its centre. Positions outside the
 // grid, and NaN, are put into the nearest cell: whatever comes out, memory is safe.
-inline index_t find_cell(const Grid& grid, int axis, float y, float* s) {
+inline std::int32_t find_cell(const Grid& grid, int axis, float y, float* s) {
   const float last = static_cast<float>(grid.cells[axis] - 1);
   const float v = (y - grid.corner[axis]) * grid.inverse_cell + grid.shift;
-  const float bounded = v > 0.0f ? (v < last ? v : last) : 0.0f;
-  const index_t cell = static_cast<std::int32_t>(bounded);
+  const float positive = v > 0.0f ? v : 0.0f;
+  const float bounded = positive < last ? positive : last;
+  const auto cell = static_cast<std::int32_t>(bounded);
   *s = (v - static_cast<float>(cell)) - 0.5f;
   return cell;
 }
 
-// Offset of the first node of a point's stencil, with the offset from the cell's centre per axis.
+// Where the stencils of some points lie, found many at a time.
 template <int D>
-index_t find_stencil(const Grid& grid, const float* y, float* s) {
-  index_t offset = 0;
-  for (int c = 0; c < D; ++c) offset += find_cell(grid, c, y[c], s + c) * grid.stride[c];
-  return offset * grid.step;
-}
+struct Placement {
+  static constexpr int size = 64;
+  float s[D][size];       // offsets from the cells' centres
+  index_t offset[size];   // of the stencils' first nodes
+
+  void place(const Grid& grid, int count, const float* y) {
+    std::int32_t cell[D][size];
+    for (int c = 0; c < D; ++c) {
+#pragma omp simd
+      for (int i = 0; i < count; ++i) cell[c][i] = find_cell(grid, c, y[i * D + c], &s[c][i]);
+    }
+    for (int i = 0; i < count; ++i) {
+      index_t sum = 0;
+      for (int c = 0; c < D; ++c) sum += cell[c][i] * grid.stride[c];
+      offset[i] = sum * grid.step;
+    }
+  }
+};
 
 // Calls body(a, b, offset) for the runs of nodes along the last axis that make up a stencil; a and
 // b are the indices along the axes before it, 0 where there is no such axis.
@@ -74,6 +95,28 @@ void for_stencil(const Grid& grid, Body&& body) {
   }
 }
 
+// The weights of one point.
+template <int D, int P>
+struct Stencil {
+  static constexpr int lanes = 4 * quads_of(P);
+  typename Basis<P>::Weights last;           // along the last axis
+  alignas(16) float leading[D][lanes];       // along those before it
+
+  template <class Evaluate>
+  Stencil(const float (&s)[D][Placement<D>::size], int i, Evaluate&& evaluate) {
+    for (int c = 0; c < D - 1; ++c) evaluate(s[c][i]).store(leading[c]);
+    last = evaluate(s[D - 1][i]);
+  }
+
+  // Product of the weights along the leading axes.
+  float factor(int a, int b) const {
+    float product = 1.0f;
+    if constexpr (D > 1) product *= leading[0][a];
+    if constexpr (D > 2) product *= leading[1][b];
+    return product;
+  }
+};
+
 // Calls body(integral_constant D, integral_constant P).
 template <class Body>
 auto with_stencil(const Grid& grid, Body&& body) {
@@ -84,10 +127,6 @@ auto with_stencil(const Grid& grid, Body&& body) {
       case 3: return body(d, std::integral_constant<int, 3>{});
       case 4: return body(d, std::integral_constant<int, 4>{});
       case 5: return body(d, std::integral_constant<int, 5>{});
-      case 6: return body(d, std::integral_constant<int, 6>{});
-      case 7: return body(d, std::integral_constant<int, 7>{});
-      case 8: return body(d, std::integral_constant<int, 8>{});
-      case 9: return body(d, std::integral_constant<int, 9>{});
       default: return body(d, std::integral_constant<int, max_grid_width>{});
     }
   };

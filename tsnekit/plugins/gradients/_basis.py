@@ -43,6 +43,21 @@ class Basis:
         """Nodes along an axis that a point touches."""
         return len(self.weight)
 
+    @property
+    def correlations(self) -> NDArray[np.float64]:
+        """Weights times weights of nodes at a distance, (width distances, width powers).
+
+        Row m is sum_k w_k w_(k + m), doubled for m > 0 as the distance goes both ways, by powers
+        of s squared: the bases are symmetric about the cell's centre.
+        """
+        weight = self.weight.astype(np.float64)
+        result = np.zeros_like(weight)
+        for distance in range(self.width):
+            for k in range(self.width - distance):
+                product = polynomial.polymul(weight[:, k], weight[:, k + distance])
+                result[distance] += (2.0 if distance else 1.0) * product[::2]
+        return result
+
     def transform(self, padded: int) -> NDArray[np.float64]:
         """Return the discrete transform of `samples` at frequencies 0 to ``padded // 2``."""
         angle = 2.0 * np.pi * np.arange(padded // 2 + 1) / padded

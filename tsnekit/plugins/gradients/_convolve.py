@@ -6,6 +6,7 @@ are even along every axis, or odd along one, whose imaginary unit is then left o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._native import grid as native
+from tsnekit._native import fourier as native
 
 __all__ = ["CONVOLVERS", "Convolver", "GridShape", "aligned", "good_sizes"]
 
@@ -25,30 +26,32 @@ class GridShape:
 
     Parameters
     ----------
-    nodes : tuple of int
-        Nodes along each axis.
     padded : tuple of int
-        Lengths of the transforms, even products of 2, 3 and 5.
+        Lengths of the transforms, even products of 2, 3 and 5. The grid has half as many nodes;
+        the other half keeps the kernel from reaching around it.
     row : int
-        Elements from one row of nodes along the last axis to the next; the excess is padding.
+        Elements from one row of nodes along the last axis to the next; the excess is padding, and
+        rows begin on cache lines.
     """
 
-    nodes: tuple[int, ...]
     padded: tuple[int, ...]
     row: int
 
     @property
+    def nodes(self) -> tuple[int, ...]:
+        """Nodes along each axis."""
+        return tuple(n // 2 for n in self.padded)
+
+    @property
     def strides(self) -> tuple[int, ...]:
         """Strides of a node array, in elements."""
-        strides = [1]
-        for extent in (self.row, *self.nodes[-2:0:-1])[: len(self.nodes) - 1]:
-            strides.append(strides[-1] * extent)
-        return tuple(reversed(strides))
+        lengths = (*self.nodes[:-1], self.row)
+        return tuple(math.prod(lengths[axis + 1 :]) for axis in range(len(lengths)))
 
     @property
     def size(self) -> int:
         """Elements of a node array."""
-        return int(np.prod(self.nodes[:-1], dtype=np.int64)) * self.row
+        return math.prod(self.nodes[:-1]) * self.row
 
     @property
     def frequencies(self) -> tuple[int, ...]:
@@ -98,6 +101,23 @@ def good_sizes() -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=64)
+def _radices(n: int) -> NDArray[np.int32]:
+    """Return factors 2 to 6 of an even length, as few as can be and an even one first."""
+    powers = []
+    for prime in (2, 3, 5):
+        power = 0
+        while n % prime == 0:
+            n //= prime
+            power += 1
+        powers.append(power)
+    twos, threes, fives = powers
+    sixes = min(twos, threes)
+    twos, threes = twos - sixes, threes - sixes
+    factors = [6] * sixes + [4] * (twos // 2) + [2] * (twos % 2) + [5] * fives + [3] * threes
+    return np.asarray(factors, np.int32)
+
+
+@lru_cache(maxsize=64)
 def _twiddles(n: int) -> NDArray[np.float32]:
     angle = 2.0 * np.pi * np.arange(n) / n
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
@@ -115,16 +135,15 @@ class NativeConvolver:
         scratch: Scratch,
     ) -> None:
         self._convolution = native.GridConvolution(
-            np.asarray(shape.nodes, np.int64),
-            np.asarray(shape.padded, np.int64),
-            np.asarray(shape.strides, np.int64),
+            [_radices(n) for n in shape.padded],
             [_twiddles(n) for n in shape.padded],
+            np.asarray(shape.strides, np.int64),
             np.asarray(odd_axes, np.int32),
         )
         scale = 1.0 / np.prod([float(n) for n in shape.padded])
-        self._spectrum = np.concatenate(
-            [self._lanes_last(spectrum * scale).ravel() for spectrum in spectra]
-        )
+        parts = [self._lanes_last(spectrum * scale).ravel() for spectrum in spectra]
+        self._spectrum = aligned(sum(len(part) for part in parts))
+        np.concatenate(parts, out=self._spectrum)
         self._n_jobs = n_jobs
         self._scratch = scratch
 

@@ -119,13 +119,12 @@ class CellRule:
     def frame(self, box: Box, cell: float) -> Frame:
         """Return the grid over a box with cells of a given side."""
         basis = self.basis
-        padded, nodes, cells = [], [], []
+        padded, cells = [], []
         for extent in box.extent:
             needed = math.floor(extent / cell + basis.shift) * basis.step + basis.width
             length = 2 * (needed + self.unused)
             padded.append(int(good_sizes()[np.searchsorted(good_sizes(), length)]))
-            nodes.append(padded[-1] // 2 - self.unused)
-            cells.append((nodes[-1] - basis.width) // basis.step + 1)
-        row = nodes[-1] + -basis.width % 4  # room for whole vectors of weights
-        shape = GridShape(tuple(nodes), tuple(padded), -(-row // 16) * 16)
+            cells.append((padded[-1] // 2 - self.unused - basis.width) // basis.step + 1)
+        row = padded[-1] // 2 + -basis.width % 4  # weights are worked on four at a time
+        shape = GridShape(tuple(padded), -(-row // 16) * 16)
         return Frame(cell, tuple(cells), shape)

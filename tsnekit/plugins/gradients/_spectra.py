@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from tsnekit._native import grid as native
+from tsnekit._native import fourier as native
 from tsnekit.plugins.gradients._basis import Basis
 from tsnekit.plugins.gradients._convolve import GridShape
 
@@ -32,7 +32,8 @@ class KernelSpectra:
         Axis along which each is odd, or -1.
     scale, constant : float
     own : ndarray of float32, (width ** d,)
-        The potential of a single charge at the node offsets within a stencil.
+        The potential of a charge where it is itself: coefficients by powers of the squared offsets
+        from its cell's centre along each axis.
     """
 
     spectra: list[NDArray[np.float64]]
@@ -74,6 +75,8 @@ def kernel_spectra(
         for axis, factor in enumerate(smoothing):
             spectrum /= factor.reshape([-1 if c == axis else 1 for c in range(spectrum.ndim)])
     own = _near_origin(spectra[0], shape.padded, basis.width)
+    for axis in range(own.ndim):
+        own = np.moveaxis(np.tensordot(basis.correlations, own, axes=(0, axis)), 0, axis)
     return KernelSpectra(
         spectra=spectra,
         odd_axes=odd_axes,

@@ -32,7 +32,7 @@ class FFTMethod:
         """Prepare buffers and, for a fixed reference, its field."""
         rule = CellRule(
             basis=lagrange(self.n_interpolation_points),
-            widest=float(self.ints_in_interval),
+            widest=0.8 * self.ints_in_interval,
             min_cells=self.min_num_intervals,
             ratio=2.0**0.25,
         )
