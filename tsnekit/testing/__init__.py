@@ -14,12 +14,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tsnekit.testing.affinities import AffinityKernelConformance
     from tsnekit.testing.gradients import GradientMethodConformance
+    from tsnekit.testing.initializers import InitializerConformance
 
-__all__ = ["GradientMethodConformance"]
+__all__ = [
+    "AffinityKernelConformance",
+    "GradientMethodConformance",
+    "InitializerConformance",
+]
 
 _MODULES = {
+    "AffinityKernelConformance": "affinities",
     "GradientMethodConformance": "gradients",
+    "InitializerConformance": "initializers",
 }
 
 

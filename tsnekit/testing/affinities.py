@@ -1,0 +1,161 @@
+"""What every affinity kernel must do."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tsnekit.backends import options_of
+from tsnekit.interfaces import AffinityKernel
+from tsnekit.registry import default_registry
+
+__all__ = ["AffinityKernelConformance"]
+
+
+class AffinityKernelConformance:
+    """Tests of a registered affinity kernel.
+
+    Subclass it, with a name that starts with ``Test``, and set `name`::
+
+        class TestMyKernel(AffinityKernelConformance):
+            name = "my_kernel"
+
+    Attributes
+    ----------
+    name : str
+        The kernel's registered name.
+    options : mapping, default={}
+        Options to build it with.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    @pytest.fixture
+    def kernel(self) -> AffinityKernel:
+        """Return the kernel, built with its options."""
+        spec = default_registry().get("affinity", self.name).spec
+        assert not spec.missing()
+        built: AffinityKernel = spec.load()(**self.options)
+        return built
+
+    @pytest.fixture
+    def distances(self, kernel: AffinityKernel) -> NDArray[np.float32]:
+        """Return distances of 200 rows, for as many neighbors as the kernel wants."""
+        rng = np.random.default_rng(0)
+        k = self._quietly(kernel.n_neighbors, 2_000)
+        return np.sort(rng.gamma(9.0, size=(200, k)).astype(np.float32), axis=1)
+
+    def test_is_an_affinity_kernel(self, kernel: AffinityKernel) -> None:
+        """It has the methods of the interface."""
+        assert isinstance(kernel, AffinityKernel)
+
+    def test_keeps_its_options(self, kernel: AffinityKernel) -> None:
+        """Each option is kept in an attribute of its name, so that one can be replaced."""
+        for option in options_of(type(kernel)):
+            assert hasattr(kernel, option)
+
+    @pytest.mark.parametrize("n_samples", [2, 3, 10, 91, 1_000, 10**6])
+    def test_number_of_neighbors(self, kernel: AffinityKernel, n_samples: int) -> None:
+        """It asks for at least one neighbor, and never for more than there are."""
+        k = self._quietly(kernel.n_neighbors, n_samples)
+        assert isinstance(k, int)
+        assert 1 <= k < n_samples
+
+    def test_weights_are_distributions(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32]
+    ) -> None:
+        """Rows are float32, not negative, and sum to 1."""
+        self._check(self._quietly(kernel.weights, distances), distances)
+
+    @pytest.mark.parametrize("scale", [1e-30, 1e-3, 1e3, 1e30])
+    def test_any_unit(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32], scale: float
+    ) -> None:
+        """Very small and very large distances do no harm."""
+        scaled = distances * np.float32(scale)
+        self._check(self._quietly(kernel.weights, scaled), scaled)
+
+    @pytest.mark.parametrize("value", [0.0, 1.0, 1e10])
+    def test_all_neighbors_equally_far(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32], value: float
+    ) -> None:
+        """Equal distances get equal weights."""
+        equal = np.full_like(distances, value)
+        weights = self._quietly(kernel.weights, equal)
+        self._check(weights, equal)
+        np.testing.assert_allclose(weights, 1 / equal.shape[1], rtol=1e-5)
+
+    def test_some_neighbors_at_no_distance(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32]
+    ) -> None:
+        """Duplicates do no harm."""
+        distances[:, : distances.shape[1] // 2] = 0
+        self._check(self._quietly(kernel.weights, distances), distances)
+
+    def test_fewer_neighbors_than_wanted(self, kernel: AffinityKernel) -> None:
+        """A handful of rows is enough."""
+        for n_samples in (2, 5):
+            k = self._quietly(kernel.n_neighbors, n_samples)
+            few = np.linspace(1, 2, n_samples * k, dtype=np.float32).reshape(n_samples, k)
+            self._check(self._quietly(kernel.weights, few), few)
+
+    def test_leaves_distances_as_they_are(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32]
+    ) -> None:
+        """Distances may be read-only."""
+        before = distances.copy()
+        distances.setflags(write=False)
+        self._quietly(kernel.weights, distances)
+        np.testing.assert_array_equal(distances, before)
+
+    def test_is_pure(self, kernel: AffinityKernel, distances: NDArray[np.float32]) -> None:
+        """What was computed before does not matter."""
+        first = self._quietly(kernel.weights, distances)
+        self._quietly(kernel.weights, distances[:10] * 2)
+        np.testing.assert_array_equal(self._quietly(kernel.weights, distances), first)
+
+    def test_rows_do_not_depend_on_one_another(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32]
+    ) -> None:
+        """A row has the same weights, to within the tolerance, in any company."""
+        together = self._quietly(kernel.weights, distances)
+        alone = self._quietly(kernel.weights, np.ascontiguousarray(distances[50:51]))
+        np.testing.assert_allclose(alone[0], together[50], rtol=1e-3, atol=1e-7)
+
+    @pytest.mark.parametrize("n_jobs", [2, 5])
+    def test_same_bits_for_any_n_jobs(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32], n_jobs: int
+    ) -> None:
+        """Threads change nothing."""
+        many = np.tile(distances, (5, 1))
+        one = self._quietly(kernel.weights, many)
+        np.testing.assert_array_equal(self._quietly(kernel.weights, many, n_jobs=n_jobs), one)
+
+    def test_pickles(self, kernel: AffinityKernel, distances: NDArray[np.float32]) -> None:
+        """A kernel survives pickling."""
+        again = pickle.loads(pickle.dumps(kernel))
+        np.testing.assert_array_equal(
+            self._quietly(again.weights, distances), self._quietly(kernel.weights, distances)
+        )
+
+    @staticmethod
+    def _check(weights: NDArray[np.float32], distances: NDArray[np.float32]) -> None:
+        assert weights.dtype == np.float32
+        assert weights.shape == distances.shape
+        assert np.isfinite(weights).all()
+        assert (weights >= 0).all()
+        np.testing.assert_allclose(weights.sum(axis=1, dtype=np.float64), 1, rtol=1e-5)
+
+    @staticmethod
+    def _quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a function that may warn that there are too few neighbors."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return function(*args, **kwargs)
