@@ -15,6 +15,8 @@ namespace {
 constexpr int group_size = 48;
 // Targets whose walk through the tree starts together.
 constexpr index_t smallest_task = 64, largest_task = 1024;
+// Targets that make up for starting one more thread.
+constexpr index_t points_per_thread = 2048;
 // Sources summed up in float before the sum goes to double.
 constexpr index_t chunk = 2048;
 
@@ -362,6 +364,7 @@ template <int D, class Kernel>
 double run(const Tree& source, const Tree& target, const Kernel& kernel, double theta, float* out,
            double* row_z, BarnesHutBuffers& buffers, int threads) {
   const index_t tasks = choose_tasks(target, buffers.task);
+  threads = static_cast<int>(std::min<index_t>(threads, 1 + target.n_points / points_per_thread));
   make_room(buffers.task_z, tasks);
   if (static_cast<int>(buffers.walk.size()) < threads) buffers.walk.resize(threads);
   for_blocks(tasks, 1, threads, [&](index_t k, index_t, index_t) {

@@ -14,7 +14,7 @@
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #define TSNEKIT_PACK_AVX512
 #include <immintrin.h>
-#elif defined(__AVX2__) && defined(__FMA__)
+#elif defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
 #define TSNEKIT_PACK_AVX2
 #include <immintrin.h>
 #endif
