@@ -4,10 +4,6 @@
 
 #include "kernels/pack.hpp"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
@@ -19,14 +15,6 @@ constexpr index_t smallest_task = 64, largest_task = 1024;
 constexpr index_t points_per_thread = 2048;
 // Sources summed up in float before the sum goes to double.
 constexpr index_t chunk = 2048;
-
-int worker() {
-#ifdef _OPENMP
-  return omp_get_thread_num();
-#else
-  return 0;
-#endif
-}
 
 // Masses for a group that acts on itself: `ones_then_zeros + group_size - n` starts with n ones,
 // and `all_but_one + group_size - i` has its only zero at place i.
