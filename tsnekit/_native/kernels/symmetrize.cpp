@@ -1,6 +1,7 @@
 #include "kernels/symmetrize.hpp"
 
 #include <atomic>
+#include <memory>
 
 #include "fastmath.hpp"
 #include "kernels/row_sorter.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr int lanes = RowSorter::lanes;
 constexpr index_t block_rows = 16 * lanes;
+constexpr index_t buckets_at_once = 8;
 
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
@@ -47,7 +49,7 @@ class Exchange {
   }
   // For the edges to a bucket, in their order: the row within the bucket.
   const std::uint16_t* to(index_t bucket) const {
-    return &to_[at(room(bucket) - w_.k * part_.first_row(bucket))];
+    return to_.get() + room(bucket) - w_.k * part_.first_row(bucket);
   }
 
   // Makes the rooms; false where a neighbor is not a row.
@@ -80,8 +82,8 @@ class Exchange {
   }
 
   void distribute(std::int32_t* from, float* weight) {
-    to_.resize(at(part_.n * w_.k));
-    std::uint16_t* to = to_.data();
+    to_.reset(new std::uint16_t[at(part_.n * w_.k)]);  // not initialised
+    std::uint16_t* to = to_.get();
     for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
       index_t* next = &next_[at(s * part_.buckets)];
       const int k = w_.k, bits = part_.bits;
@@ -103,38 +105,39 @@ class Exchange {
   const Partition& part_;
   int threads_;
   std::vector<index_t> next_, room_;
-  std::vector<std::uint16_t> to_;
+  std::unique_ptr<std::uint16_t[]> to_;
 };
 
-// The edges to the rows of one bucket, by row, each row ending with RowSorter::end.
+struct Edge {
+  std::int32_t from;
+  float weight;
+};
+
+// The edges to the rows of one bucket, by row. One object serves many buckets, so that its memory
+// is taken once.
 class Incoming {
  public:
-  Incoming(index_t rows, index_t edges, const std::uint16_t* to, const std::int32_t* from,
-           const float* weight)
-      : begin_(at(rows) + 1), from_(at(edges + rows)), weight_(from_.size()) {
-    std::size_t* next = begin_.data();
+  void sort(index_t rows, index_t edges, const std::uint16_t* to, const std::int32_t* from,
+            const float* weight) {
+    next_.assign(at(rows) + 1, 0);
+    if (edges_.size() < at(edges + rows)) edges_.resize(at(edges + rows));
+    std::size_t* next = next_.data();
+    Edge* sorted = edges_.data();
     for (index_t e = 0; e < edges; ++e) ++next[to[e] + 1];
     for (index_t r = 1; r <= rows; ++r) next[r] += next[r - 1] + 1;
     // Counting sort; next[r] runs on to where row r ends, which is one before r + 1 began.
-    std::int32_t* sorted = from_.data();
-    float* sorted_weight = weight_.data();
-    for (index_t e = 0; e < edges; ++e) {
-      const std::size_t place = next[to[e]]++;
-      sorted[place] = from[e];
-      sorted_weight[place] = weight[e];
-    }
-    for (index_t r = 0; r < rows; ++r) sorted[next[r]] = RowSorter::end;
+    for (index_t e = 0; e < edges; ++e) sorted[next[to[e]]++] = {from[e], weight[e]};
+    for (index_t r = 0; r < rows; ++r) sorted[next[r]].from = RowSorter::end;
     for (index_t r = rows; r > 0; --r) next[r] = next[r - 1] + 1;
     next[0] = 0;
   }
 
-  const std::int32_t* from(index_t row) const { return &from_[begin_[at(row)]]; }
-  const float* weight(index_t row) const { return &weight_[begin_[at(row)]]; }
+  // The edges to a row, then one from RowSorter::end.
+  const Edge* row(index_t r) const { return &edges_[next_[at(r)]]; }
 
  private:
-  std::vector<std::size_t> begin_;
-  std::vector<std::int32_t> from_;
-  std::vector<float> weight_;
+  std::vector<std::size_t> next_;
+  std::vector<Edge> edges_;
 };
 
 // Joins a row of the sorter, whose entries are `lanes` apart, with the incoming edges of the row.
@@ -144,18 +147,18 @@ class Incoming {
 // mispredicted every other time.
 template <Symmetrization How>
 index_t merge_row(const std::int32_t* __restrict own, const float* __restrict own_value,
-                  const std::int32_t* __restrict in, const float* __restrict in_value,
-                  std::int32_t* __restrict column, float* __restrict value, double& total) {
+                  const Edge* __restrict in, std::int32_t* __restrict column,
+                  float* __restrict value, double& total) {
   index_t a = 0, b = 0, count = 0;
   double sum = 0.0;
   for (;; ++count) {
-    const std::int32_t x = own[a], y = in[b];
+    const std::int32_t x = own[a], y = in[b].from;
     const std::int32_t take_own = -static_cast<std::int32_t>(x <= y);
     const std::int32_t take_in = -static_cast<std::int32_t>(y <= x);
     const std::int32_t next = (x & take_own) | (y & take_in);
     if (next == RowSorter::end) break;
     const float u = float_from_bits(float_bits(own_value[a]) & take_own);
-    const float v = float_from_bits(float_bits(in_value[b]) & take_in);
+    const float v = float_from_bits(float_bits(in[b].weight) & take_in);
     const float joined = How == Symmetrization::mean ? u + v : std::max(u, v);
     column[count] = next;
     value[count] = joined;
@@ -172,23 +175,25 @@ index_t merge_row(const std::int32_t* __restrict own, const float* __restrict ow
 template <Symmetrization How>
 double merge_buckets(const ConditionalWeights& w, const Partition& part, const Exchange& edges,
                      index_t* length, std::int32_t* column, float* value, int threads) {
-  return sum_blocks(part.buckets, 1, threads, [&](index_t bucket, index_t) {
-    const index_t first = part.first_row(bucket), last = part.first_row(bucket + 1);
-    index_t place = edges.room(bucket);
-    const index_t staged = place + edges.own(bucket);
-    const Incoming incoming(last - first, edges.room(bucket + 1) - staged, edges.to(bucket),
-                            column + staged, value + staged);
+  return sum_blocks(part.buckets, buckets_at_once, threads, [&](index_t begin, index_t stop) {
     RowSorter sorter(w.neighbor, w.weight, w.k);
+    Incoming incoming;
     double total = 0.0;
-    for (index_t group = first; group < last; group += lanes) {
-      const index_t end = std::min(group + lanes, last);
-      sorter.sort(group, end);
-      for (index_t i = group; i < end; ++i) {
-        const int lane = static_cast<int>(i - group);
-        length[i] = merge_row<How>(sorter.columns(lane), sorter.values(lane),
-                                   incoming.from(i - first), incoming.weight(i - first),
-                                   column + place, value + place, total);
-        place += length[i];
+    for (index_t bucket = begin; bucket < stop; ++bucket) {
+      const index_t first = part.first_row(bucket), last = part.first_row(bucket + 1);
+      index_t place = edges.room(bucket);
+      const index_t staged = place + edges.own(bucket);
+      incoming.sort(last - first, edges.room(bucket + 1) - staged, edges.to(bucket),
+                    column + staged, value + staged);
+      for (index_t group = first; group < last; group += lanes) {
+        const index_t end = std::min(group + lanes, last);
+        sorter.sort(group, end);
+        for (index_t i = group; i < end; ++i) {
+          const int lane = static_cast<int>(i - group);
+          length[i] = merge_row<How>(sorter.columns(lane), sorter.values(lane),
+                                     incoming.row(i - first), column + place, value + place, total);
+          place += length[i];
+        }
       }
     }
     return total;
