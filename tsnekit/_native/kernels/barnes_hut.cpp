@@ -83,26 +83,39 @@ class Walker {
   // Computes the fields at all points of a node of the target tree; returns the sum of Z_i.
   double run(std::int32_t task) {
     z_ = 0.0;
+    if (!same_) {
+      run_singly(target_.node[task]);
+      return z_;
+    }
     index_t pending = 0;
-    if (same_) {
-      std::int32_t ancestor = 0;
-      while (ancestor != task) {
-        const TreeNode& node = target_.node[ancestor];
-        std::int32_t next = node.child;
-        while (target_.node[next].end <= target_.node[task].begin) ++next;
-        pending = add_siblings(ancestor, next, pending);
-        ancestor = next;
-      }
-    } else {
-      deferred_.make_room(D, 1);
-      copy<1>(source_.source, 0, deferred_, 0);
-      pending = 1;
+    std::int32_t ancestor = 0;
+    while (ancestor != task) {
+      const TreeNode& node = target_.node[ancestor];
+      std::int32_t next = node.child;
+      while (target_.node[next].end <= target_.node[task].begin) ++next;
+      pending = add_siblings(ancestor, next, pending);
+      ancestor = next;
     }
     descend(task, 0, pending, 0);
     return z_;
   }
 
  private:
+  // Takes each point of a node as a group of its own, so that what acts on a point that is added to
+  // a reference does not depend on the others that are.
+  void run_singly(const TreeNode& node) {
+    deferred_.make_room(D, 1);
+    copy<1>(source_.source, 0, deferred_, 0);
+    TreeNode point = node;
+    for (std::int32_t i = node.begin; i < node.end; ++i) {
+      TreeBox box{};
+      for (int c = 0; c < D; ++c) box.lower[c] = box.upper[c] = target_.coordinate[c][i];
+      point.begin = i;
+      point.end = i + 1;
+      evaluate(point, decide<true>(box, 0, 1, 0).length);
+    }
+  }
+
   // Copies Count sources, or what lies after the last.
   template <int Count>
   static void copy(const TreeSources& from, index_t i, TreeSources& to, index_t j) {
@@ -134,7 +147,7 @@ class Walker {
     }
     const Lengths lengths = decide<false>(target_.box[t], first, last, length);
     for (std::int32_t child = node.child; child < node.child_end; ++child) {
-      const index_t end = same_ ? add_siblings(t, child, lengths.deferred) : lengths.deferred;
+      const index_t end = add_siblings(t, child, lengths.deferred);
       descend(child, last, end, lengths.length);
     }
   }
@@ -239,7 +252,7 @@ class Walker {
     std::fill_n(&list_.mass[length], padding, 0.0f);
     if (group.count() > group_size) {  // equal points: they feel the same, and no force within
       Field field = field_at(group.begin, group, length, false);
-      if (same_) field.z += group.count() - 1;
+      field.z += group.count() - 1;
       for (std::int32_t i = group.begin; i < group.end; ++i) put(i, field);
       return;
     }

@@ -17,9 +17,6 @@ __all__ = ["GridRepulsion"]
 
 logger = logging.getLogger(__name__)
 
-# A reference's grid is wider than the reference by this share of its extent on each side.
-REFERENCE_MARGIN = 0.1
-
 
 class GridRepulsion:
     """Repulsive forces interpolated on a grid.
@@ -48,6 +45,7 @@ class GridRepulsion:
     ) -> None:
         self._dof = problem.dof
         self._n_jobs = problem.n_jobs
+        self._padding = problem.padding
         self._rule = rule
         self._max_nodes = max_nodes
         self._warned = False
@@ -103,7 +101,7 @@ class GridRepulsion:
             self._far = X[~inside]
             X = np.ascontiguousarray(X[inside])
         if not self._mutual:
-            near = self._box = near.widened(REFERENCE_MARGIN)
+            near = self._box = near.widened(self._padding)
         self._field.place(self._rule.frame(near, self._affordable_cell(near)), near.lower)
         self._field.spread(X)
         self._field.convolve()
