@@ -40,9 +40,9 @@ cdef extern from "kernels/grid.hpp" namespace "tsnekit":
     ) noexcept nogil
 
 cdef extern from "kernels/pairs.hpp" namespace "tsnekit":
-    double c_add_pairs "tsnekit::add_pairs"(
+    void c_add_pairs "tsnekit::add_pairs"(
         int64_t n_rows, const int64_t* rows, int d, const float* y, int64_t m,
-        const float* source, double dof, float* out, double* row_z, int threads,
+        const float* source, bint skip_own, double dof, float* out, double* row_z, int threads,
     ) noexcept nogil
 
 MAX_WIDTH = max_grid_width
@@ -140,17 +140,17 @@ cdef class PointGrid:
 
 
 def add_pairs(
-    const int64_t[::1] rows, const float[:, ::1] Y, const float[:, ::1] sources, double dof,
-    float[:, ::1] out, double[::1] row_z, int n_threads,
+    const int64_t[::1] rows, const float[:, ::1] Y, const float[:, ::1] sources, bint skip_own,
+    double dof, float[:, ::1] out, double[::1] row_z, int n_threads,
 ):
-    """Add the exact forces of `sources`, given as (d, m), on some rows; return the Z added."""
-    cdef double total
+    """Add the exact forces of `sources`, given as (d, m), on some rows, and their Z_i.
+
+    With `skip_own`, row i does not meet source i.
+    """
     if rows.shape[0] == 0 or sources.shape[1] == 0:
-        return 0.0
-    cdef double* z = &row_z[0] if row_z is not None else NULL
+        return
     with nogil:
-        total = c_add_pairs(
+        c_add_pairs(
             rows.shape[0], &rows[0], <int>Y.shape[1], &Y[0, 0], sources.shape[1],
-            &sources[0, 0], dof, &out[0, 0], z, n_threads,
+            &sources[0, 0], skip_own, dof, &out[0, 0], &row_z[0], n_threads,
         )
-    return total

@@ -7,9 +7,10 @@
 namespace tsnekit {
 
 // For each listed row i of `y`, adds sum_j w_ij^(dof + 1) (y_i - x_j) over the m sources to out[i]
-// and sum_j w_ij^dof to row_z[i] unless null, with w_ij = 1 / (1 + |y_i - x_j|^2 / dof). `source`
-// is (d, m). Returns the sum of the latter over the listed rows. In double precision.
-TSNEKIT_DECLARE(double, add_pairs, index_t n_rows, const index_t* rows, int d, const float* y,
-                index_t m, const float* source, double dof, float* out, double* row_z, int threads)
+// and sum_j w_ij^dof to row_z[i], with w_ij = 1 / (1 + |y_i - x_j|^2 / dof). `source` is (d, m).
+// With `skip_own`, source i is left out for row i. In double precision.
+TSNEKIT_DECLARE(void, add_pairs, index_t n_rows, const index_t* rows, int d, const float* y,
+                index_t m, const float* source, bool skip_own, double dof, float* out,
+                double* row_z, int threads)
 
 }  // namespace tsnekit

@@ -1,7 +1,6 @@
 #include "kernels/symmetrize.hpp"
 
 #include <atomic>
-#include <memory>
 
 #include "fastmath.hpp"
 #include "kernels/row_sorter.hpp"
@@ -16,47 +15,49 @@ constexpr index_t buckets_at_once = 8;
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
 // How the matrix is cut up, by n alone. Slices of rows are read, and buckets of rows written, each
-// by one thread; a bucket is so small that its part of the result stays in cache.
+// by one thread; a bucket is so small that its part of the result stays in cache. A row's number
+// within its slice or bucket has 16 bits.
 struct Partition {
-  static constexpr index_t max_slices = 16, max_buckets = 256;
+  static constexpr index_t max_local = 1 << 16, usual_slices = 16, usual_buckets = 1024;
 
   explicit Partition(index_t n_rows)
       : n(n_rows),
-        slice_rows(std::max(block_rows, (n + max_slices - 1) / max_slices)),
-        slices((n + slice_rows - 1) / slice_rows) {
-    while (bits < 16 && ((n - 1) >> bits) >= max_buckets) ++bits;
+        slice_rows(std::min(max_local, std::max(block_rows, (n - 1) / usual_slices + 1))),
+        slices((n - 1) / slice_rows + 1) {
+    while (bits < 16 && ((n - 1) >> bits) >= usual_buckets) ++bits;
     buckets = ((n - 1) >> bits) + 1;
   }
 
   index_t first_row(index_t bucket) const { return std::min(n, bucket << bits); }
 
   index_t n, slice_rows, slices, buckets;
-  int bits = 9;  // of a row's number within its bucket; at most 16
+  int bits = 9;  // of a row's number within its bucket
 };
 
 // The edges of the neighbor graph by the bucket that they lead to, and within it by where they
-// come from. Bucket b has the places room[b] to room[b + 1] for all the edges from and to its
-// rows; the edges to them are put at the end.
+// come from. Bucket b has the places room(b) to room(b + 1) for all the edges from and to its
+// rows. The edges to them are put at the end, slice after slice: each as its weight, and as the
+// numbers of its two rows within slice and bucket, packed into one.
 class Exchange {
  public:
   Exchange(const ConditionalWeights& w, const Partition& part, int threads)
-      : w_(w), part_(part), threads_(threads), next_(at(part.slices * part.buckets)),
+      : w_(w), part_(part), threads_(threads), end_(at(part.slices * part.buckets)),
         room_(at(part.buckets) + 1) {}
 
   index_t room(index_t bucket) const { return room_[at(bucket)]; }
-  index_t own(index_t bucket) const {
-    return w_.k * (part_.first_row(bucket + 1) - part_.first_row(bucket));
+  // Where the edges to a bucket begin, and where those from one slice end.
+  index_t begin(index_t bucket) const {
+    return room(bucket) + w_.k * (part_.first_row(bucket + 1) - part_.first_row(bucket));
   }
-  // For the edges to a bucket, in their order: the row within the bucket.
-  const std::uint16_t* to(index_t bucket) const {
-    return to_.get() + room(bucket) - w_.k * part_.first_row(bucket);
+  index_t end(index_t slice, index_t bucket) const {
+    return end_[at(slice * part_.buckets + bucket)];
   }
 
   // Makes the rooms; false where a neighbor is not a row.
   bool count() {
     std::atomic<bool> valid{true};
     for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
-      index_t* count = &next_[at(s * part_.buckets)];
+      index_t* count = &end_[at(s * part_.buckets)];
       for (index_t e = first * w_.k; e < last * w_.k; ++e) {
         const index_t row = w_.neighbor[e];
         if (row < 0 || row >= part_.n) {
@@ -67,34 +68,32 @@ class Exchange {
       }
     });
     if (!valid) return false;
-    index_t place = 0;
     for (index_t b = 0; b < part_.buckets; ++b) {
-      room_[at(b)] = place;
-      place += own(b);
+      index_t place = begin(b);
       for (index_t s = 0; s < part_.slices; ++s) {
-        const index_t count = next_[at(s * part_.buckets + b)];
-        next_[at(s * part_.buckets + b)] = place;
+        const index_t count = end(s, b);
+        end_[at(s * part_.buckets + b)] = place;
         place += count;
       }
+      room_[at(b) + 1] = place;
     }
-    room_[at(part_.buckets)] = place;
     return true;
   }
 
-  void distribute(std::int32_t* from, float* weight) {
-    to_.reset(new std::uint16_t[at(part_.n * w_.k)]);  // not initialised
-    std::uint16_t* to = to_.get();
+  void distribute(std::int32_t* packed, float* weight) {
     for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
-      index_t* next = &next_[at(s * part_.buckets)];
+      index_t* next = &end_[at(s * part_.buckets)];
+      const std::int32_t* neighbor = w_.neighbor;
+      const float* given = w_.weight;
       const int k = w_.k, bits = part_.bits;
+      const std::uint32_t mask = (1u << bits) - 1;
       for (index_t i = first; i < last; ++i) {
+        const auto from = static_cast<std::uint32_t>(i - first) << 16;
         for (index_t e = i * k; e < (i + 1) * k; ++e) {
-          const index_t row = w_.neighbor[e], bucket = row >> bits;
-          const index_t place = next[bucket]++;
-          from[place] = static_cast<std::int32_t>(i);
-          weight[place] = w_.weight[e];
-          to[place - k * part_.first_row(bucket + 1)] =
-              static_cast<std::uint16_t>(row - (bucket << bits));
+          const auto row = static_cast<std::uint32_t>(neighbor[e]);
+          const index_t place = next[row >> bits]++;
+          packed[place] = static_cast<std::int32_t>(from | (row & mask));
+          weight[place] = given[e];
         }
       }
     });
@@ -104,8 +103,7 @@ class Exchange {
   const ConditionalWeights& w_;
   const Partition& part_;
   int threads_;
-  std::vector<index_t> next_, room_;
-  std::unique_ptr<std::uint16_t[]> to_;
+  std::vector<index_t> end_, room_;
 };
 
 struct Edge {
@@ -117,16 +115,26 @@ struct Edge {
 // is taken once.
 class Incoming {
  public:
-  void sort(index_t rows, index_t edges, const std::uint16_t* to, const std::int32_t* from,
-            const float* weight) {
+  void sort(const Partition& part, const Exchange& edges, index_t bucket,
+            const std::int32_t* packed, const float* weight) {
+    const index_t rows = part.first_row(bucket + 1) - part.first_row(bucket);
+    const index_t begin = edges.begin(bucket), end = edges.room(bucket + 1);
     next_.assign(at(rows) + 1, 0);
-    if (edges_.size() < at(edges + rows)) edges_.resize(at(edges + rows));
+    if (edges_.size() < at(end - begin + rows)) edges_.resize(at(end - begin + rows));
     std::size_t* next = next_.data();
     Edge* sorted = edges_.data();
-    for (index_t e = 0; e < edges; ++e) ++next[to[e] + 1];
+    for (index_t e = begin; e < end; ++e) ++next[(packed[e] & 0xffff) + 1];
     for (index_t r = 1; r <= rows; ++r) next[r] += next[r - 1] + 1;
     // Counting sort; next[r] runs on to where row r ends, which is one before r + 1 began.
-    for (index_t e = 0; e < edges; ++e) sorted[next[to[e]]++] = {from[e], weight[e]};
+    index_t e = begin;
+    for (index_t s = 0; s < part.slices; ++s) {
+      const auto first = static_cast<std::uint32_t>(s * part.slice_rows);
+      for (const index_t stop = edges.end(s, bucket); e < stop; ++e) {
+        const auto rows_of_edge = static_cast<std::uint32_t>(packed[e]);
+        const auto from = static_cast<std::int32_t>(first + (rows_of_edge >> 16));
+        sorted[next[rows_of_edge & 0xffff]++] = {from, weight[e]};
+      }
+    }
     for (index_t r = 0; r < rows; ++r) sorted[next[r]].from = RowSorter::end;
     for (index_t r = rows; r > 0; --r) next[r] = next[r - 1] + 1;
     next[0] = 0;
@@ -182,9 +190,7 @@ double merge_buckets(const ConditionalWeights& w, const Partition& part, const E
     for (index_t bucket = begin; bucket < stop; ++bucket) {
       const index_t first = part.first_row(bucket), last = part.first_row(bucket + 1);
       index_t place = edges.room(bucket);
-      const index_t staged = place + edges.own(bucket);
-      incoming.sort(last - first, edges.room(bucket + 1) - staged, edges.to(bucket),
-                    column + staged, value + staged);
+      incoming.sort(part, edges, bucket, column, value);
       for (index_t group = first; group < last; group += lanes) {
         const index_t end = std::min(group + lanes, last);
         sorter.sort(group, end);

@@ -77,7 +77,7 @@ def b_spline(order: int) -> Basis:
             weight[:, k] += (-1) ** i * comb(order, i) * piece
     weight /= factorial(order - 1)
     # A node lies on a cell's edge for even orders and at its centre for odd ones.
-    at_node = polynomial.polyval(-0.5 if order % 2 == 0 else 0.0, weight)
+    at_node = np.array([-0.5 if order % 2 == 0 else 0.0]) ** np.arange(order) @ weight
     samples = at_node[(order - 1) // 2 :]
     return _basis(weight, step=1, shift=0.5 * (order % 2), samples=samples[: (order + 1) // 2])
 

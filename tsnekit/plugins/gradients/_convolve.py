@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._native import fourier as native
+import tsnekit._native.fourier as native
 
 __all__ = ["CONVOLVERS", "Convolver", "GridShape", "aligned", "good_sizes"]
 
@@ -52,6 +52,11 @@ class GridShape:
     def size(self) -> int:
         """Elements of a node array."""
         return math.prod(self.nodes[:-1]) * self.row
+
+    @property
+    def padded_size(self) -> int:
+        """Nodes that the transforms run over."""
+        return math.prod(self.padded)
 
     @property
     def frequencies(self) -> tuple[int, ...]:
@@ -100,7 +105,6 @@ def good_sizes() -> NDArray[np.int64]:
     return np.asarray(sizes, np.int64)
 
 
-@lru_cache(maxsize=64)
 def _radices(n: int) -> NDArray[np.int32]:
     """Return factors 2 to 6 of an even length, as few as can be and an even one first."""
     powers = []
@@ -117,7 +121,6 @@ def _radices(n: int) -> NDArray[np.int32]:
     return np.asarray(factors, np.int32)
 
 
-@lru_cache(maxsize=64)
 def _twiddles(n: int) -> NDArray[np.float32]:
     angle = 2.0 * np.pi * np.arange(n) / n
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
@@ -140,7 +143,7 @@ class NativeConvolver:
             np.asarray(shape.strides, np.int64),
             np.asarray(odd_axes, np.int32),
         )
-        scale = 1.0 / np.prod([float(n) for n in shape.padded])
+        scale = 1.0 / shape.padded_size
         parts = [self._lanes_last(spectrum * scale).ravel() for spectrum in spectra]
         self._spectrum = aligned(sum(len(part) for part in parts))
         np.concatenate(parts, out=self._spectrum)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._native import grid as native
+import tsnekit._native.grid as native
 from tsnekit.plugins.gradients._basis import Basis
 from tsnekit.plugins.gradients._convolve import CONVOLVERS, Convolver, aligned
 from tsnekit.plugins.gradients._grid import Frame
@@ -16,8 +16,10 @@ from tsnekit.plugins.gradients._spectra import kernel_spectra
 
 __all__ = ["Field"]
 
-# Spectra kept: the sides of a map cross from one grid size to the next independently.
+# Spectra kept, as the sides of a map cross from one grid size to the next independently, and the
+# nodes of the transforms that these may have in all.
 KEPT_KERNELS = 4
+KEPT_NODES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,12 @@ class Field:
         if self._frame in self._kernels:
             self._kernels.move_to_end(self._frame)
             return self._kernels[self._frame]
-        while len(self._kernels) >= KEPT_KERNELS:
-            self._kernels.popitem(last=False)
         shape = self._frame.shape
+        while self._kernels and (
+            len(self._kernels) >= KEPT_KERNELS
+            or sum(frame.shape.padded_size for frame in (*self._kernels, self._frame)) > KEPT_NODES
+        ):
+            self._kernels.popitem(last=False)
         kernel = kernel_spectra(
             shape,
             self._frame.cell / self._basis.step,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._native import grid as native
+import tsnekit._native.grid as native
 from tsnekit.plugins.gradients._basis import Basis
 from tsnekit.plugins.gradients._convolve import GridShape, good_sizes
 
@@ -43,7 +43,9 @@ class Box:
 
     def contains(self, Y: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which rows of `Y` lie inside."""
-        inside: NDArray[np.bool_] = ((self.lower <= Y) & (Y <= self.upper)).all(axis=1)
+        inside = np.ones(len(Y), bool)
+        for column, lower, upper in zip(Y.T, self.lower, self.upper, strict=True):
+            inside &= (column >= lower) & (column <= upper)
         return inside
 
 
@@ -93,7 +95,7 @@ class CellRule:
         The kernel is even about the far end of the table that it is computed from. Dividing by the
         basis' spectrum spreads the kink there over some nodes.
         """
-        return 8 * (len(self.basis.samples) - 1)
+        return 4 * (len(self.basis.samples) - 1)
 
     def cell(self, box: Box) -> float:
         """Return the side of a cell for a map this wide."""
@@ -104,7 +106,7 @@ class CellRule:
 
     def coarser(self, cell: float) -> float:
         """Return the next wider side."""
-        return cell * self.ratio
+        return cell * 2.0**0.25
 
     def padded_length(self, extent: Any, cell: float | None = None) -> Any:
         """Return about how long the transforms along an axis of that extent have to be."""

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._native import grid as native
-from tsnekit.interfaces import RepulsionProblem
+import tsnekit._native.grid as native
+from tsnekit.errors import BackendUnavailableError
+from tsnekit.interfaces import Repulsion, RepulsionProblem
+from tsnekit.plugins.gradients._convolve import CONVOLVERS
 from tsnekit.plugins.gradients._field import Field
 from tsnekit.plugins.gradients._grid import Box, CellRule
 from tsnekit.plugins.gradients._outliers import bulk_box
+from tsnekit.validation import check_integer
 
-__all__ = ["GridRepulsion"]
+__all__ = ["GridRepulsion", "check_grid_options"]
 
 logger = logging.getLogger(__name__)
 
+# Cells become wider than wanted by at most this factor; a map that is wider still gets a tree.
+MAX_COARSENING = 2.0
+
+
+# The default bound on the nodes of the transforms, by dimension, and the least that a grid needs.
+MAX_NODES = {1: 1 << 22, 2: 1 << 25, 3: 1 << 25}
+LEAST_MAX_NODES = 1 << 15
+
+
+def check_grid_options(max_nodes: int | None, fourier: str) -> tuple[int | None, str]:
+    """Return the options that the methods share, checked."""
+    if max_nodes is not None:
+        max_nodes = check_integer("max_nodes", max_nodes, at_least=LEAST_MAX_NODES)
+    if fourier not in CONVOLVERS:
+        raise ValueError(f"fourier must be one of {tuple(CONVOLVERS)}, got {fourier!r}")
+    if fourier == "pyfftw" and importlib.util.find_spec("pyfftw") is None:
+        raise BackendUnavailableError("fourier='pyfftw' needs pyfftw: pip install pyfftw")
+    return max_nodes, fourier
 
 class GridRepulsion:
     """Repulsive forces interpolated on a grid.
@@ -28,8 +50,8 @@ class GridRepulsion:
         How the grid follows the map.
     force_fields : bool
         Whether each component of the force is a field of its own.
-    max_nodes : int
-        Bound on the nodes that the transforms run over.
+    max_nodes : int or None
+        Bound on the nodes that the transforms run over; None for that of `MAX_NODES`.
     fourier : str
         Provider of Fourier transforms.
     """
@@ -40,15 +62,18 @@ class GridRepulsion:
         rule: CellRule,
         *,
         force_fields: bool,
-        max_nodes: int,
+        max_nodes: int | None,
         fourier: str,
     ) -> None:
         self._dof = problem.dof
         self._n_jobs = problem.n_jobs
         self._padding = problem.padding
         self._rule = rule
-        self._max_nodes = max_nodes
-        self._warned = False
+        self._max_nodes = max_nodes or MAX_NODES[problem.n_components]
+        self._problem = problem
+        self._tree: Repulsion | None = None
+        self._too_wide = False
+        self._said: set[str] = set()
         self._field = Field(
             rule.basis,
             dof=problem.dof,
@@ -72,61 +97,89 @@ class GridRepulsion:
             return 0.0
         if self._mutual:
             self._place(Y)
+        if self._too_wide:
+            return self._by_tree(Y, out, row_z)
         if not len(self._far) and (self._mutual or self._covers(Box.around(Y, self._n_jobs))):
             return self._field.gather(Y, out, row_z, mutual=self._mutual)
         # Some points have to be met pair by pair: too rare to do without allocations.
         rows = np.empty(len(Y)) if row_z is None else row_z
-        inside = np.zeros(len(Y), bool) if self._box is None else self._box.contains(Y)
-        if inside.any():
-            self._field.gather(Y, out, rows, mutual=self._mutual)
+        inside = self._box.contains(Y)
+        self._field.gather(Y, out, rows, mutual=self._mutual)
         self._add_pairs(np.flatnonzero(inside), Y, self._far, out, rows)
         outside = np.flatnonzero(~inside)
         out[outside] = 0.0
-        rows[outside] = -1.0 if self._mutual else 0.0  # less the point's own w = 1
-        self._add_pairs(outside, Y, self._everything, out, rows)
+        rows[outside] = 0.0
+        self._add_pairs(outside, Y, self._everything, out, rows, skip_own=self._mutual)
         return float(rows.sum())
 
     def _place(self, X: NDArray[np.float32]) -> None:
         """Choose the grid for the sources and compute their field."""
         everything = Box.around(X, self._n_jobs)
-        near = bulk_box(X, everything, self._rule, self._max_nodes)
+        box = bulk_box(X, everything, self._rule)
         self._everything = X
         self._far = X[:0]
-        self._box = near
-        if near is None:
-            self._far = X
-            return
-        if near is not everything:
-            inside = near.contains(X)
+        if box is not everything:
+            inside = box.contains(X)
             self._far = X[~inside]
+<<<<<<< HEAD
             X = np.ascontiguousarray(X[inside])
         if not self._mutual:
             near = self._box = near.widened(self._padding)
         self._field.place(self._rule.frame(near, self._affordable_cell(near)), near.lower)
         self._field.spread(X)
         self._field.convolve()
+=======
+            X = X[inside]
+        self._box = box if self._mutual else box.widened(REFERENCE_MARGIN)
+        cell = self._affordable_cell(self._box)
+        self._too_wide = cell is None
+        if cell is not None:
+            self._field.place(self._rule.frame(self._box, cell), self._box.lower)
+            self._field.spread(X)
+            self._field.convolve()
+    def _affordable_cell(self, box: Box) -> float | None:
+        """Return the side of a cell, wider than wanted where the grid would be too large.
 
-    def _affordable_cell(self, box: Box) -> float:
-        """Return the side of a cell, wider than wanted where the grid would be too large."""
+        None where it would be too large even so.
+        """
         wanted = cell = self._rule.cell(box)
         while self._rule.padded_size(box, cell) > self._max_nodes:
             cell = self._rule.coarser(cell)
-        if cell > wanted and not self._warned:
-            self._warned = True
-            logger.warning(
-                "The map is %s wide: cells %.3g wide instead of %.3g keep the grid within "
-                "max_nodes=%d, and the forces are less accurate.",
-                " x ".join(f"{extent:.3g}" for extent in box.extent),
-                cell,
-                wanted,
-                self._max_nodes,
+        if cell > MAX_COARSENING * wanted:
+            self._warn_once(box, "Barnes-Hut takes the place of a grid of that size")
+            return None
+        if cell > wanted:
+            self._warn_once(
+                box, f"its grid gets cells {cell:.3g} wide instead of {wanted:.3g}, less accurate"
             )
         return cell
 
+    def _warn_once(self, box: Box, what: str) -> None:
+        kind = what.split()[0]
+        if kind not in self._said:
+            self._said.add(kind)
+            extent = " x ".join(f"{side:.3g}" for side in box.extent)
+            logger.warning(
+                "The map is %s wide: to stay within max_nodes=%d, %s.",
+                extent,
+                self._max_nodes,
+                what,
+            )
+
+    def _by_tree(
+        self,
+        Y: NDArray[np.float32],
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None,
+    ) -> float:
+        if self._tree is None:
+            from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
+
+            self._tree = BarnesHutMethod().plan(self._problem)
+        return self._tree(Y, out, row_z)
+
     def _covers(self, box: Box) -> bool:
-        return self._box is not None and bool(
-            self._box.contains(np.stack([box.lower, box.upper])).all()
-        )
+        return bool(self._box.contains(np.stack([box.lower, box.upper])).all())
 
     def _add_pairs(
         self,
@@ -135,7 +188,8 @@ class GridRepulsion:
         sources: NDArray[np.float32],
         out: NDArray[np.float32],
         row_z: NDArray[np.float64],
+        *,
+        skip_own: bool = False,
     ) -> None:
-        native.add_pairs(
-            rows, Y, np.ascontiguousarray(sources.T), self._dof, out, row_z, self._n_jobs
-        )
+        transposed = np.ascontiguousarray(sources.T)
+        native.add_pairs(rows, Y, transposed, skip_own, self._dof, out, row_z, self._n_jobs)

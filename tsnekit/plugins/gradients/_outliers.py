@@ -6,6 +6,8 @@ pair with every other point. Points are left out, farthest first, as long as tha
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,65 +16,58 @@ from tsnekit.plugins.gradients._grid import Box, CellRule
 __all__ = ["bulk_box"]
 
 # Grids up to this many nodes, and so many more per point, are not worth the search.
-MODEST_NODES = 1 << 21
-MODEST_NODES_PER_POINT = 64
+MODEST_NODES = 1 << 19
+MODEST_NODES_PER_POINT = 16
 # What one node of the transforms costs, in pairs.
 PAIRS_PER_NODE = 4
 # Bound on the pairs of a call.
 MAX_PAIRS = 1 << 26
+MAX_ROUNDS = 16
 
 
-def bulk_box(X: NDArray[np.float32], box: Box, rule: CellRule, max_nodes: int) -> Box | None:
-    """Return the box that the grid should cover, or None where pairs alone are cheaper.
+def bulk_box(X: NDArray[np.float32], box: Box, rule: CellRule) -> Box:
+    """Return the box that a grid should cover.
 
     Parameters
     ----------
     X : ndarray of shape (n, d), float32
     box : Box
-        The bounding box of `X`.
+        The bounding box of `X`, which is returned where leaving points out would not pay.
     rule : CellRule
-    max_nodes : int
-        Nodes that the grid must not exceed if the remaining points can help it.
     """
     n = len(X)
-    modest = min(max_nodes, MODEST_NODES + MODEST_NODES_PER_POINT * n)
-    nodes = rule.padded_size(box)
-    if nodes <= modest:
-        return box
-    if n * n <= min(MAX_PAIRS, PAIRS_PER_NODE * nodes):
-        return None
-    allowed = MAX_PAIRS // n
-    if allowed < 1:
-        return box
-    allowed = min(allowed, n // 4)
-    ends = _sorted_ends(X, allowed)
-    left_out = np.zeros((2, X.shape[1]), int)
-    while nodes > modest and left_out.sum() < allowed:
-        lower, upper = ends[0, left_out[0]].diagonal(), ends[1, left_out[1]].diagonal()
-        spare = allowed - left_out.sum()
-        best = (0.0, 0, 0, 0)
-        for side in (0, 1):
-            for axis in range(X.shape[1]):
-                start = left_out[side, axis]
-                ahead = ends[side, start + 1 : start + spare + 1, axis]
-                extent = upper[axis] - ahead if side == 0 else ahead - lower[axis]
-                kept = rule.padded_length(extent) / rule.padded_length(upper[axis] - lower[axis])
-                gain = nodes * (1.0 - kept) / np.arange(1, spare + 1)
-                count = int(gain.argmax())
-                best = max(best, (float(gain[count]), side, axis, count + 1))
-        gain_per_point, side, axis, count = best
-        if gain_per_point * PAIRS_PER_NODE < n:
+    everything, all_nodes = box, rule.padded_size(box)
+    if all_nodes <= MODEST_NODES + MODEST_NODES_PER_POINT * n:
+        return everything
+    spare = min(MAX_PAIRS // n, n // 4)
+    for _ in range(MAX_ROUNDS):
+        if spare == 0:
             break
-        left_out[side, axis] += count
-        box = Box(ends[0, left_out[0]].diagonal(), ends[1, left_out[1]].diagonal())
-        nodes = rule.padded_size(box)
-    return box
+        gain, smaller = _best_cut(X, box, spare, rule)
+        if PAIRS_PER_NODE * gain < n:
+            break
+        kept = X[smaller.contains(X)]
+        spare -= len(X) - len(kept)
+        X, box = kept, Box.around(kept, 1)
+    # Pairs take a slower way through the program: they have to be worth it.
+    return box if rule.padded_size(box) <= 0.5 * all_nodes else everything
 
 
-def _sorted_ends(X: NDArray[np.float32], count: int) -> NDArray[np.float64]:
-    """Return the `count + 1` smallest coordinates per axis ascending, and largest descending."""
-    n = len(X)
-    columns = np.partition(X.astype(np.float64), (count, n - 1 - count), axis=0)
-    low = np.sort(columns[: count + 1], axis=0)
-    high = np.sort(columns[n - 1 - count :], axis=0)[::-1]
-    return np.stack([low, high])
+def _best_cut(X: NDArray[np.float32], box: Box, spare: int, rule: CellRule) -> tuple[float, Box]:
+    """Return the most nodes saved per point left out at one side, and the box that is left."""
+    nodes = rule.padded_size(box)
+    best, result = 0.0, box
+    for axis in range(X.shape[1]):
+        column = np.partition(X[:, axis], (spare, len(X) - 1 - spare)).astype(np.float64)
+        low = np.sort(column[: spare + 1])
+        high = np.sort(column[len(X) - 1 - spare :])[::-1]
+        before = rule.padded_length(high[0] - low[0])
+        for side, extent in (("lower", high[0] - low[1:]), ("upper", high[1:] - low[0])):
+            saved = nodes * (1.0 - rule.padded_length(extent) / before) / np.arange(1, spare + 1)
+            # Of cuts that are about as good, the deepest, so that few rounds are needed.
+            count = int(np.flatnonzero(saved >= 0.9 * saved.max())[-1])
+            if saved[count] > best:
+                corner = getattr(box, side).copy()
+                corner[axis] = (low if side == "lower" else high)[count + 1]
+                best, result = float(saved[count]), dataclasses.replace(box, **{side: corner})
+    return best, result

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from tsnekit._native import fourier as native
+import tsnekit._native.fourier as native
 from tsnekit.plugins.gradients._basis import Basis
 from tsnekit.plugins.gradients._convolve import GridShape
 

@@ -1,4 +1,4 @@
-"""B-spline particle mesh of one scalar potential."""
+"""B-spline particle mesh: the repulsion as the gradient of one potential."""
 
 from __future__ import annotations
 
@@ -6,26 +6,60 @@ import math
 
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._basis import b_spline
-from tsnekit.plugins.gradients._convolve import CONVOLVERS
 from tsnekit.plugins.gradients._grid import CellRule
-from tsnekit.plugins.gradients._grid_repulsion import GridRepulsion
+from tsnekit.plugins.gradients._grid_repulsion import GridRepulsion, check_grid_options
+from tsnekit.validation import check_integer, check_real
 
 __all__ = ["MeshMethod"]
 
-# Cells along the longest side of a map that is small.
-MIN_CELLS = 40
 ORDERS = (3, 4, 5, 6)
+# Cells along the longest side of a small map, by dimension: dense clusters need them.
+MIN_CELLS = {1: 80, 2: 80, 3: 40}
 
 
 class MeshMethod:
-    """Repulsion as the gradient of one potential, interpolated by B-splines.
+    """Spread points on a grid, convolve with the kernel, and gather the potential's gradient.
+
+    With K(r) = (1 + r^2 / dof)^-dof, the potential phi(y) = sum_j K(|y - y_j|) has all that is
+    needed: Z is its sum less the points' own, and the force is -grad(phi) / 2, for every `dof` and
+    number of dimensions. Unit charges are spread on a grid by B-splines, convolved with K by one
+    forward and one inverse Fourier transform, and phi is gathered, with its gradient, by the same
+    splines. K's spectrum is divided by the splines', so that phi is exact from node to node, and
+    what a point's own charge adds to its field is taken off exactly. This is the smooth particle
+    mesh method [1]_ for the kernels of t-SNE; [2]_ interpolates with charges per component.
+
+    The grid follows the bounding box of the map, with cells of one size as long as the map has at
+    least 80 of them (40 in 3-D) along its longest side, and cells finer by a power of two while it
+    is smaller. A few points that lie far from the others are left out of the grid and met pair by
+    pair, where this is the cheaper. If the grid would still exceed `max_nodes`, cells grow up to
+    twice as wide; a map that is wider still is handed to Barnes-Hut, which needs no grid. Either
+    is logged as a warning, once.
 
     Parameters
     ----------
     spacing : float, default=0.5
-    order : int, default=4
-    max_nodes : int, default=2**24
+        Distance between nodes, in units of the map; times the square root of `dof` where that is
+        below 1, as the kernel is narrower then.
+    order : {3, 4, 5, 6}, default=4
+        Order of the splines, the number of nodes along an axis that a point touches; 4 is cubic.
+        Higher orders are more accurate and slower.
+    max_nodes : int, optional
+        Bound on the number of nodes that the transforms run over, which is 2^d times that of the
+        grid. It takes up to 15 bytes per node, 50 in 1-D. The default is 2^25, in 1-D 2^22.
     fourier : {"native", "scipy", "pyfftw"}, default="native"
+        Whose Fourier transforms to use.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is not of its kind or out of range.
+
+    References
+    ----------
+    .. [1] U. Essmann et al., "A smooth particle mesh Ewald method", Journal of Chemical Physics
+       103, 1995.
+    .. [2] G. C. Linderman et al., "Fast interpolation-based t-SNE for improved visualization of
+       single-cell RNA-seq data", Nature Methods 16, 2019.
     """
 
     def __init__(
@@ -33,27 +67,26 @@ class MeshMethod:
         *,
         spacing: float = 0.5,
         order: int = 4,
-        max_nodes: int = 1 << 24,
+        max_nodes: int | None = None,
         fourier: str = "native",
     ) -> None:
-        self.spacing = spacing
-        self.order = order
-        self.max_nodes = max_nodes
-        self.fourier = fourier
+        self.spacing = check_real("spacing", spacing, above=0)
+        self.order = check_integer("order", order, at_least=min(ORDERS))
+        if order > max(ORDERS):
+            raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
+        self.max_nodes, self.fourier = check_grid_options(max_nodes, fourier)
 
     def plan(self, problem: RepulsionProblem) -> GridRepulsion:
         """Prepare buffers and, for a fixed reference, its field."""
+        if problem.n_components not in MIN_CELLS:
+            raise ValueError(f"mesh has 1 to 3 dimensions, not n_components={problem.n_components}")
         rule = CellRule(
             basis=b_spline(self.order),
-            # Small dof makes the kernel steeper: its transform decays as exp(-sqrt(dof) k).
+            # The kernel's transform decays as exp(-sqrt(dof) k).
             widest=self.spacing * min(1.0, math.sqrt(problem.dof)),
-            min_cells=MIN_CELLS,
+            min_cells=MIN_CELLS[problem.n_components],
             ratio=2.0,
         )
         return GridRepulsion(
-            problem,
-            rule,
-            force_fields=False,
-            max_nodes=self.max_nodes,
-            fourier=self.fourier,
+            problem, rule, force_fields=False, max_nodes=self.max_nodes, fourier=self.fourier
         )
