@@ -121,16 +121,8 @@ class GridRepulsion:
         if box is not everything:
             inside = box.contains(X)
             self._far = X[~inside]
-<<<<<<< HEAD
-            X = np.ascontiguousarray(X[inside])
-        if not self._mutual:
-            near = self._box = near.widened(self._padding)
-        self._field.place(self._rule.frame(near, self._affordable_cell(near)), near.lower)
-        self._field.spread(X)
-        self._field.convolve()
-=======
             X = X[inside]
-        self._box = box if self._mutual else box.widened(REFERENCE_MARGIN)
+        self._box = box if self._mutual else box.widened(self._padding)
         cell = self._affordable_cell(self._box)
         self._too_wide = cell is None
         if cell is not None:
