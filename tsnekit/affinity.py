@@ -205,6 +205,7 @@ class PerplexityBasedNN(_NamedAffinities):
         self,
         data: Any,
         k: int,
+        /,
         perplexity: float | None = None,
         k_neighbors: int | str = "auto",
     ) -> Any:

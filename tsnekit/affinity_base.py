@@ -59,7 +59,7 @@ class Affinities:
         """Number of points."""
         return self.matrix.shape[0]
 
-    def to_new(self, data: Any, return_distances: bool = False) -> Any:
+    def to_new(self, data: Any, return_distances: bool = False, **affinity_params: Any) -> Any:
         """Compute the affinities of new rows to the points.
 
         Raises
@@ -68,12 +68,12 @@ class Affinities:
             If there is no way to, as here.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} cannot compute the affinities of new rows; compute affinities "
+            f"{type(self).__name__} has no affinities of new rows; compute affinities "
             "from the data, or give those of new rows to PartialTSNEEmbedding"
         )
 
     def to_new_with_neighbors(
-        self, data: Any, k: int, **affinity_params: Any
+        self, data: Any, k: int, /, **affinity_params: Any
     ) -> tuple[Any, NeighborGraph]:
         """Compute the affinities of new rows, and find `k` neighbors of each, where there are.
 
@@ -191,7 +191,7 @@ class NeighborAffinities(Affinities):
         return (P, graph.indices, graph.distances) if return_distances else P
 
     def to_new_with_neighbors(
-        self, data: Any, k: int, *, perplexity: float | None = None, **options: Any
+        self, data: Any, k: int, /, *, perplexity: float | None = None, **options: Any
     ) -> tuple[Any, NeighborGraph]:
         """Compute the affinities of new rows, and find at least `k` neighbors of each.
 

@@ -352,9 +352,7 @@ class BaseEmbedding(np.ndarray):
             n_jobs=resolve_n_jobs(parameters.n_jobs),
         )
         if field is not None:
-            problem = dataclasses.replace(
-                problem, reference=field.positions, padding=field.padding
-            )
+            problem = dataclasses.replace(problem, reference=field.positions, padding=field.padding)
         offered = parameters.offered_to_method()
         method = parameters.negative_gradient_method
         key = (
@@ -405,9 +403,7 @@ class BaseEmbedding(np.ndarray):
     def _reference_field(self) -> ReferenceField | None:
         raise NotImplementedError
 
-    def _resolved_learning_rate(
-        self, learning_rate: float | str, exaggeration: float
-    ) -> float:
+    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
         raise NotImplementedError
 
 

@@ -9,6 +9,9 @@ namespace {
 
 // Targets that share one list of sources; at least the size of a leaf.
 constexpr int group_size = 48;
+// A group accepts a source where the most critical of its points would, so that most of them do
+// better than theta asks for. A point alone asks for this much of theta, to do no worse.
+constexpr double lone_theta = 0.7;
 // Targets whose walk through the tree starts together.
 constexpr index_t smallest_task = 64, largest_task = 1024;
 // Targets that make up for starting one more thread.
@@ -71,7 +74,7 @@ class Walker {
         target_(target),
         kernel_(kernel),
         same_(&source == &target),
-        theta_squared_(static_cast<float>(theta * theta)),
+        theta_squared_(static_cast<float>(theta * theta * (same_ ? 1.0 : lone_theta * lone_theta))),
         out_(out),
         row_z_(row_z),
         deferred_(space.deferred),

@@ -40,6 +40,7 @@ def check_grid_options(max_nodes: int | None, fourier: str) -> tuple[int | None,
         raise BackendUnavailableError("fourier='pyfftw' needs pyfftw: pip install pyfftw")
     return max_nodes, fourier
 
+
 class GridRepulsion:
     """Repulsive forces interpolated on a grid.
 
@@ -129,6 +130,7 @@ class GridRepulsion:
             self._field.place(self._rule.frame(self._box, cell), self._box.lower)
             self._field.spread(X)
             self._field.convolve()
+
     def _affordable_cell(self, box: Box) -> float | None:
         """Return the side of a cell, wider than wanted where the grid would be too large.
 
