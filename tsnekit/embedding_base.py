@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,13 +24,14 @@ from tsnekit.interfaces import (
     SparseAffinities,
     WholeGradient,
 )
-from tsnekit.optimize import descend, resolve_learning_rate
+from tsnekit.optimize import descend
 from tsnekit.parameters import DescentParameters
 from tsnekit.progress import ProgressBar, show_logs
+from tsnekit.reference_field import ReferenceField
 from tsnekit.threads import resolve_n_jobs
 from tsnekit.validation import check_integer
 
-__all__ = ["BaseEmbedding", "RunState"]
+__all__ = ["BaseEmbedding", "RunState", "fresh_state"]
 
 Self = TypeVar("Self", bound="BaseEmbedding")
 
@@ -74,6 +76,13 @@ class RunState:
         # Callbacks belong to the program that runs, and a plan to the process.
         parameters = self.parameters.replace(callbacks=None)
         return self.__dict__ | {"plan": None, "parameters": parameters}
+
+
+def fresh_state(parameters: DescentParameters, optimizer: str | Optimizer | None) -> RunState:
+    """Return the state of an embedding that has not been optimized."""
+    with show_logs(parameters.verbose):
+        backend = resolve_backend("optimizer", "momentum" if optimizer is None else optimizer)
+    return RunState(parameters, backend.instance, backends={"optimizer": backend.choice})
 
 
 class BaseEmbedding(np.ndarray):
@@ -200,7 +209,8 @@ class BaseEmbedding(np.ndarray):
             Parameters of gradient descent in place of the embedding's own:
 
             learning_rate : float or "auto"
-                "auto" is n / exaggeration.
+                "auto" is n / exaggeration; for new points in an embedding, see
+                `PartialTSNEEmbedding`.
             exaggeration : float, optional
                 Factor of the attractive forces, 1 by default.
             momentum : float
@@ -272,7 +282,7 @@ class BaseEmbedding(np.ndarray):
         phase = Phase(
             name=phase_name,
             n_iter=n_iter,
-            learning_rate=resolve_learning_rate(parameters.learning_rate, len(self), exaggeration),
+            learning_rate=self._resolved_learning_rate(parameters.learning_rate, exaggeration),
             momentum=float(parameters.momentum),
             exaggeration=exaggeration,
             max_grad_norm=parameters.max_grad_norm,
@@ -334,17 +344,19 @@ class BaseEmbedding(np.ndarray):
     def _gradient(self, parameters: DescentParameters) -> WholeGradient:
         """Return the planned gradient, the last one where it still fits."""
         state = self.state
+        field = self._reference_field()
         problem = RepulsionProblem(
             n_samples=len(self),
             n_components=self.shape[1],
             dof=float(parameters.dof),
             n_jobs=resolve_n_jobs(parameters.n_jobs),
-            reference=self._reference(),
         )
+        if field is not None:
+            problem = dataclasses.replace(problem, reference=field.positions, padding=field.padding)
         offered = parameters.offered_to_method()
         method = parameters.negative_gradient_method
         key = (
-            method if isinstance(method, str) else id(method),
+            method,
             repr(offered),
             repr(parameters.gradient_params),
             problem.dof,
@@ -360,7 +372,9 @@ class BaseEmbedding(np.ndarray):
             params=parameters.gradient_params,
             offered=offered,
         )
-        plan = backend.instance.plan(dataclasses.replace(problem, affinities=affinities))
+        problem = dataclasses.replace(problem, affinities=affinities)
+        make = functools.partial(backend.instance.plan, problem)
+        plan = make() if field is None else field.plan(key, make)
         gradient = (
             plan
             if isinstance(plan, WholeGradient)
@@ -386,7 +400,10 @@ class BaseEmbedding(np.ndarray):
     def _affinity_matrix(self) -> SparseAffinities:
         raise NotImplementedError
 
-    def _reference(self) -> NDArray[np.float32] | None:
+    def _reference_field(self) -> ReferenceField | None:
+        raise NotImplementedError
+
+    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
         raise NotImplementedError
 
 

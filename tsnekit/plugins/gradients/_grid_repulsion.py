@@ -22,8 +22,6 @@ __all__ = ["GridRepulsion", "check_grid_options"]
 
 logger = logging.getLogger(__name__)
 
-# A reference's grid is wider than the reference by this share of its extent on each side.
-REFERENCE_MARGIN = 0.1
 # Cells become wider than wanted by at most this factor; a map that is wider still gets a tree.
 MAX_COARSENING = 2.0
 
@@ -71,6 +69,7 @@ class GridRepulsion:
     ) -> None:
         self._dof = problem.dof
         self._n_jobs = problem.n_jobs
+        self._padding = problem.padding
         self._rule = rule
         self._max_nodes = max_nodes or MAX_NODES[problem.n_components]
         self._problem = problem
@@ -128,7 +127,7 @@ class GridRepulsion:
             inside = box.contains(X)
             self._far = X[~inside]
             X = X[inside]
-        self._box = box if self._mutual else box.widened(REFERENCE_MARGIN)
+        self._box = box if self._mutual else box.widened(self._padding)
         cell = self._affordable_cell(self._box)
         self._too_wide = cell is None
         if cell is not None:
