@@ -67,9 +67,7 @@ def test_new_points_lie_with_their_cluster(embedding, data):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("initialization", ["median", "weighted"])
-def test_the_same_row_comes_to_the_same_place_in_any_batch(
-    embedding, data, method, initialization
-):
+def test_the_same_row_comes_to_the_same_place_in_any_batch(embedding, data, method, initialization):
     using(embedding, method)
     new = np.concatenate([data[1], data[1][:1] + 40])  # one row far from all others
     settings = {"n_iter": 60, "initialization": initialization}
@@ -272,9 +270,7 @@ def test_the_grid_is_prepared_when_asked_and_used_by_the_next_transform(embeddin
 
 
 @pytest.mark.parametrize("padding", [0, 0.25, 3])
-def test_padding_changes_the_places_within_the_accuracy_of_the_grid_only(
-    embedding, data, padding
-):
+def test_padding_changes_the_places_within_the_accuracy_of_the_grid_only(embedding, data, padding):
     using(embedding, "mesh")
     expected = embedding.transform(data[1])
     embedding.prepare_interpolation_grid(padding)
@@ -323,9 +319,7 @@ def test_fault_8_points_far_away_cost_no_giant_grid(embedding, data, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_fault_30_a_point_that_leaves_the_grid_does_not_disturb_the_others(
-    embedding, data, method
-):
+def test_fault_30_a_point_that_leaves_the_grid_does_not_disturb_the_others(embedding, data, method):
     start = np.array(embedding.prepare_partial(data[1]))
     P = embedding.affinities.to_new(data[1], perplexity=5)
     settings = {"negative_gradient_method": method, "learning_rate": 1}
@@ -394,7 +388,9 @@ def test_fault_33_bad_rows(embedding, rows, message):
         embedding.transform(rows)
 
 
-@pytest.mark.parametrize("make", [list, lambda X: X[:, ::-1][:, ::-1], np.float64, np.asfortranarray])
+@pytest.mark.parametrize(
+    "make", [list, lambda X: X[:, ::-1][:, ::-1], np.float64, np.asfortranarray]
+)
 def test_any_form_of_rows(embedding, data, make):
     expected = embedding.transform(data[1], n_iter=10)
     np.testing.assert_allclose(
@@ -404,7 +400,9 @@ def test_any_form_of_rows(embedding, data, make):
 
 def test_affinities_without_new_rows_say_so(fitted):
     embedding = TSNEEmbedding(np.asarray(fitted), PrecomputedAffinities(fitted.affinities.P))
-    with pytest.raises(NotImplementedError, match="PrecomputedAffinities has no affinities of new rows; compute"):
+    with pytest.raises(
+        NotImplementedError, match="PrecomputedAffinities has no affinities of new rows; compute"
+    ):
         embedding.transform(np.zeros((2, 12)))
 
 
@@ -477,7 +475,8 @@ def test_fault_11_partial_embeddings_are_pickled_whole(embedding, data):
     np.testing.assert_array_equal(other.reference_embedding, embedding)
     np.testing.assert_array_equal(other.optimize(10), partial.optimize(10))
     np.testing.assert_array_equal(
-        other.reference_embedding.transform(data[1], n_iter=5), embedding.transform(data[1], n_iter=5)
+        other.reference_embedding.transform(data[1], n_iter=5),
+        embedding.transform(data[1], n_iter=5),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from typing import Any
@@ -93,6 +94,18 @@ class Affinities:
         """
         P, indices, distances = self.to_new(data, return_distances=True, **affinity_params)
         return P, NeighborGraph(indices, distances)
+
+    def extended(self, data: Any) -> Affinities:
+        """Compute the affinities of the points and of new rows, all among one another.
+
+        Raises
+        ------
+        NotImplementedError
+            If there is no way to, as here.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be extended by new rows; give the affinities of all rows"
+        )
 
 
 class NeighborAffinities(Affinities):
@@ -220,6 +233,33 @@ class NeighborAffinities(Affinities):
             weights = _checked_weights(kernel, nearest.distances, n_jobs)
             matrix = conditional_affinities(nearest.indices, weights, self.n_samples, n_jobs=n_jobs)
         return to_scipy(matrix), graph
+
+    def extended(self, data: Any) -> NeighborAffinities:
+        """Compute the affinities of the points and of new rows, all among one another.
+
+        Parameters
+        ----------
+        data : array-like or sparse matrix of shape (n_new, p)
+            New rows.
+
+        Returns
+        -------
+        NeighborAffinities
+            Of the n points and then the n_new rows; these affinities stay as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not like the data, or there is only a neighbor graph.
+        """
+        with show_logs(self.verbose):
+            started = time.perf_counter()
+            grown = copy.copy(self)
+            grown.knn_index = self.knn_index.extended(data)
+            fitted = time.perf_counter() - started
+        grown.matrix = grown._compute(self.kernel, self.verbose)
+        grown.seconds["neighbors"] += fitted
+        return grown
 
     def _compute(self, kernel: AffinityKernel, verbose: bool) -> SparseAffinities:
         n_jobs = resolve_n_jobs(self.n_jobs)

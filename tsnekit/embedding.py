@@ -8,7 +8,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from tsnekit.embedding_base import BaseEmbedding, fresh_state
-from tsnekit.interfaces import NeighborGraph, Optimizer, SparseAffinities
+from tsnekit.extension import extend
+from tsnekit.interfaces import Optimizer, SparseAffinities
 from tsnekit.optimize import resolve_learning_rate
 from tsnekit.parameters import DescentParameters
 from tsnekit.partial_embedding import PartialTSNEEmbedding, check_placement, place
@@ -171,7 +172,9 @@ class TSNEEmbedding(BaseEmbedding):
         start = place(
             initialization,
             np.asarray(self),
-            NeighborGraph(neighbors.indices[:, :k], neighbors.distances[:, :k]),
+            neighbors,
+            n_new=P.shape[0],
+            k=k,
             random_state=self.random_state,
         )
         return PartialTSNEEmbedding(start, self, P, **self._partial_parameters())
@@ -270,3 +273,61 @@ class TSNEEmbedding(BaseEmbedding):
             if iterations:
                 partial.run_phase(name, iterations, parameters)
         return partial
+
+    def extend(
+        self,
+        X: Any = None,
+        *,
+        affinities: Affinities | None = None,
+        fixed: Any = False,
+        initialization: Any = "median",
+        k: int = 25,
+        n_iter: int = 250,
+        **gradient_descent_params: Any,
+    ) -> TSNEEmbedding:
+        """Add new points to the map, and optimize old and new ones together.
+
+        Unlike those of `transform`, the new points see one another: they may form clusters that
+        the map did not have. The neighbors of all rows are searched anew, so that the affinities
+        are those of a fit to all the data.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_new, n_features), optional
+            New rows. Needed unless `affinities` and positions are given.
+        affinities : Affinities, optional
+            Affinities of the old points and then the new ones, in place of those of the data.
+        fixed : bool or array-like of shape (n_samples,), default=False
+            Whether the old points stay where they are, or how firmly each is held; see `optimize`.
+        initialization : {"median", "weighted", "random"} or array-like of shape \
+(n_new, n_components), default="median"
+            Where the new points start; see `prepare_partial`.
+        k : int, default=25
+            How many nearest neighbors to look at for the start.
+        n_iter : int, default=250
+            Iterations of the joint optimization.
+        **gradient_descent_params
+            In place of the embedding's own; see `optimize`.
+
+        Returns
+        -------
+        TSNEEmbedding of shape (n_samples + n_new, n_components)
+            A new embedding, old points first; this one stays as it is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows or a parameter are not valid, or there is only a neighbor graph.
+        NotImplementedError
+            If the affinities cannot be extended.
+        """
+        return extend(
+            self,
+            X,
+            affinities=affinities,
+            fixed=fixed,
+            initialization=initialization,
+            k=k,
+            n_iter=n_iter,
+            **gradient_descent_params,
+        )

@@ -26,6 +26,7 @@ from tsnekit.interfaces import (
 )
 from tsnekit.optimize import descend
 from tsnekit.parameters import DescentParameters
+from tsnekit.pinning import PinnedOptimizer, check_fixed
 from tsnekit.progress import ProgressBar, show_logs
 from tsnekit.reference_field import ReferenceField
 from tsnekit.threads import resolve_n_jobs
@@ -189,6 +190,8 @@ class BaseEmbedding(np.ndarray):
         n_iter: int,
         inplace: bool = False,
         propagate_exception: bool = False,
+        *,
+        fixed: Any = None,
         **gradient_descent_params: Any,
     ) -> Self:
         """Run the optimization for a number of iterations.
@@ -205,6 +208,10 @@ class BaseEmbedding(np.ndarray):
         propagate_exception : bool, default=False
             Whether a callback that ends the optimization raises `OptimizationInterrupt`; otherwise
             the embedding is returned as it is then.
+        fixed : array-like of shape (n_samples,), bool or float, optional
+            Points to hold while the others move: a mask, or weights from 0 for points that are
+            free to 1 for points that stay where they are, to the bit; a point of weight w makes
+            steps 1 - w as long. The map is not recentered while any point is held.
         **gradient_descent_params
             Parameters of gradient descent in place of the embedding's own:
 
@@ -249,16 +256,23 @@ class BaseEmbedding(np.ndarray):
             If a parameter is unknown or has no valid value; nothing has been done then.
         """
         n_iter = check_integer("n_iter", n_iter, at_least=0)
+        held = check_fixed(fixed, len(self))
         parameters = self.state.parameters.replace(**gradient_descent_params)
         embedding = self if inplace else self.copy()
         try:
-            embedding.run_phase("optimization", n_iter, parameters)
+            embedding.run_phase("optimization", n_iter, parameters, held)
         except OptimizationInterrupt:
             if propagate_exception:
                 raise
         return embedding
 
-    def run_phase(self, phase_name: str, n_iter: int, parameters: DescentParameters) -> None:
+    def run_phase(
+        self,
+        phase_name: str,
+        n_iter: int,
+        parameters: DescentParameters,
+        fixed: NDArray[np.float32] | None = None,
+    ) -> None:
         """Run one phase of the optimization, in place.
 
         Parameters
@@ -268,6 +282,8 @@ class BaseEmbedding(np.ndarray):
         n_iter : int
             Number of iterations.
         parameters : DescentParameters
+        fixed : ndarray of shape (n_samples,), optional
+            How firmly each point is held, checked.
 
         Raises
         ------
@@ -293,22 +309,31 @@ class BaseEmbedding(np.ndarray):
         with show_logs(parameters.verbose):
             gradient = self._gradient(parameters)
         with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:
-            observers = [self._observer(gradient, phase, parameters, callbacks, bar)]
             callbacks.start()
             if not state.optimizer.state():
                 state.optimizer.start(self._positions())
+            pinned = None if fixed is None else PinnedOptimizer(state.optimizer, fixed)
+
+            def call_back(iteration_state: IterationState) -> None:
+                if pinned is not None:
+                    pinned.release()
+                callbacks(iteration_state)
+
+            observers = [self._observer(gradient, phase, parameters, call_back, bar)]
             try:
                 descend(
                     self._positions(),
                     gradient,
-                    state.optimizer,
+                    pinned or state.optimizer,
                     phase,
-                    recenter=self._recentered,
+                    recenter=self._recentered and pinned is None,
                     observers=observers,
                 )
             except KeyboardInterrupt:
                 raise InterruptedByUser(self) from None
             finally:
+                if pinned is not None:
+                    pinned.release()
                 elapsed = time.perf_counter() - started
                 state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
 
@@ -317,7 +342,7 @@ class BaseEmbedding(np.ndarray):
         gradient: WholeGradient,
         phase: Phase,
         parameters: DescentParameters,
-        callbacks: CallbackRunner,
+        call_back: Callable[[IterationState], None],
         bar: ProgressBar,
     ) -> Callable[[int], None]:
         state = self.state
@@ -330,7 +355,7 @@ class BaseEmbedding(np.ndarray):
             if wants_error and iteration % every == 0:
                 error = gradient.kl_divergence(self._positions())
                 bar.show_error(error)
-                callbacks(
+                call_back(
                     IterationState(
                         iteration=iteration,
                         global_iteration=state.iteration,

@@ -311,9 +311,13 @@ class Optimizer(Protocol):
         ...
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays by name; empty before `start`."""
+        """Return the state as arrays by name; empty before `start`.
+
+        Arrays whose first dimension is that of the points hold a row for each, and `restore` takes
+        those of other points too.
+        """
         ...
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned, taking copies."""
         ...

@@ -124,8 +124,10 @@ def check_placement(initialization: Any) -> None:
 def place(
     initialization: Any,
     reference: NDArray[np.float32],
-    neighbors: NeighborGraph,
+    neighbors: NeighborGraph | None,
     *,
+    n_new: int,
+    k: int,
     random_state: Any,
 ) -> NDArray[Any]:
     """Return where new points start, (n_new, d).
@@ -134,21 +136,26 @@ def place(
     ----------
     initialization : {"median", "weighted", "random"} or array-like of shape (n_new, d)
     reference : ndarray of shape (n, d)
-    neighbors : NeighborGraph
-        Neighbors of the new points among the points of the reference.
+    neighbors : NeighborGraph or None
+        Neighbors of the new points among the points of the reference, for "median" and "weighted".
+    n_new : int
+        How many new points there are.
+    k : int
+        How many neighbors to look at.
     random_state : int, RandomState or None
         For "random".
     """
-    n_new, d = len(neighbors.indices), reference.shape[1]
+    d = reference.shape[1]
     if not isinstance(initialization, str):
         return check_positions(
             initialization, name="initialization", n_samples=n_new, n_components=d
         )
-    if initialization == "random":
+    if initialization == "random" or neighbors is None:
         return placing.random(n_new, d, random_state=random_state)
+    indices, distances = neighbors.indices[:, :k], neighbors.distances[:, :k]
     if initialization == "weighted":
-        return placing.weighted_mean(None, reference, neighbors.indices, neighbors.distances)
-    return placing.median(reference, neighbors.indices)
+        return placing.weighted_mean(None, reference, indices, distances)
+    return placing.median(reference, indices)
 
 
 def _checked_affinities(P: Any, n_reference: int) -> SparseAffinities:
