@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -265,6 +266,32 @@ class BaseEmbedding(np.ndarray):
             if propagate_exception:
                 raise
         return embedding
+
+    def save(self, path: str | os.PathLike[str], *, data: bool = True) -> None:
+        """Save the embedding to one file, from which `tsnekit.load` restores it to the bit.
+
+        The file holds positions, affinities with neighbors and data, parameters, and the state of
+        the optimizer, as plain arrays and JSON; callbacks are not kept. An existing file is
+        replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        path : path-like
+            The name is taken as it is; no extension is added.
+        data : bool, default=True
+            Whether to include the data, in whose rows the neighbors of new rows are found; without
+            it, the file is smaller and the restored embedding takes no new rows.
+
+        Raises
+        ------
+        TypeError
+            If a parameter or backend is not one that can be restored; nothing is written then.
+        OSError
+            If the file cannot be written; an existing one stays as it is.
+        """
+        from tsnekit.persistence import save
+
+        save(self, path, data=data)
 
     def run_phase(
         self,
