@@ -159,10 +159,10 @@ def test_map_of_digits_keeps_neighborhoods(digits, method):
     assert type(embedding) is TSNEEmbedding
     # openTSNE 1.0.4 keeps 0.585 to 0.588 and scikit-learn 1.9 0.585 of the ten nearest.
     assert kept(X, np.asarray(embedding)) > 0.57
-    # Their divergences are 0.750 and 0.753.
+    # Their divergences, by Barnes-Hut, are 0.750 and 0.753; grids are coarser than trees here.
     exact = embedding.copy()
     exact.state.parameters = exact.state.parameters.replace(negative_gradient_method="exact")
-    assert exact.kl_divergence < 0.78
+    assert exact.kl_divergence < (0.80 if method in {"mesh", "fft"} else 0.755)
 
 
 def test_same_seed_same_bits_for_any_number_of_threads(blobs):

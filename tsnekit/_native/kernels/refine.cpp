@@ -7,6 +7,10 @@ namespace {
 
 constexpr index_t block_rows = 256;
 
+// A link is dropped only where another one comes nearer by so much (in Jayaram Subramanya and
+// others, 2019, "DiskANN", alpha): a few links more make the search less likely to get stuck.
+constexpr float slack = 1.2f;
+
 // A set of rows, cheap to empty when it holds few.
 class RowSet {
  public:
@@ -163,7 +167,8 @@ void link_rows_m(const Rows& data, const NeighborLists& lists, int reach, const 
       for (int c = 0; c < std::min(reach, lists.k) && kept < most && index[c] >= 0; ++c) {
         const float* x = data.data + index_t{index[c]} * data.d;
         const auto is_nearer = [&](std::int32_t row) {
-          return distance_between<M>(data.data + index_t{row} * data.d, x, data.d) < distance[c];
+          return slack * distance_between<M>(data.data + index_t{row} * data.d, x, data.d) <
+                 distance[c];
         };
         if (std::none_of(link, link + kept, is_nearer)) link[kept++] = index[c];
       }

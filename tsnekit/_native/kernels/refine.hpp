@@ -26,8 +26,8 @@ struct Links {
 TSNEKIT_DECLARE(void, rank_candidates, const Queries& queries, const Rows& data, RowMetric metric,
                 const std::int32_t* candidates, int width, const NeighborLists& lists, int threads)
 
-// Fills `links` by up to half of `degree` of the `reach` nearest of each row, none of them nearer
-// to another of them than to the row, and then by rows that chose it, the nearest first.
+// Fills `links` by up to half of `degree` of the `reach` nearest of each row, none of them much
+// nearer to another of them than to the row, and then by rows that chose it, the nearest first.
 TSNEKIT_DECLARE(void, link_rows, const Rows& data, RowMetric metric, const NeighborLists& lists,
                 int reach, const Links& links, int threads)
 

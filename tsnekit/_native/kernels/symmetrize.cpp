@@ -142,6 +142,9 @@ class Incoming {
 
   // The edges to a row, then one from RowSorter::end.
   const Edge* row(index_t r) const { return &edges_[next_[at(r)]]; }
+  index_t count(index_t r) const {
+    return static_cast<index_t>(next_[at(r) + 1] - next_[at(r)]) - 1;
+  }
 
  private:
   std::vector<std::size_t> next_;
@@ -149,59 +152,123 @@ class Incoming {
 };
 
 // Joins a row of the sorter, whose entries are `lanes` apart, with the incoming edges of the row.
-// Returns how many entries were written and adds their values to `total`.
 //
 // Which list comes next is as good as random, so the choices are masks: a branch would be
 // mispredicted every other time.
 template <Symmetrization How>
-index_t merge_row(const std::int32_t* __restrict own, const float* __restrict own_value,
-                  const Edge* __restrict in, std::int32_t* __restrict column,
-                  float* __restrict value, double& total) {
-  index_t a = 0, b = 0, count = 0;
+struct RowMerge {
+  const std::int32_t* own;
+  const float* own_value;
+  const Edge* in;
+  std::int32_t* column;
+  float* value;
+  index_t count = 0;
   double sum = 0.0;
-  for (;; ++count) {
-    const std::int32_t x = own[a], y = in[b].from;
+  index_t next_own = 0;
+
+  // Writes the next entry; false where there is none left.
+  bool step() {
+    const std::int32_t x = own[next_own], y = in->from;
     const std::int32_t take_own = -static_cast<std::int32_t>(x <= y);
     const std::int32_t take_in = -static_cast<std::int32_t>(y <= x);
     const std::int32_t next = (x & take_own) | (y & take_in);
-    if (next == RowSorter::end) break;
-    const float u = float_from_bits(float_bits(own_value[a]) & take_own);
-    const float v = float_from_bits(float_bits(in[b].weight) & take_in);
+    if (next == RowSorter::end) return false;
+    const float u = float_from_bits(float_bits(own_value[next_own]) & take_own);
+    const float v = float_from_bits(float_bits(in->weight) & take_in);
     const float joined = How == Symmetrization::mean ? u + v : std::max(u, v);
     column[count] = next;
     value[count] = joined;
     sum += joined;
-    a += take_own & lanes;
-    b += take_in & 1;
+    ++count;
+    next_own += take_own & lanes;
+    in += take_in & 1;
+    return true;
   }
-  total += sum;
-  return count;
+};
+
+// Merges two rows at a time: each step waits for the one before it, but not for the other row's.
+template <Symmetrization How>
+void merge_two(RowMerge<How>& first, RowMerge<How>& second) {
+  RowMerge<How> x = first, y = second;
+  while (x.step() && y.step()) {
+  }
+  while (x.step()) {
+  }
+  while (y.step()) {
+  }
+  first = x;
+  second = y;
 }
 
-// Writes the rows of every bucket at the beginning of its room, one after the other. Returns the
-// sum of all values, and the number of entries of each row in length (n_rows,).
+// Writes the rows of every bucket at the beginning of its room, one after the other.
+template <Symmetrization How>
+class BucketMerge {
+ public:
+  BucketMerge(const ConditionalWeights& w, const Partition& part, const Exchange& edges)
+      : w_(w), part_(part), edges_(edges), sorter_(w.neighbor, w.weight, w.k) {}
+
+  // Returns the sum of all values, and fills in the length of each row.
+  double merge(index_t bucket, index_t* length, std::int32_t* column, float* value) {
+    const index_t first = part_.first_row(bucket), last = part_.first_row(bucket + 1);
+    incoming_.sort(part_, edges_, bucket, column, value);
+    index_t place = edges_.room(bucket);
+    double total = 0.0;
+    for (index_t group = first; group < last; group += lanes) {
+      const index_t end = std::min(group + lanes, last);
+      sorter_.sort(group, end);
+      for (index_t i = group; i < end; i += 2) {
+        auto row = begin(i, group, first);
+        row.column = column + place;
+        row.value = value + place;
+        auto other = i + 1 < end ? begin(i + 1, group, first) : nothing();
+        // Where the second row goes is known only when the first one has been merged.
+        if (i + 1 < end) reserve(w_.k + incoming_.count(i + 1 - first));
+        other.column = columns_.data();
+        other.value = values_.data();
+        merge_two(row, other);
+        length[i] = row.count;
+        if (i + 1 < end) length[i + 1] = other.count;
+        std::copy_n(other.column, other.count, row.column + row.count);
+        std::copy_n(other.value, other.count, row.value + row.count);
+        place += row.count + other.count;
+        total += row.sum + other.sum;
+      }
+    }
+    return total;
+  }
+
+ private:
+  RowMerge<How> begin(index_t i, index_t group, index_t first) const {
+    const int lane = static_cast<int>(i - group);
+    return {sorter_.columns(lane), sorter_.values(lane), incoming_.row(i - first), nullptr,
+            nullptr};
+  }
+  void reserve(index_t count) {
+    if (columns_.size() >= at(count)) return;
+    columns_.resize(at(count));
+    values_.resize(at(count));
+  }
+  static RowMerge<How> nothing() {
+    static constexpr Edge none = {RowSorter::end, 0.0f};
+    return {&none.from, &none.weight, &none, nullptr, nullptr};
+  }
+
+  const ConditionalWeights& w_;
+  const Partition& part_;
+  const Exchange& edges_;
+  RowSorter sorter_;
+  Incoming incoming_;
+  std::vector<std::int32_t> columns_;
+  std::vector<float> values_;
+};
+
 template <Symmetrization How>
 double merge_buckets(const ConditionalWeights& w, const Partition& part, const Exchange& edges,
                      index_t* length, std::int32_t* column, float* value, int threads) {
-  return sum_blocks(part.buckets, buckets_at_once, threads, [&](index_t begin, index_t stop) {
-    RowSorter sorter(w.neighbor, w.weight, w.k);
-    Incoming incoming;
+  return sum_blocks(part.buckets, buckets_at_once, threads, [&](index_t begin, index_t end) {
+    BucketMerge<How> merge(w, part, edges);
     double total = 0.0;
-    for (index_t bucket = begin; bucket < stop; ++bucket) {
-      const index_t first = part.first_row(bucket), last = part.first_row(bucket + 1);
-      index_t place = edges.room(bucket);
-      incoming.sort(part, edges, bucket, column, value);
-      for (index_t group = first; group < last; group += lanes) {
-        const index_t end = std::min(group + lanes, last);
-        sorter.sort(group, end);
-        for (index_t i = group; i < end; ++i) {
-          const int lane = static_cast<int>(i - group);
-          length[i] = merge_row<How>(sorter.columns(lane), sorter.values(lane),
-                                     incoming.row(i - first), column + place, value + place, total);
-          place += length[i];
-        }
-      }
-    }
+    for (index_t b = begin; b < end; ++b) total += merge.merge(b, length, column, value);
     return total;
   });
 }

@@ -18,7 +18,7 @@ __all__ = ["Field"]
 
 # Spectra kept, as the sides of a map cross from one grid size to the next independently, and the
 # nodes of the transforms that these may have in all.
-KEPT_KERNELS = 4
+KEPT_KERNELS = 16
 KEPT_NODES = 1 << 24
 
 

@@ -25,9 +25,19 @@ class Box:
 
     @classmethod
     def around(cls, Y: NDArray[np.float32], n_jobs: int) -> Box:
-        """Return the smallest box around points."""
+        """Return the smallest box around points.
+
+        Raises
+        ------
+        ValueError
+            If there are no points, or it is infinite.
+        """
+        if len(Y) == 0:
+            raise ValueError("there are no points to repel")
         corners = np.empty((2, Y.shape[1]), np.float32)
         native.point_bounds(Y, corners[0], corners[1], n_jobs)
+        if not np.isfinite(corners).all():
+            raise ValueError("the positions of points must be finite")
         lower, upper = corners.astype(np.float64)
         return cls(lower, upper)
 

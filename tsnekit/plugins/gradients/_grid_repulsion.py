@@ -15,6 +15,7 @@ from tsnekit.plugins.gradients._convolve import CONVOLVERS
 from tsnekit.plugins.gradients._field import Field
 from tsnekit.plugins.gradients._grid import Box, CellRule
 from tsnekit.plugins.gradients._outliers import bulk_box
+from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
 from tsnekit.validation import check_integer
 
 __all__ = ["GridRepulsion", "check_grid_options"]
@@ -86,6 +87,8 @@ class GridRepulsion:
         if problem.reference is not None:
             # A copy, as the caller may go on to move the reference.
             self._place(np.array(problem.reference, np.float32, order="C"))
+            if self._too_wide:
+                self._tree = BarnesHutMethod().plan(problem)
 
     def __call__(
         self,
@@ -99,7 +102,8 @@ class GridRepulsion:
         if self._mutual:
             self._place(Y)
         if self._too_wide:
-            return self._by_tree(Y, out, row_z)
+            self._tree = self._tree or BarnesHutMethod().plan(self._problem)
+            return self._tree(Y, out, row_z)
         if not len(self._far) and (self._mutual or self._covers(Box.around(Y, self._n_jobs))):
             return self._field.gather(Y, out, row_z, mutual=self._mutual)
         # Some points have to be met pair by pair: too rare to do without allocations.
@@ -159,18 +163,6 @@ class GridRepulsion:
                 self._max_nodes,
                 what,
             )
-
-    def _by_tree(
-        self,
-        Y: NDArray[np.float32],
-        out: NDArray[np.float32],
-        row_z: NDArray[np.float64] | None,
-    ) -> float:
-        if self._tree is None:
-            from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
-
-            self._tree = BarnesHutMethod().plan(self._problem)
-        return self._tree(Y, out, row_z)
 
     def _covers(self, box: Box) -> bool:
         return bool(self._box.contains(np.stack([box.lower, box.upper])).all())

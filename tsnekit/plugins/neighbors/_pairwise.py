@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.interfaces import NeighborGraph, SearchProblem
+from tsnekit.interfaces import Metric, NeighborGraph, SearchProblem
 from tsnekit.metrics import canonical_metric
 from tsnekit.plugins.neighbors._base import check_k
-from tsnekit.plugins.neighbors._blocks import for_blocks
+from tsnekit.plugins.neighbors._blocks import for_blocks, row_blocks
 from tsnekit.plugins.neighbors._lists import Lists, drop_self
 from tsnekit.plugins.neighbors._spaces import unit_rows
 
-__all__ = ["PairwiseSearch", "scipy_has", "sklearn_has"]
+__all__ = ["PairwiseSearch", "is_boolean", "reference_distances", "scipy_has", "sklearn_has"]
 
 _BLOCK_BYTES = 32 * 1024**2
 _SCIPY_NAMES = {"manhattan": "cityblock"}
@@ -45,11 +45,40 @@ def sklearn_has(name: str, sparse: bool) -> bool:
     return name != "precomputed" and name in {canonical_metric(metric) for metric in known}
 
 
+def is_boolean(metric: Metric) -> bool:
+    """Whether a metric is one between sets, for which all that matters is what is not zero."""
+    from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
+
+    return metric in PAIRWISE_BOOLEAN_FUNCTIONS
+
+
+def reference_distances(
+    queries: NDArray[Any], rows: NDArray[Any], metric: Metric, **params: Any
+) -> NDArray[Any]:
+    """Return the distances between dense rows as SciPy defines them, or else scikit-learn.
+
+    Where a metric has no value, as some have none for rows of zeros, nothing is near.
+    """
+    if isinstance(metric, str) and is_boolean(metric):
+        queries, rows = queries.astype(bool, copy=False), rows.astype(bool, copy=False)
+    if callable(metric) or scipy_has(metric):
+        from scipy.spatial.distance import cdist
+
+        name = metric if callable(metric) else _SCIPY_NAMES.get(metric, metric)
+        found = cdist(queries, rows, name, **params)
+    else:
+        from sklearn.metrics import pairwise_distances
+
+        found = pairwise_distances(queries, rows, metric=metric, **params)
+    return np.nan_to_num(found, copy=False, nan=np.inf, posinf=np.inf)
+
+
 class PairwiseSearch:
     """The true nearest neighbors, by a block of the distance matrix at a time.
 
-    SciPy computes the distances where it can, in float64; scikit-learn those of sparse rows and
-    of the metrics that SciPy has not.
+    SciPy computes the distances where it can, in float64; scikit-learn those of the metrics that
+    SciPy has not, and those of sparse rows in metrics that it has for them. In other metrics
+    sparse rows are made dense, a block at a time.
     """
 
     def __init__(self, *, tree: bool) -> None:
@@ -57,16 +86,14 @@ class PairwiseSearch:
 
     def fit(self, X: Any, problem: SearchProblem) -> PairwiseSearch:
         """Take the data, an (n, p) array or CSR matrix, and the problem to solve on it."""
-        from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
-
         self._problem = problem
         self._params = dict(problem.metric_params or {})
-        self._is_boolean = problem.metric in PAIRWISE_BOOLEAN_FUNCTIONS
+        self._is_boolean = is_boolean(problem.metric)
         self._X = self._rows(X)
         if problem.metric == "seuclidean" and "V" not in self._params:
-            self._params["V"] = np.var(X, axis=0, ddof=1, dtype=np.float64)
+            self._params["V"] = np.diag(_covariance(X)).copy()
         if problem.metric == "mahalanobis" and "VI" not in self._params:
-            self._params["VI"] = np.linalg.inv(np.atleast_2d(np.cov(X.T, dtype=np.float64))).T
+            self._params["VI"] = np.linalg.inv(_covariance(X))
         self._tree = self._build_tree() if self._wants_tree else None
         return self
 
@@ -111,22 +138,24 @@ class PairwiseSearch:
 
     def _distances(self, queries: Any) -> NDArray[Any]:
         metric = self._problem.metric
-        if self._problem.sparse and metric == "cosine":
+        if not self._problem.sparse:
+            return reference_distances(queries, self._X, metric, **self._params)
+        if metric == "cosine":
             from sklearn.metrics.pairwise import euclidean_distances
 
             found = euclidean_distances(queries, self._X, squared=True)
             found *= 0.5
-        elif not self._problem.sparse and (callable(metric) or scipy_has(metric)):
-            from scipy.spatial.distance import cdist
-
-            name = metric if callable(metric) else _SCIPY_NAMES.get(metric, metric)
-            found = cdist(queries, self._X, name, **self._params)
-        else:
+            return found
+        if sklearn_has(str(metric), True) and not self._params:
             from sklearn.metrics import pairwise_distances
 
-            found = pairwise_distances(queries, self._X, metric=metric, **self._params)
-        # Where a metric has no value, as for two rows of zeros, nothing is near.
-        return np.nan_to_num(found, copy=False, nan=np.inf, posinf=np.inf)
+            return pairwise_distances(queries, self._X, metric=metric)
+        dense = queries.toarray()
+        found = np.empty((queries.shape[0], self._X.shape[0]))
+        for block in row_blocks(self._X.shape[0], max(1, _BLOCK_BYTES // (8 * self._X.shape[1]))):
+            part = self._X[block].toarray()
+            found[:, block] = reference_distances(dense, part, metric, **self._params)
+        return found
 
     def _build_tree(self) -> Any:
         from sklearn.neighbors import BallTree, KDTree
@@ -138,3 +167,14 @@ class PairwiseSearch:
                 + (" and sparse data" if self._problem.sparse else "")
             )
         return tree(self._X, metric=self._problem.metric, **self._params)
+
+
+def _covariance(X: Any) -> NDArray[np.float64]:
+    """Return the covariance of the columns of an array or CSR matrix."""
+    n = X.shape[0]
+    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).reshape(1, -1)
+    if hasattr(X, "indptr"):
+        X = X.astype(np.float64)
+        return ((X.T @ X).toarray() - n * mean.T @ mean) / (n - 1)
+    centered = X - mean
+    return centered.T @ centered / (n - 1)

@@ -30,6 +30,11 @@ class LinkedRows:
     MIN_WIDTH = 40
     """The least width of lists: with fewer to follow, a search gets stuck."""
 
+    TOLERANCE = 0.005
+    """Share of neighbors that one more pass may replace where there is none."""
+
+    MAX_PASSES = 5
+
     ROWS_PER_CALL = 16_384
     """Rows that the native layer works on before Python looks for Ctrl-C."""
 
@@ -56,29 +61,28 @@ class LinkedRows:
         width = min(len(self.rows) - 1, self._width(k))
         return rank(self.rows, self.rows, self.metric, candidates, width, self.n_jobs, first=0)
 
-    def refine(self, lists: Lists, *, rough: bool = False) -> None:
-        """Improve the lists in place by one pass along links made from them.
+    def improve(self, lists: Lists) -> None:
+        """Improve rough lists in place, by one pass along links between the nearest."""
+        self._link(lists, reach=20, degree=20)
+        self._follow(self.rows, 0, min(lists[0].shape[1], self.MIN_WIDTH), lists)
 
-        Parameters
-        ----------
-        lists : tuple of ndarray
-            What `rank` returned.
-        rough : bool, default=False
-            Whether this is not the last pass, so that the nearest of each row will do.
+    def refine(self, lists: Lists, k: int) -> None:
+        """Improve lists in place until this changes hardly any of the first `k` neighbors.
+
+        For most data one pass is enough; another one, of a sample of rows, shows whether it is.
         """
-        from tsnekit._native.refine import link_rows
-
         width = lists[0].shape[1]
-        reach, degree = (20, 20) if rough else (width, 32)
-        links = np.empty((len(self.rows), degree), dtype=np.int32)
-        link_rows(self.rows, self.metric, *lists, reach, links, self.n_jobs)
-        self._links = links
-        self._follow(self.rows, 0, min(width, self.MIN_WIDTH) if rough else width, lists)
+        self._link(lists, reach=width, degree=32)
+        for _ in range(self.MAX_PASSES):
+            self._follow(self.rows, 0, width, lists)
+            self._link(lists, reach=width, degree=32)
+            if self._missing(lists, k) < self.TOLERANCE:
+                break
 
     def query(self, queries: NDArray[np.float32], candidates: NDArray[np.int32], k: int) -> Lists:
         """Find the `k` nearest rows of new rows, given rough candidates for each.
 
-        There must have been a pass of `refine`, which makes the links.
+        `refine` must have been called, which makes the links.
         """
         width = min(len(self.rows), self._width(k))
         lists = rank(queries, self.rows, self.metric, candidates, width, self.n_jobs)
@@ -92,6 +96,27 @@ class LinkedRows:
 
     def _width(self, k: int) -> int:
         return max(k + k // 10, self.MIN_WIDTH)
+
+    def _link(self, lists: Lists, *, reach: int, degree: int) -> None:
+        from tsnekit._native.refine import link_rows
+
+        links = np.empty((len(self.rows), degree), dtype=np.int32)
+        link_rows(self.rows, self.metric, *lists, reach, links, self.n_jobs)
+        self._links = links
+
+    def _missing(self, lists: Lists, k: int) -> float:
+        """Return the share of neighbors that one more pass would replace, from a sample of rows."""
+        n, width = lists[0].shape
+        changed = []
+        for first in np.unique(np.linspace(0, max(0, n - 128), 8, dtype=int)).tolist():
+            block = slice(first, first + 128)
+            indices, distances = (part[block].copy() for part in lists)
+            self._follow(self.rows[block], first, width, (indices, distances))
+            changed += [
+                np.isin(after[:k], before[:k], invert=True).mean()
+                for after, before in zip(indices, lists[0][block], strict=True)
+            ]
+        return float(np.mean(changed))
 
     def _follow(self, queries: NDArray[np.float32], first: int, breadth: int, lists: Lists) -> None:
         from tsnekit._native.refine import follow_links

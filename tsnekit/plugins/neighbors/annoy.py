@@ -70,9 +70,9 @@ class AnnoySearch(RowSearch):
         candidates = np.full((len(self._rows), self.CANDIDATES + 1), -1, dtype=np.int32)
         self._ask_forest(np.arange(len(self._rows)), None, candidates)
         lists = self._linked.rank(candidates, k)
-        self._linked.refine(lists, rough=True)
+        self._linked.improve(lists)
         self._widen(lists, k)
-        self._linked.refine(lists)
+        self._linked.refine(lists, k)
         return lists
 
     def _search_for(self, queries: NDArray[np.float32], k: int) -> Lists:

@@ -28,10 +28,8 @@ _TREE_METRICS = frozenset({"euclidean", "manhattan", "chebyshev", "minkowski", "
 
 
 def has_metric(name: str, sparse: bool = False) -> bool:
-    """Whether the native kernel, SciPy or scikit-learn has a metric of this name."""
-    if sparse:
-        return sklearn_has(name, True)
-    return name in VectorSpace.METRICS or scipy_has(name) or sklearn_has(name, False)
+    """Whether SciPy or scikit-learn has a metric of this name."""
+    return scipy_has(name) or sklearn_has(name, sparse)
 
 
 class ExactSearch:

@@ -1,0 +1,226 @@
+"""Spreading and gathering on a grid, against dense sums in NumPy."""
+
+import itertools
+
+import numpy as np
+import pytest
+from tsnekit._native.grid import PointGrid, add_pairs, point_bounds
+
+from tsnekit.interfaces import RepulsionProblem
+from tsnekit.plugins.gradients._basis import b_spline, lagrange
+from tsnekit.plugins.gradients.exact import ExactMethod
+
+BASES = {
+    **{f"spline{order}": b_spline(order) for order in (3, 4, 5, 6)},
+    **{f"lagrange{points}": lagrange(points) for points in (1, 2, 3, 4, 5, 6)},
+}
+CELL = 0.5
+# Enough points for several blocks, and cells for several strips.
+N = 9000
+
+
+class Setup:
+    """A grid of cells over [-2, ...] with points in it."""
+
+    def __init__(self, basis, d, n=N, seed=0):
+        rng = np.random.default_rng(seed)
+        self.basis, self.d = basis, d
+        self.cells = np.array({1: [90], 2: [41, 23], 3: [21, 9, 12]}[d])
+        self.corner = np.full(d, -2.0, np.float32)
+        self.nodes = (self.cells - 1) * basis.step + basis.width
+        self.shape = (*self.nodes[:-1], self.nodes[-1] + -basis.width % 4)
+        strides = [int(np.prod(self.shape[axis + 1 :])) for axis in range(d)]
+        self.grid = PointGrid(
+            basis.weight,
+            basis.slope,
+            basis.step,
+            basis.shift,
+            self.corner,
+            CELL,
+            self.cells.astype(np.int64),
+            np.asarray(strides, np.int64),
+        )
+        # On a lattice, so that single precision knows as well where in its cell a point lies.
+        inside = rng.integers((self.cells - basis.shift) * 1024, size=(n, d)) / 1024
+        self.Y = (self.corner + CELL * inside).astype(np.float32)
+
+    def weights(self, slope=False):
+        """First node (n, d) and weights (n, d, width) of each point's stencil."""
+        v = (self.Y.astype(np.float64) - self.corner) / CELL + self.basis.shift
+        cell = np.minimum(np.floor(v).astype(int), self.cells - 1)
+        s = v - cell - 0.5
+        table = (self.basis.slope if slope else self.basis.weight).astype(np.float64)
+        powers = s[..., None] ** np.arange(len(table))
+        return cell * self.basis.step, powers @ table
+
+    def dense(self, field=None, slope_axis=None):
+        """Charges of all points, or the field gathered at them."""
+        first, w = self.weights()
+        if slope_axis is not None:
+            w[:, slope_axis] = self.weights(slope=True)[1][:, slope_axis]
+        result = np.zeros(self.shape) if field is None else np.zeros(len(self.Y))
+        for offset in itertools.product(range(self.basis.width), repeat=self.d):
+            weight = np.prod([w[:, axis, k] for axis, k in enumerate(offset)], axis=0)
+            node = tuple((first + offset).T)
+            if field is None:
+                np.add.at(result, node, weight)
+            else:
+                result += weight * field[node]
+        return result
+
+    def spread(self, n_threads=1):
+        charge = np.full(self.shape, np.nan, np.float32).ravel()
+        self.grid.spread(self.Y, np.empty_like(self.Y), charge, n_threads)
+        return charge.reshape(self.shape)
+
+    def gather(self, fields, *, scale=1.0, constant=0.0, own=None, n_threads=1):
+        out = np.full(self.Y.shape, np.nan, np.float32)
+        row_z = np.full(len(self.Y), np.nan)
+        flat = fields.reshape(len(fields), -1)
+        total = self.grid.gather(self.Y, flat, scale, constant, own, out, row_z, n_threads)
+        return out, row_z, total
+
+
+@pytest.fixture(params=[1, 2, 3])
+def d(request):
+    return request.param
+
+
+@pytest.fixture(params=BASES)
+def setup(request, d):
+    return Setup(BASES[request.param], d)
+
+
+def test_spread(setup):
+    charge = setup.spread()
+    np.testing.assert_allclose(charge, setup.dense(), rtol=5e-6, atol=2e-5)
+    np.testing.assert_allclose(charge.sum(dtype=np.float64), N, rtol=1e-6)
+
+
+def test_gather_components(setup):
+    rng = np.random.default_rng(1)
+    fields = rng.normal(size=(1 + setup.d, *setup.shape)).astype(np.float32)
+    out, row_z, total = setup.gather(fields, scale=3.0, constant=0.25)
+    np.testing.assert_allclose(row_z, 3.0 * setup.dense(fields[0]) + 0.25, atol=3e-4)
+    np.testing.assert_allclose(total, row_z.sum(), rtol=1e-12)
+    for axis in range(setup.d):
+        np.testing.assert_allclose(out[:, axis], setup.dense(fields[1 + axis]), atol=5e-5)
+
+
+def test_gather_gradient(setup):
+    if setup.basis.width == 1:
+        pytest.skip("a constant has no gradient")
+    field = np.random.default_rng(2).normal(size=(1, *setup.shape)).astype(np.float32)
+    out, row_z, total = setup.gather(field, scale=3.0, constant=0.25)
+    np.testing.assert_allclose(row_z, 3.0 * setup.dense(field[0]) + 0.25, atol=1e-4)
+    np.testing.assert_allclose(total, row_z.sum(), rtol=1e-12)
+    for axis in range(setup.d):
+        expected = -0.5 * 3.0 * setup.dense(field[0], slope_axis=axis) / CELL
+        np.testing.assert_allclose(out[:, axis], expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_own_field_is_taken_off(setup):
+    width, d = setup.basis.width, setup.d
+    if width**d > 40:
+        pytest.skip("the double sum over the stencil takes long")
+    smooth = len(setup.basis.samples) > 1
+    # A kernel that is even along each axis, at the offsets between the nodes of a stencil.
+    kernel = 1.0 / (1.0 + sum(g.astype(float) ** 2 for g in np.indices((width,) * d)) / 4)
+    own = kernel
+    for axis in range(d):
+        own = np.moveaxis(np.tensordot(setup.basis.correlations, own, axes=(0, axis)), 0, axis)
+    fields = np.zeros((1 if smooth else 1 + d, *setup.shape), np.float32)
+    out, row_z, _ = setup.gather(fields, own=own.astype(np.float32).ravel())
+    some = slice(50)
+    w = setup.weights()[1][some]
+    dw = setup.weights(slope=True)[1][some] if smooth else np.zeros_like(w)
+    value, gradient = np.zeros(50), np.zeros((50, d))
+    for a in itertools.product(range(width), repeat=d):
+        for b in itertools.product(range(width), repeat=d):
+            k = kernel[tuple(np.abs(np.subtract(a, b)))]
+            spread = np.prod([w[:, axis, j] for axis, j in enumerate(b)], axis=0)
+            picked = np.stack([w[:, axis, i] for axis, i in enumerate(a)])
+            value += k * spread * picked.prod(axis=0)
+            for axis, i in enumerate(a):
+                slopes = picked.copy()
+                slopes[axis] = dw[:, axis, i]
+                gradient[:, axis] += k * spread * slopes.prod(axis=0)
+    # Polynomials of a high degree that are not splines need more digits than single precision has.
+    np.testing.assert_allclose(row_z[some], -value, atol=2e-6 if smooth or width < 5 else 1e-3)
+    np.testing.assert_allclose(out[some], 0.5 * gradient / CELL, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["spline4", "lagrange3", "spline5"])
+def test_same_bits_for_any_number_of_threads(name, d):
+    setup = Setup(BASES[name], d)
+    fields = np.random.default_rng(4).normal(size=(1, *setup.shape)).astype(np.float32)
+    charge, gathered = setup.spread(), setup.gather(fields)
+    for n_threads in (2, 3):
+        np.testing.assert_array_equal(setup.spread(n_threads), charge)
+        for found, expected in zip(
+            setup.gather(fields, n_threads=n_threads), gathered, strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30, -1e30, -3.0, 1e4])
+def test_points_outside_are_safe(d, bad):
+    # The values are meaningless, but nothing outside the arrays is touched.
+    setup = Setup(BASES["spline4"], d)
+    setup.Y[::7] = bad
+    setup.spread()
+    setup.gather(np.zeros((1, *setup.shape), np.float32))
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 1023, 1024, 1025])
+def test_any_number_of_points(n):
+    setup = Setup(BASES["spline4"], 2, n=n)
+    np.testing.assert_allclose(setup.spread(), setup.dense(), atol=2e-6)
+    field = np.random.default_rng(5).normal(size=(1, *setup.shape)).astype(np.float32)
+    _, row_z, _ = setup.gather(field)
+    np.testing.assert_allclose(row_z, setup.dense(field[0]), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8191, 8192, 8193, 30000])
+@pytest.mark.parametrize("where", [0, -1, "middle"])
+def test_bounds_see_every_row(n, where, d):
+    # Fault 4: bounds from `if min / elif max` miss a maximum in row 0.
+    Y = np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
+    row = n // 2 if where == "middle" else where
+    Y[row] = 100.0
+    lower, upper = np.empty((2, d), np.float32)
+    for n_threads in (1, 2):
+        point_bounds(Y, lower, upper, n_threads)
+        np.testing.assert_array_equal(lower, Y.min(axis=0))
+        np.testing.assert_array_equal(upper, Y.max(axis=0))
+
+
+@pytest.mark.parametrize("dof", [0.5, 1.0, 2.0, 3.7])
+@pytest.mark.parametrize("skip_own", [True, False])
+def test_add_pairs(d, dof, skip_own):
+    rng = np.random.default_rng(6)
+    Y = rng.normal(size=(300, d)).astype(np.float32) * 3
+    sources = Y if skip_own else rng.normal(size=(120, d)).astype(np.float32)
+    rows = np.flatnonzero(np.arange(300) % 3 == 0)
+    out, row_z = np.full(Y.shape, 2.0, np.float32), np.full(300, 5.0)
+    add_pairs(rows, Y, np.ascontiguousarray(sources.T), skip_own, dof, out, row_z, 2)
+    problem = RepulsionProblem(
+        n_samples=300, n_components=d, dof=dof, reference=None if skip_own else sources
+    )
+    force, z = np.empty_like(Y), np.empty(300)
+    ExactMethod().plan(problem)(Y, force, z)
+    np.testing.assert_allclose(out[rows], force[rows] + 2.0, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(row_z[rows], z[rows] + 5.0, rtol=1e-12)
+    others = np.setdiff1d(np.arange(300), rows)
+    assert (out[others] == 2.0).all()
+    assert (row_z[others] == 5.0).all()
+
+
+def test_pairs_of_any_distance_are_finite():
+    far = np.finfo(np.float32).max
+    Y = np.array([[far, -far], [-far, far], [0, 0], [0, 0]], np.float32)
+    out, row_z = np.zeros_like(Y), np.zeros(4)
+    add_pairs(np.arange(4), Y, np.ascontiguousarray(Y.T), True, 1.0, out, row_z, 1)
+    assert np.isfinite(out).all()
+    np.testing.assert_allclose(row_z[2:], 1.0)
+    assert (row_z[:2] > 0).all()

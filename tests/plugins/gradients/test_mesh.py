@@ -1,0 +1,86 @@
+import math
+
+import numpy as np
+import pytest
+
+from tsnekit.interfaces import RepulsionProblem
+from tsnekit.plugins.gradients._basis import b_spline
+from tsnekit.plugins.gradients.exact import ExactMethod
+from tsnekit.plugins.gradients.mesh import ORDERS, MeshMethod
+from tsnekit.testing.gradients import clusters
+
+
+def forces(method, Y, dof=1.0):
+    out = np.empty_like(Y)
+    plan = method.plan(RepulsionProblem(n_samples=len(Y), n_components=Y.shape[1], dof=dof))
+    plan(Y, out)
+    return out
+
+
+def force_error(Y, dof=1.0, **options):
+    expected = forces(ExactMethod(), Y, dof)
+    difference = forces(MeshMethod(**options), Y, dof) - expected
+    return np.linalg.norm(difference) / np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_finer_spacing_is_more_accurate(order):
+    Y = clusters(1500, 2)
+    errors = [force_error(Y, order=order, spacing=spacing) for spacing in (0.8, 0.4, 0.2)]
+    assert errors[0] > 4 * errors[1] > 16 * errors[2]
+
+
+def test_higher_order_is_more_accurate():
+    Y = clusters(1500, 2)
+    errors = [force_error(Y, order=order, spacing=0.25) for order in ORDERS]
+    assert all(a > 1.3 * b for a, b in zip(errors, errors[1:], strict=False))
+
+
+@pytest.mark.parametrize("dof", [0.1, 0.3])
+def test_steep_kernels_get_a_finer_grid(dof):
+    assert force_error(clusters(1000, 2), dof=dof) <= 0.03
+
+
+def test_cell_of_a_map():
+    # At most the spacing, at least 80 along the longest side, by powers of two.
+    for extent, cell in ((1000, 0.5), (40, 0.5), (39, 0.25), (20, 0.25), (1, 2**-7)):
+        Y = np.array([[0, 0], [extent, 1]], np.float32)
+        plan = MeshMethod().plan(RepulsionProblem(n_samples=2, n_components=2))
+        plan(Y, np.empty_like(Y))
+        assert plan._field._frame.cell == cell
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_splines(order):
+    basis = b_spline(order)
+    s = np.linspace(-0.5, 0.5, 101)
+    weights = s[:, None] ** np.arange(order) @ basis.weight.astype(np.float64)
+    assert (weights > -1e-7).all()
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-6)
+    # Smooth from cell to cell: what node k has at the end, node k - 1 has at the start.
+    np.testing.assert_allclose(weights[-1, 1:], weights[0, :-1], atol=1e-6)
+    # Reproduces straight lines.
+    nodes = np.arange(order) - (order - 1) / 2
+    np.testing.assert_allclose(weights @ nodes, s, atol=1e-6)
+    slopes = s[:, None] ** np.arange(order - 1) @ basis.slope.astype(np.float64)
+    np.testing.assert_allclose(slopes, np.gradient(weights, s, axis=0, edge_order=2), atol=2e-3)
+    # At the nodes, from the centre on.
+    known = {3: [6, 1], 4: [4, 1], 5: [230, 76, 1], 6: [66, 26, 1]}[order]
+    scale = {3: 8, 4: 6, 5: 384, 6: 120}[order]
+    np.testing.assert_allclose(basis.samples, np.array(known) / scale, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"spacing": 0}, ValueError, "spacing must be greater than 0, got 0"),
+        ({"spacing": math.nan}, ValueError, "spacing must be finite, got nan"),
+        ({"spacing": "0.5"}, TypeError, "spacing must be a real number, got '0.5'"),
+        ({"order": 2}, ValueError, "order must be at least 3, got 2"),
+        ({"order": 7}, ValueError, r"order must be one of \(3, 4, 5, 6\), got 7"),
+        ({"order": 4.0}, TypeError, "order must be an integer, got 4.0"),
+    ],
+)
+def test_bad_options(options, error, message):
+    with pytest.raises(error, match=message):
+        MeshMethod(**options)
