@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from tsnekit.embedding_base import BaseEmbedding, fresh_state
+from tsnekit.embedding_base import BaseEmbedding
 from tsnekit.extension import extend
 from tsnekit.interfaces import Optimizer, SparseAffinities
 from tsnekit.optimize import resolve_learning_rate
 from tsnekit.parameters import DescentParameters
 from tsnekit.partial_embedding import PartialTSNEEmbedding, check_placement, place
 from tsnekit.reference_field import PADDING, ReferenceField
+from tsnekit.run_state import fresh_state
 from tsnekit.validation import check_integer, check_positions, check_real
 
 if TYPE_CHECKING:

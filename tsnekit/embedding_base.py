@@ -1,13 +1,12 @@
-"""What full and partial embeddings share: being an array, and being optimized."""
+"""What full and partial embeddings share: being optimized."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from tsnekit.backends import Choice, resolve_backend
 from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
+from tsnekit.embedding_array import EmbeddingArray
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
 from tsnekit.gradient import KLGradient
 from tsnekit.interfaces import (
@@ -29,126 +29,17 @@ from tsnekit.parameters import DescentParameters
 from tsnekit.pinning import PinnedOptimizer, check_fixed
 from tsnekit.progress import ProgressBar, show_logs
 from tsnekit.reference_field import ReferenceField
+from tsnekit.run_state import RunState
 from tsnekit.threads import resolve_n_jobs
 from tsnekit.validation import check_integer
 
-__all__ = ["BaseEmbedding", "RunState", "fresh_state"]
+__all__ = ["BaseEmbedding"]
 
 Self = TypeVar("Self", bound="BaseEmbedding")
 
 
-@dataclass
-class RunState:
-    """Everything about an embedding but its positions.
-
-    Parameters
-    ----------
-    parameters : DescentParameters
-        Defaults of ``optimize``.
-    optimizer : Optimizer
-    iteration : int
-        Iterations since the embedding was made.
-    backends : dict of str to Choice
-        The backends that were chosen, by extension point.
-    seconds : dict of str to float
-        Time spent, by phase.
-    plan : tuple of (key, SparseAffinities, WholeGradient), optional
-        The gradient that the last call planned, for the next one.
-    """
-
-    parameters: DescentParameters
-    optimizer: Optimizer
-    iteration: int = 0
-    backends: dict[str, Choice] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    plan: tuple[Any, SparseAffinities, WholeGradient] | None = None
-
-    def copied(self) -> RunState:
-        """Return a copy that can be optimized on its own."""
-        return dataclasses.replace(
-            self,
-            optimizer=copy.deepcopy(self.optimizer),
-            backends=dict(self.backends),
-            seconds=dict(self.seconds),
-            plan=None,
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Callbacks belong to the program that runs, and a plan to the process.
-        parameters = self.parameters.replace(callbacks=None)
-        return self.__dict__ | {"plan": None, "parameters": parameters}
-
-
-def fresh_state(parameters: DescentParameters, optimizer: str | Optimizer | None) -> RunState:
-    """Return the state of an embedding that has not been optimized."""
-    with show_logs(parameters.verbose):
-        backend = resolve_backend("optimizer", "momentum" if optimizer is None else optimizer)
-    return RunState(parameters, backend.instance, backends={"optimizer": backend.choice})
-
-
-class BaseEmbedding(np.ndarray):
-    """Positions (n, d), float32, that can be optimized.
-
-    What NumPy derives from an embedding, be it a slice, a view or the result of a function, is a
-    plain array of positions; only `copy` and pickling keep all that an embedding is.
-    """
-
-    _state: RunState | None
-
-    @classmethod
-    def _create(cls: type[Self], positions: NDArray[np.float32], state: RunState) -> Self:
-        embedding = positions.view(cls)
-        embedding._state = state
-        return embedding
-
-    # -- Being an array ------------------------------------------------------------------------
-
-    def __array_finalize__(self, obj: Any) -> None:
-        self._state = None
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        arrays = [_plain(value) for value in inputs]
-        out = kwargs.get("out")
-        if out is not None:
-            kwargs["out"] = tuple(_plain(value) for value in out)
-        result = getattr(ufunc, method)(*arrays, **kwargs)
-        return result if out is None else (out[0] if len(out) == 1 else out)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return _derived(super().__array_function__(func, types, args, kwargs))
-
-    def __getitem__(self, key: Any) -> Any:
-        return _plain(self)[key]
-
-    @property
-    def T(self) -> NDArray[np.float32]:  # noqa: N802
-        """The positions, transposed, as a plain array."""
-        return _plain(self).T
-
-    def copy(self: Self, order: Any = "C") -> Self:
-        """Return an independent embedding with the same positions and optimizer state.
-
-        The affinities, which optimization never changes, are shared.
-        """
-        if self._state is None:
-            return _plain(self).copy(order)
-        duplicate = self._create(np.array(_plain(self), order="C"), self._state.copied())
-        self._copy_attributes_to(duplicate)
-        return duplicate
-
-    def __copy__(self: Self) -> Self:
-        return self.copy()
-
-    def __deepcopy__(self: Self, memo: Any) -> Self:
-        return self.copy()
-
-    def __reduce__(self) -> Any:
-        return _rebuild, (type(self), np.array(_plain(self)), dict(self.__dict__))
-
-    def _copy_attributes_to(self, other: Any) -> None:
-        raise NotImplementedError
-
-    # -- Being optimized -----------------------------------------------------------------------
+class BaseEmbedding(EmbeddingArray):
+    """Positions (n, d), float32, that can be optimized."""
 
     @property
     def state(self) -> RunState:
@@ -265,6 +156,32 @@ class BaseEmbedding(np.ndarray):
             if propagate_exception:
                 raise
         return embedding
+
+    def save(self, path: str | os.PathLike[str], *, data: bool = True) -> None:
+        """Save the embedding to one file, from which `tsnekit.load` restores it to the bit.
+
+        The file holds positions, affinities with neighbors and data, parameters, and the state of
+        the optimizer, as plain arrays and JSON; callbacks are not kept. An existing file is
+        replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        path : path-like
+            The name is taken as it is; no extension is added.
+        data : bool, default=True
+            Whether to include the data, in whose rows the neighbors of new rows are found; without
+            it, the file is smaller and the restored embedding takes no new rows.
+
+        Raises
+        ------
+        TypeError
+            If a parameter or backend is not one that can be restored; nothing is written then.
+        OSError
+            If the file cannot be written; an existing one stays as it is.
+        """
+        from tsnekit.persistence import save
+
+        save(self, path, data=data)
 
     def run_phase(
         self,
@@ -415,9 +332,6 @@ class BaseEmbedding(np.ndarray):
         state.plan = (key, affinities, gradient)
         return gradient
 
-    def _positions(self) -> NDArray[np.float32]:
-        return _plain(self)
-
     # -- What the kinds of embedding differ in -------------------------------------------------
 
     _recentered: bool
@@ -430,26 +344,3 @@ class BaseEmbedding(np.ndarray):
 
     def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
         raise NotImplementedError
-
-
-def _plain(value: Any) -> Any:
-    return value.view(np.ndarray) if isinstance(value, BaseEmbedding) else value
-
-
-def _derived(value: Any) -> Any:
-    """Strip the class from what NumPy derived, but not from an embedding passed through."""
-    if isinstance(value, BaseEmbedding) and value._state is None:
-        return _plain(value)
-    if type(value) in (tuple, list):
-        return type(value)(_derived(each) for each in value)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple
-        return type(value)(*(_derived(each) for each in value))
-    return value
-
-
-def _rebuild(
-    cls: type[BaseEmbedding], positions: NDArray[np.float32], attributes: dict[str, Any]
-) -> BaseEmbedding:
-    embedding = positions.view(cls)
-    embedding.__dict__.update(attributes)
-    return embedding

@@ -52,20 +52,9 @@ class NeighborIndex:
         self.n_samples = n_samples
         self.problem = problem
         self.data = data
-        self._search = search
+        self.search = search
         self._is_fitted = is_fitted
         self._graph = graph
-
-    @property
-    def search(self) -> NeighborSearch | None:
-        """The search, fitted."""
-        if not self._is_fitted and self._search is not None and self.problem is not None:
-            self._search = self._search.fit(self.data, self.problem)
-            self._is_fitted = True
-            if self.n_found:
-                # An approximate search of new rows may go along links that this one leaves.
-                self._search.neighbors(self.n_found)
-        return self._search
 
     @property
     def graph(self) -> NeighborGraph | None:
@@ -85,7 +74,7 @@ class NeighborIndex:
         TypeError, ValueError
             If the rows are not like the data, or there is no data or no way to search it again.
         """
-        if self._search is None or self.problem is None or self.data is None:
+        if self.search is None or self.problem is None or self.data is None:
             raise ValueError("more rows need the data; only a neighbor graph was given")
         X = self._like_data(X)
         if self.problem.sparse:
@@ -95,7 +84,7 @@ class NeighborIndex:
         else:
             grown = np.concatenate([self.data, X])
         problem = dataclasses.replace(self.problem, n_samples=grown.shape[0])
-        search = type(self._search)(**kept_options(self._search))
+        search = type(self.search)(**kept_options(self.search))
         return NeighborIndex.fit(grown, search, problem)
 
     @classmethod
@@ -137,11 +126,12 @@ class NeighborIndex:
         if k >= self.n_samples:
             raise ValueError(f"k={k} neighbors need more than {self.n_samples} rows")
         if self._graph is None or self.n_found < k:
-            if self.search is None:
+            search = self._fitted_search()
+            if search is None:
                 raise ValueError(
                     f"{k} neighbors of each row are needed, but the given graph has {self.n_found}"
                 )
-            self._graph = self.search.neighbors(k)
+            self._graph = search.neighbors(k)
         if self.n_found == k:
             return self._graph
         return NeighborGraph(
@@ -164,7 +154,18 @@ class NeighborIndex:
                 f"{type(self.search).__name__} cannot find neighbors of new rows; choose another "
                 "neighbor search"
             )
-        return self.search.query(self._like_data(X), min(k, self.n_samples))
+        X = self._like_data(X)
+        self._fitted_search()
+        return self.search.query(X, min(k, self.n_samples))
+
+    def _fitted_search(self) -> NeighborSearch | None:
+        if not self._is_fitted and self.search is not None and self.problem is not None:
+            self.search = self.search.fit(self.data, self.problem)
+            self._is_fitted = True
+            if self.n_found:
+                # An approximate search of new rows may go along links that this one leaves.
+                self.search.neighbors(self.n_found)
+        return self.search
 
     def _like_data(self, X: Any) -> Any:
         """Return new rows checked, and as sparse or dense as the data."""

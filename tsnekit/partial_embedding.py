@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from tsnekit import initialization as placing
-from tsnekit.embedding_base import BaseEmbedding, fresh_state
+from tsnekit.embedding_base import BaseEmbedding
 from tsnekit.interfaces import NeighborGraph, Optimizer, SparseAffinities
 from tsnekit.optimize import resolve_learning_rate
 from tsnekit.parameters import DescentParameters
 from tsnekit.reference_field import ReferenceField
+from tsnekit.run_state import fresh_state
 from tsnekit.symmetrize import from_scipy
 from tsnekit.validation import check_positions, short_repr
 

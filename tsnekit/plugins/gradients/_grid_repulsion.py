@@ -84,6 +84,7 @@ class GridRepulsion:
             n_jobs=problem.n_jobs,
         )
         self._mutual = problem.reference is None
+        self._ends = tuple(np.empty((2, problem.n_components), np.float32))
         if problem.reference is not None:
             # A copy, as the caller may go on to move the reference.
             self._place(np.array(problem.reference, np.float32, order="C"))
@@ -104,7 +105,7 @@ class GridRepulsion:
         if self._too_wide:
             self._tree = self._tree or BarnesHutMethod().plan(self._problem)
             return self._tree(Y, out, row_z)
-        if not len(self._far) and (self._mutual or self._covers(Box.around(Y, self._n_jobs))):
+        if not len(self._far) and (self._mutual or self._covers(Y)):
             return self._field.gather(Y, out, row_z, mutual=self._mutual)
         # Some points have to be met pair by pair: too rare to do without allocations.
         rows = np.empty(len(Y)) if row_z is None else row_z
@@ -164,8 +165,11 @@ class GridRepulsion:
                 what,
             )
 
-    def _covers(self, box: Box) -> bool:
-        return bool(self._box.contains(np.stack([box.lower, box.upper])).all())
+    def _covers(self, Y: NDArray[np.float32]) -> bool:
+        """Whether the grid holds all points; for a few of them, arrays would take longer."""
+        native.point_bounds(Y, *self._ends, self._n_jobs)
+        corners = zip(self._box.lower, self._box.upper, *self._ends, strict=True)
+        return all(lower <= low and high <= upper for lower, upper, low, high in corners)
 
     def _add_pairs(
         self,
