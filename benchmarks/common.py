@@ -1,6 +1,7 @@
 """What the benchmarks have in common: maps, affinities and data, made from a seed."""
 
 import functools
+import os
 
 import numpy as np
 import scipy.sparse
@@ -10,6 +11,9 @@ from tsnekit.registry import default_registry
 
 N_JOBS = 2
 
+MAX_ROWS = int(os.environ.get("TSNEKIT_BENCH_MAX_ROWS", "1_000_000"))
+"""Most rows that a benchmark uses; less for a quick look."""
+
 
 def names(point):
     """Names of the registered backends of an extension point."""
@@ -18,6 +22,12 @@ def names(point):
 
 def spec(point, name):
     return default_registry().get(point, name).spec
+
+
+def skip_beyond(limit, n):
+    """Tell asv to skip a benchmark with more rows than are of interest or wanted."""
+    if n > min(limit, MAX_ROWS):
+        raise NotImplementedError(f"{n} rows are more than are measured")
 
 
 @functools.lru_cache(maxsize=2)

@@ -12,6 +12,7 @@ from .common import (
     digits,
     names,
     neighbors_kept,
+    skip_beyond,
     spec,
     synthetic_affinities,
     synthetic_data,
@@ -34,8 +35,7 @@ class Attraction:
     param_names = ["n", "d"]
 
     def setup(self, n, d):
-        if d != 2 and n != 100_000:
-            raise NotImplementedError("not measured")
+        skip_beyond(n if d == 2 else 100_000, n)
         self.Y = synthetic_map(n, d)
         self.out = np.empty_like(self.Y)
         affinities = synthetic_affinities(n)
@@ -54,7 +54,8 @@ class Iteration:
 
     def setup(self, method, n):
         problem = RepulsionProblem(n_samples=n, n_components=2, n_jobs=N_JOBS)
-        slow = method == "exact" or (method == "barnes_hut" and n > 10_000)
+        slow = method == "exact"
+        skip_beyond(10_000 if method == "barnes_hut" else n, n)
         known = spec("negative_gradient_method", method)
         if slow or known.whole_gradient or known.unmet(problem):
             raise NotImplementedError("too slow to be of interest, or not supported")

@@ -134,3 +134,21 @@ def test_nothing_but_out_is_changed_and_threads_give_the_same_bits():
     assert errors[0] == errors[1]
     for array, copy in zip((Y, affinities.data, affinities.indices), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_order_of_the_map_changes_no_bit(d, monkeypatch):
+    n = 500
+    affinities, _ = random_affinities(n, n, density=0.1)
+    rng = np.random.default_rng(6)
+    plain = planned(affinities, n, d, 1.0)
+    monkeypatch.setattr("tsnekit.gradient.REORDER_FROM", 100)
+    monkeypatch.setattr("tsnekit.locality.FIRST_REFRESH", 2)
+    ordered = planned(affinities, n, d, 1.0, n_jobs=2)
+    for _ in range(6):
+        Y = rng.normal(size=(n, d)).astype(np.float32)
+        outs = [np.empty_like(Y), np.empty_like(Y)]
+        for gradient, out in zip((plain, ordered), outs, strict=True):
+            gradient.gradient(Y, out, 3.0)
+        np.testing.assert_array_equal(*outs)
+        assert plain.kl_divergence(Y) == ordered.kl_divergence(Y)

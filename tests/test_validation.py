@@ -55,7 +55,9 @@ def test_fault_13_kinds_of_data():
         checked = check_data(given)
         assert checked.flags.c_contiguous
         np.testing.assert_array_equal(checked, base)
-    assert check_data(base.astype(np.int8)).dtype == np.float64
+    for small in (bool, np.uint8, np.int16):
+        assert check_data(base.astype(small)).dtype == np.float32
+    assert check_data(base.astype(np.int32)).dtype == np.float64
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

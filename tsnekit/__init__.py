@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tsnekit.embedding import PartialTSNEEmbedding, TSNEEmbedding
     from tsnekit.errors import OptimizationInterrupt
+    from tsnekit.persistence import load
     from tsnekit.tsne import TSNE
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "PartialTSNEEmbedding",
     "TSNEEmbedding",
     "__version__",
+    "load",
 ]
 
 _HOMES = {
@@ -27,6 +29,7 @@ _HOMES = {
     "OptimizationInterrupt": "tsnekit.errors",
     "PartialTSNEEmbedding": "tsnekit.embedding",
     "TSNEEmbedding": "tsnekit.embedding",
+    "load": "tsnekit.persistence",
 }
 _SUBMODULES = frozenset({"affinity", "callbacks", "initialization", "interfaces", "specs"})
 

@@ -201,6 +201,31 @@ class PerplexityBasedNN(_NamedAffinities):
             data, return_distances, perplexity=perplexity, k_neighbors=k_neighbors
         )
 
+    def to_new_with_neighbors(  # type: ignore[override]
+        self,
+        data: Any,
+        k: int,
+        /,
+        perplexity: float | None = None,
+        k_neighbors: int | str = "auto",
+    ) -> Any:
+        """Compute the affinities of new rows, and find at least `k` neighbors of each.
+
+        Parameters
+        ----------
+        data, perplexity, k_neighbors
+            See `to_new`.
+        k : int
+
+        Returns
+        -------
+        P : CSR matrix of shape (n_new, n)
+        neighbors : NeighborGraph
+        """
+        return super().to_new_with_neighbors(
+            data, k, perplexity=perplexity, k_neighbors=k_neighbors
+        )
+
 
 class _SeveralPerplexities(_NamedAffinities):
     """Affinities of a kernel that has perplexities."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from typing import Any
@@ -9,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from tsnekit.backends import options_of
-from tsnekit.interfaces import AffinityKernel, NeighborSearch, SearchProblem, SparseAffinities
+from tsnekit.interfaces import (
+    AffinityKernel,
+    NeighborGraph,
+    NeighborSearch,
+    SearchProblem,
+    SparseAffinities,
+)
 from tsnekit.neighbor_index import NeighborIndex
 from tsnekit.progress import show_logs
 from tsnekit.symmetrize import conditional_affinities, from_scipy, joint_affinities, to_scipy
@@ -53,7 +60,7 @@ class Affinities:
         """Number of points."""
         return self.matrix.shape[0]
 
-    def to_new(self, data: Any, return_distances: bool = False) -> Any:
+    def to_new(self, data: Any, return_distances: bool = False, **affinity_params: Any) -> Any:
         """Compute the affinities of new rows to the points.
 
         Raises
@@ -61,7 +68,44 @@ class Affinities:
         NotImplementedError
             If there is no way to, as here.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no affinities of new rows")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no affinities of new rows; compute affinities "
+            "from the data, or give those of new rows to PartialTSNEEmbedding"
+        )
+
+    def to_new_with_neighbors(
+        self, data: Any, k: int, /, **affinity_params: Any
+    ) -> tuple[Any, NeighborGraph]:
+        """Compute the affinities of new rows, and find `k` neighbors of each, where there are.
+
+        Parameters
+        ----------
+        data : array-like or sparse matrix of shape (n_new, p)
+            New rows.
+        k : int
+            Fewer are returned where `to_new` looks at fewer, and cannot be asked for more.
+        **affinity_params
+            Passed on to `to_new`.
+
+        Returns
+        -------
+        P : CSR matrix of shape (n_new, n)
+        neighbors : NeighborGraph
+        """
+        P, indices, distances = self.to_new(data, return_distances=True, **affinity_params)
+        return P, NeighborGraph(indices, distances)
+
+    def extended(self, data: Any) -> Affinities:
+        """Compute the affinities of the points and of new rows, all among one another.
+
+        Raises
+        ------
+        NotImplementedError
+            If there is no way to, as here.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be extended by new rows; give the affinities of all rows"
+        )
 
 
 class NeighborAffinities(Affinities):
@@ -156,16 +200,66 @@ class NeighborAffinities(Affinities):
             If the rows are not like the data, an option is not valid, or the neighbor search
             cannot find neighbors of new rows.
         """
+        P, graph = self.to_new_with_neighbors(data, 1, perplexity=perplexity, **options)
+        return (P, graph.indices, graph.distances) if return_distances else P
+
+    def to_new_with_neighbors(
+        self, data: Any, k: int, /, *, perplexity: float | None = None, **options: Any
+    ) -> tuple[Any, NeighborGraph]:
+        """Compute the affinities of new rows, and find at least `k` neighbors of each.
+
+        Parameters
+        ----------
+        data, perplexity, **options
+            See `to_new`.
+        k : int
+
+        Returns
+        -------
+        P : CSR matrix of shape (n_new, n)
+        neighbors : NeighborGraph
+        """
         if perplexity is not None and "perplexity" in options_of(type(self.kernel)):
             options["perplexity"] = perplexity
         kernel = replace_options(self.kernel, options)
         n_jobs = resolve_n_jobs(self.n_jobs)
         with show_logs(self.verbose):
-            graph = self.knn_index.query(data, kernel.n_neighbors(self.n_samples))
-            weights = _checked_weights(kernel, graph.distances, n_jobs)
-            matrix = conditional_affinities(graph.indices, weights, self.n_samples, n_jobs=n_jobs)
-        P = to_scipy(matrix)
-        return (P, graph.indices, graph.distances) if return_distances else P
+            weighed = kernel.n_neighbors(self.n_samples)
+            graph = self.knn_index.query(data, max(k, weighed))
+            nearest = NeighborGraph(
+                np.ascontiguousarray(graph.indices[:, :weighed]),
+                np.ascontiguousarray(graph.distances[:, :weighed]),
+            )
+            weights = _checked_weights(kernel, nearest.distances, n_jobs)
+            matrix = conditional_affinities(nearest.indices, weights, self.n_samples, n_jobs=n_jobs)
+        return to_scipy(matrix), graph
+
+    def extended(self, data: Any) -> NeighborAffinities:
+        """Compute the affinities of the points and of new rows, all among one another.
+
+        Parameters
+        ----------
+        data : array-like or sparse matrix of shape (n_new, p)
+            New rows.
+
+        Returns
+        -------
+        NeighborAffinities
+            Of the n points and then the n_new rows; these affinities stay as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not like the data, or there is only a neighbor graph.
+        """
+        with show_logs(self.verbose):
+            started = time.perf_counter()
+            grown = copy.copy(self)
+            grown.knn_index = self.knn_index.extended(data)
+            fitted = time.perf_counter() - started
+        grown.matrix = grown._compute(self.kernel, self.verbose)
+        grown.seconds["neighbors"] += fitted
+        return grown
 
     def _compute(self, kernel: AffinityKernel, verbose: bool) -> SparseAffinities:
         n_jobs = resolve_n_jobs(self.n_jobs)

@@ -20,7 +20,9 @@ __all__ = [
     "check_name",
     "check_options",
     "find_backend",
+    "kept_options",
     "options_of",
+    "registered_name",
     "resolve_backend",
 ]
 
@@ -198,3 +200,32 @@ def options_of(factory: Any) -> dict[str, Any]:
     """Return the options of a factory, its keyword-only parameters, with their defaults."""
     parameters = inspect.signature(factory).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def kept_options(backend: Any) -> dict[str, Any]:
+    """Return the options that a backend was built with, by name.
+
+    Raises
+    ------
+    TypeError
+        If it does not keep each of them in an attribute of its name.
+    """
+    kind = type(backend)
+    names = options_of(kind)
+    for name in names:
+        if not hasattr(backend, name):
+            raise TypeError(
+                f"{kind.__name__} does not keep its option {name!r} in an attribute of that name, "
+                "so that another one like it cannot be built"
+            )
+    return {name: getattr(backend, name) for name in names}
+
+
+def registered_name(point: str, backend: Any, registry: Registry | None = None) -> str | None:
+    """Return the name under which the class of a backend is registered, if it is."""
+    kind = type(backend)
+    for found in (registry or default_registry()).all(point):
+        module, _, name = found.spec.factory.partition(":")
+        if (kind.__module__, kind.__qualname__) == (module, name):
+            return found.spec.name
+    return None

@@ -5,23 +5,44 @@ iterations, with the iteration counted from 1 within the running call of `optimi
 divergence, and the live embedding; what it returns ends the optimization where it is true. A
 callback that has a parameter named ``state`` is also given an `IterationState`. A method
 ``optimization_about_to_start()`` is called before the first iteration where there is one.
+
+Ready-made ones are `ErrorLogger`, `Snapshots`, `Checkpoint`, `StopOnConvergence` and `TimeLimit`. A
+fit calls callbacks in both of its phases, and the iteration counts from 1 in each; these go by the
+global iteration.
 """
 
 from __future__ import annotations
 
 import inspect
+import logging
+import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tsnekit.errors import OptimizationInterrupt
 from tsnekit.interfaces import Phase
-from tsnekit.validation import short_repr
+from tsnekit.validation import check_integer, check_real, short_repr
 
 if TYPE_CHECKING:
     from tsnekit.embedding_base import BaseEmbedding
 
-__all__ = ["Callback", "IterationState", "check_callbacks"]
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "ErrorLogger",
+    "IterationState",
+    "Snapshots",
+    "StopOnConvergence",
+    "TimeLimit",
+    "check_callbacks",
+]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +73,155 @@ class Callback:
     def optimization_about_to_start(self) -> None:
         """Prepare for an optimization."""
 
-    def __call__(self, iteration: int, error: float, embedding: BaseEmbedding) -> bool | None:
+    def __call__(
+        self,
+        iteration: int,
+        error: float,
+        embedding: BaseEmbedding,
+        state: IterationState,
+    ) -> bool | None:
         """Look at the embedding; return True to end the optimization."""
         raise NotImplementedError
+
+
+class ErrorLogger(Callback):
+    """Logs the KL divergence and the pace, as ``logging.INFO`` of logger ``tsnekit.callbacks``."""
+
+    def optimization_about_to_start(self) -> None:
+        """Start the clock."""
+        self._iteration = 0
+        self._time = time.perf_counter()
+
+    def __call__(
+        self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
+    ) -> None:
+        """Log one line."""
+        now = time.perf_counter()
+        pace = (iteration - self._iteration) / max(now - self._time, 1e-9)
+        self._iteration, self._time = iteration, now
+        logger.info(
+            "%s, iteration %d: KL divergence %.4f, %.1f iterations per second",
+            state.phase.name,
+            state.global_iteration,
+            error,
+            pace,
+        )
+
+
+class Snapshots(Callback):
+    """Keeps copies of the positions, say for an animation.
+
+    Attributes
+    ----------
+    positions : list of ndarray of shape (n_samples, n_components), float32
+    iterations : list of int
+        Global iterations at which they were taken.
+    errors : list of float
+        KL divergences.
+    """
+
+    def __init__(self) -> None:
+        self.positions: list[NDArray[np.float32]] = []
+        self.iterations: list[int] = []
+        self.errors: list[float] = []
+
+    def __call__(
+        self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
+    ) -> None:
+        """Keep a copy."""
+        self.positions.append(np.array(embedding, subok=False))
+        self.iterations.append(state.global_iteration)
+        self.errors.append(error)
+
+
+class Checkpoint(Callback):
+    """Saves the embedding, to go on from there after a crash; see `tsnekit.load`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, replaced each time once the new one is complete. ``{iteration}`` in it becomes
+        the global iteration, so that each checkpoint has a file of its own.
+    data : bool, default=False
+        Whether to include the data; see ``save`` of the embedding.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, data: bool = False) -> None:
+        self.path = path
+        self.data = data
+
+    def __call__(
+        self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
+    ) -> None:
+        """Save."""
+        path = os.fspath(self.path).replace("{iteration}", str(state.global_iteration))
+        embedding.save(path, data=self.data)
+
+
+class StopOnConvergence(Callback):
+    """Ends the optimization when the KL divergence hardly falls any more.
+
+    Early exaggeration is let pass, where the divergence is no measure of progress.
+
+    Parameters
+    ----------
+    tolerance : float, default=1e-3
+        The relative fall between two calls below which a call counts as without progress. It is per
+        `callbacks_every_iters` iterations.
+    patience : int, default=2
+        So many calls in a row without progress end the optimization.
+    """
+
+    def __init__(self, tolerance: float = 1e-3, patience: int = 2) -> None:
+        self.tolerance = check_real("tolerance", tolerance, at_least=0)
+        self.patience = check_integer("patience", patience, at_least=1)
+
+    def optimization_about_to_start(self) -> None:
+        """Forget the phase before."""
+        self._last: float | None = None
+        self._waited = 0
+
+    def __call__(
+        self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
+    ) -> bool:
+        """Compare with the last call."""
+        if state.phase.name == "early exaggeration":
+            return False
+        if self._last is not None:
+            progress = self._last - error > self.tolerance * abs(self._last)
+            self._waited = 0 if progress else self._waited + 1
+        self._last = error
+        return self._waited >= self.patience
+
+
+class TimeLimit(Callback):
+    """Ends the optimization after some time, at the next call of the callbacks.
+
+    Parameters
+    ----------
+    seconds : float
+        Counted from the start of the first phase that is run with this object; `reset` starts
+        anew.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = check_real("seconds", seconds, above=0)
+        self.reset()
+
+    def reset(self) -> None:
+        """Let the clock start with the next phase."""
+        self._started: float | None = None
+
+    def optimization_about_to_start(self) -> None:
+        """Start the clock, unless it runs."""
+        if self._started is None:
+            self._started = time.monotonic()
+
+    def __call__(
+        self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
+    ) -> bool:
+        """Look at the clock."""
+        return self._started is not None and time.monotonic() - self._started >= self.seconds
 
 
 def check_callbacks(callbacks: Any) -> list[Callable[..., Any]]:

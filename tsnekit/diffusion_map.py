@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.interfaces import SparseAffinities
-from tsnekit.symmetrize import to_scipy
+from tsnekit.symmetrize import from_scipy, to_scipy
 
 __all__ = ["check_graph", "diffusion_map"]
 
@@ -22,7 +24,7 @@ DENSE_BELOW = 100
 
 
 def check_graph(A: Any) -> Any:
-    """Return a graph as a symmetric float32 CSR matrix; `A` is not changed.
+    """Return a graph as a symmetric CSR matrix, float32; `A` is not changed.
 
     Raises
     ------
@@ -44,7 +46,12 @@ def check_graph(A: Any) -> Any:
 
 
 def diffusion_map(
-    graph: Any, n_components: int, *, tol: float = 1e-4, max_iter: int | None = None
+    graph: Any,
+    n_components: int,
+    *,
+    tol: float = 1e-4,
+    max_iter: int | None = None,
+    n_jobs: int = 1,
 ) -> NDArray[np.float64] | None:
     """Embed a graph by the leading eigenvectors of the random walk on it.
 
@@ -56,6 +63,8 @@ def diffusion_map(
     tol : float, default=1e-4
         Relative accuracy of the eigenvalues.
     max_iter : int, optional
+    n_jobs : int, default=1
+        Number of threads. The result is the same for any.
 
     Returns
     -------
@@ -68,11 +77,17 @@ def diffusion_map(
 
     # In a symmetric graph strong components are all there are, and need no transpose.
     count, labels = connected_components(graph, directed=True, connection="strong")
+
+    def layout(part: Any) -> NDArray[np.float64]:
+        return _connected(part, n_components, tol, max_iter, n_jobs)
+
     try:
-        if count == 1:
-            return _connected(graph, n_components, tol, max_iter)
-        logger.info("the graph has %d components that are not connected", count)
-        return _side_by_side(graph, n_components, labels, count, tol, max_iter)
+        # Threads inside BLAS may change the last bits, so they are kept out of it.
+        with threadpool_limits(1, user_api="blas"):
+            if count == 1:
+                return layout(graph)
+            logger.info("the graph has %d components that are not connected", count)
+            return _side_by_side(graph, n_components, labels, count, layout)
     except ArpackError as error:
         warnings.warn(
             f"the eigensolver failed ({error}); the initialization is random",
@@ -83,10 +98,12 @@ def diffusion_map(
 
 
 def _connected(
-    graph: Any, n_components: int, tol: float, max_iter: int | None
+    graph: Any, n_components: int, tol: float, max_iter: int | None, n_jobs: int
 ) -> NDArray[np.float64]:
     """Embed a connected graph."""
     from scipy.sparse.linalg import LinearOperator, eigsh
+
+    from tsnekit._native.matvec import matvec
 
     n = graph.shape[0]
     positions = np.zeros((n, n_components))
@@ -99,16 +116,20 @@ def _connected(
     inverse_root = (1 / np.sqrt(degree)).astype(np.float32)
     trivial = np.sqrt(degree / degree.sum()).astype(np.float32)
 
-    def matvec(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows = from_scipy(graph, copy=False)
+    product = np.empty(n, dtype=np.float32)
+
+    def walk(x: NDArray[np.float32]) -> NDArray[np.float32]:
         x = x.ravel().astype(np.float32, copy=False)
-        return inverse_root * (graph @ (inverse_root * x)) - trivial * (trivial @ x)
+        matvec(rows.indptr, rows.indices, rows.data, inverse_root * x, product, n_jobs)
+        return inverse_root * product - trivial * (trivial @ x)
 
     if n < DENSE_BELOW:
         dense = inverse_root[:, None] * graph.toarray() * inverse_root
         values, vectors = np.linalg.eigh(dense - np.outer(trivial, trivial))
         values, vectors = values[-found:], vectors[:, -found:]
     else:
-        operator = LinearOperator((n, n), matvec=matvec, dtype=np.float32)
+        operator = LinearOperator((n, n), matvec=walk, dtype=np.float32)
         start = np.random.RandomState(0).standard_normal(n).astype(np.float32)
         start -= trivial * (trivial @ start)
         values, vectors = eigsh(operator, found, which="LA", tol=tol, v0=start, maxiter=max_iter)
@@ -124,8 +145,7 @@ def _side_by_side(
     n_components: int,
     labels: NDArray[np.integer[Any]],
     count: int,
-    tol: float,
-    max_iter: int | None,
+    layout: Callable[[Any], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """Embed every component by itself, in a cell of a grid, the largest first.
 
@@ -138,9 +158,9 @@ def _side_by_side(
     for cell, component in enumerate(np.argsort(-sizes, kind="stable")):
         rows = members[component]
         if len(rows) > 1:
-            layout = _connected(graph[rows][:, rows], n_components, tol, max_iter)
-            layout /= np.abs(layout).max() or 1.0
-            positions[rows] = layout * 0.4 * (len(rows) / sizes.max()) ** (1 / n_components)
+            found = layout(graph[rows][:, rows])
+            found /= np.abs(found).max() or 1.0
+            positions[rows] = found * 0.4 * (len(rows) / sizes.max()) ** (1 / n_components)
         # Cells are filled along the first axis first.
         positions[rows] += [cell // side**axis % side for axis in range(n_components)]
     return positions - positions.mean(axis=0)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from tsnekit.backends import resolve_backend
-from tsnekit.embedding_base import BaseEmbedding, RunState
+from tsnekit.embedding_base import BaseEmbedding
+from tsnekit.extension import extend
 from tsnekit.interfaces import Optimizer, SparseAffinities
+from tsnekit.optimize import resolve_learning_rate
 from tsnekit.parameters import DescentParameters
-from tsnekit.progress import show_logs
+from tsnekit.partial_embedding import PartialTSNEEmbedding, check_placement, place
+from tsnekit.reference_field import PADDING, ReferenceField
+from tsnekit.run_state import fresh_state
 from tsnekit.validation import check_integer, check_positions, check_real
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class TSNEEmbedding(BaseEmbedding):
 
     affinities: Affinities
     random_state: Any
+    _field: ReferenceField | None
 
     def __new__(
         cls,
@@ -82,33 +86,55 @@ class TSNEEmbedding(BaseEmbedding):
             **gradient_descent_params,
         )
         positions = check_positions(embedding, name="embedding", n_samples=affinities.n_samples)
-        created = cls._create(positions, _fresh_state(parameters, optimizer))
+        created = cls._create(positions, fresh_state(parameters, optimizer))
         created.affinities = affinities
         created.random_state = random_state
+        created._field = None
         return created
 
     def _copy_attributes_to(self, other: TSNEEmbedding) -> None:
-        other.affinities = self.affinities
-        other.random_state = self.random_state
+        for name in ("affinities", "random_state", "_field"):
+            setattr(other, name, getattr(self, name))
 
     def _affinity_matrix(self) -> SparseAffinities:
         return self.affinities.matrix
 
-    def _reference(self) -> None:
+    def _reference_field(self) -> None:
         return None
+
+    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
+        return resolve_learning_rate(learning_rate, len(self), exaggeration)
 
     def prepare_interpolation_grid(self, padding: float = 0.25) -> None:
         """Compute the field that the embedding exerts on new points, for the next `transform`.
 
         `transform` does this by itself where it is needed; the field is dropped when the embedding
-        moves.
+        moves. Points that leave the padding still feel the right forces, but take longer.
 
         Parameters
         ----------
         padding : float, default=0.25
-            Empty space to add around the embedding, as a fraction of its width.
+            Empty space to add around the embedding, as a fraction of its width; kept for later.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the padding is not a number from 0 up.
         """
-        check_real("padding", padding, at_least=0)
+        padding = check_real("padding", padding, at_least=0)
+        if self._field is None or self._field.padding != padding:
+            self._field = ReferenceField(self, padding)
+        nothing = csr_matrix((0, len(self)), dtype=np.float32)
+        empty = np.empty((0, self.shape[1]))
+        PartialTSNEEmbedding(empty, self, nothing, **self._partial_parameters()).prepare()
+
+    def current_field(self) -> ReferenceField:
+        """Return the field of the current positions, the last one where they have not changed."""
+        field = self._field
+        if field is None or not field.fits(self):
+            field = ReferenceField(self, PADDING if field is None else field.padding)
+            self._field = field
+        return field
 
     def prepare_partial(
         self,
@@ -124,8 +150,8 @@ class TSNEEmbedding(BaseEmbedding):
         X : array-like of shape (n_new, n_features)
             New rows.
         initialization : {"median", "weighted", "random"} or array-like, default="median"
-            Where the new points start: at the median, or the mean weighted by affinity, of their
-            nearest neighbors' positions, at random, or at given positions.
+            Where the new points start: at the median of their nearest neighbors' positions, at
+            the mean weighted by 1 / distance, at random around the origin, or at given positions.
         k : int, default=25
             How many nearest neighbors to look at for the start.
         **affinity_params
@@ -141,33 +167,18 @@ class TSNEEmbedding(BaseEmbedding):
         TypeError, ValueError
             If `X`, `initialization` or `k` is not valid.
         """
-        from tsnekit import initialization as placing
-
         k = check_integer("k", k, at_least=1)
-        if isinstance(initialization, str) and initialization not in PLACEMENTS:
-            raise ValueError(
-                f"initialization must be one of {', '.join(PLACEMENTS)} or an array, "
-                f"got {initialization!r}"
-            )
-        P, neighbors, distances = self.affinities.to_new(
-            X, return_distances=True, **affinity_params
+        check_placement(initialization)
+        P, neighbors = self.affinities.to_new_with_neighbors(X, k, **affinity_params)
+        start = place(
+            initialization,
+            np.asarray(self),
+            neighbors,
+            n_new=P.shape[0],
+            k=k,
+            random_state=self.random_state,
         )
-        neighbors, distances = neighbors[:, :k], distances[:, :k]
-        reference = np.asarray(self)
-        if not isinstance(initialization, str):
-            start = check_positions(
-                initialization,
-                name="initialization",
-                n_samples=len(neighbors),
-                n_components=self.shape[1],
-            )
-        elif initialization == "random":
-            start = placing.random(len(neighbors), self.shape[1], random_state=self.random_state)
-        elif initialization == "weighted":
-            start = placing.weighted_mean(X, reference, neighbors, distances)
-        else:
-            start = placing.median(reference, neighbors)
-        return PartialTSNEEmbedding(start, self, P, optimizer=None, **self._partial_parameters())
+        return PartialTSNEEmbedding(start, self, P, **self._partial_parameters())
 
     def _partial_parameters(self) -> dict[str, Any]:
         kept = (
@@ -201,7 +212,8 @@ class TSNEEmbedding(BaseEmbedding):
     ) -> PartialTSNEEmbedding:
         """Embed new points into this embedding, which stays as it is.
 
-        Each new point is placed by itself: it feels the embedding, not the other new points.
+        Each new point is placed by itself: it feels the embedding, not the other new points, and a
+        row comes to the same place in any batch (unless it starts at random).
 
         Parameters
         ----------
@@ -214,6 +226,7 @@ class TSNEEmbedding(BaseEmbedding):
         k : int, default=25
             How many nearest neighbors to look at for the start.
         learning_rate : float or "auto", default=0.1
+            "auto" is 1 / exaggeration; see `PartialTSNEEmbedding`.
         early_exaggeration : float, default=4
             Exaggeration of the first phase.
         early_exaggeration_iter : int, default=0
@@ -239,100 +252,83 @@ class TSNEEmbedding(BaseEmbedding):
         TypeError, ValueError
             If a parameter has no valid value.
         """
-        partial = self.prepare_partial(X, initialization=initialization, k=k, perplexity=perplexity)
-        for iterations, factor, momentum in (
-            (early_exaggeration_iter, early_exaggeration, initial_momentum),
-            (n_iter, exaggeration, final_momentum),
+        phases = []
+        for name, iterations, factor, momentum in (
+            ("early_exaggeration", early_exaggeration_iter, early_exaggeration, initial_momentum),
+            ("exaggeration", n_iter, exaggeration, final_momentum),
         ):
-            partial.optimize(
-                iterations,
-                inplace=True,
+            parameters = DescentParameters(**self._partial_parameters()).replace(
                 learning_rate=learning_rate,
-                exaggeration=factor,
+                exaggeration=check_real(name, factor, above=0),
                 momentum=momentum,
                 max_grad_norm=max_grad_norm,
                 max_step_norm=max_step_norm,
             )
+            phases.append((iterations, parameters))
+        check_integer("early_exaggeration_iter", early_exaggeration_iter, at_least=0)
+        check_integer("n_iter", n_iter, at_least=0)
+        partial = self.prepare_partial(X, initialization=initialization, k=k, perplexity=perplexity)
+        for name, (iterations, parameters) in zip(
+            ("early exaggeration", "optimization"), phases, strict=True
+        ):
+            if iterations:
+                partial.run_phase(name, iterations, parameters)
         return partial
 
-
-class PartialTSNEEmbedding(BaseEmbedding):
-    """New points in an existing embedding.
-
-    Parameters
-    ----------
-    embedding : array-like of shape (n_new, n_components)
-        Initial positions of the new points; copied.
-    reference_embedding : TSNEEmbedding
-        The embedding to which the points are added; it is not changed, and later changes of it do
-        not matter here.
-    P : sparse matrix of shape (n_new, n_samples)
-        Affinities of the new points to the embedded ones; each row sums to 1.
-    optimizer : str or Optimizer, optional
-        See `TSNEEmbedding`.
-    **gradient_descent_params
-        Defaults of `optimize`: see there. Here ``learning_rate`` defaults to 0.1 and
-        ``max_grad_norm`` to 0.25.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the positions do not fit `P` or the reference, or a parameter is not valid.
-    """
-
-    _recentered = False
-
-    P: Any
-    reference_embedding: TSNEEmbedding
-    _matrix: SparseAffinities
-    _fixed: NDArray[np.float32]
-
-    def __new__(
-        cls,
-        embedding: Any,
-        reference_embedding: TSNEEmbedding,
-        P: Any,
-        optimizer: str | Optimizer | None = None,
+    def extend(
+        self,
+        X: Any = None,
+        *,
+        affinities: Affinities | None = None,
+        fixed: Any = False,
+        initialization: Any = "median",
+        k: int = 25,
+        n_iter: int = 250,
         **gradient_descent_params: Any,
-    ) -> PartialTSNEEmbedding:
-        """Check the parameters and copy the positions."""
-        from tsnekit.symmetrize import from_scipy
+    ) -> TSNEEmbedding:
+        """Add new points to the map, and optimize old and new ones together.
 
-        defaults = {"learning_rate": 0.1, "max_grad_norm": 0.25}
-        parameters = DescentParameters().replace(**(defaults | gradient_descent_params))
-        positions = check_positions(
-            embedding,
-            name="embedding",
-            n_samples=P.shape[0],
-            n_components=reference_embedding.shape[1],
+        Unlike those of `transform`, the new points see one another: they may form clusters that
+        the map did not have. The neighbors of all rows are searched anew, so that the affinities
+        are those of a fit to all the data.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_new, n_features), optional
+            New rows. Needed unless `affinities` and positions are given.
+        affinities : Affinities, optional
+            Affinities of the old points and then the new ones, in place of those of the data.
+        fixed : bool or array-like of shape (n_samples,), default=False
+            Whether the old points stay where they are, or how firmly each is held; see `optimize`.
+        initialization : {"median", "weighted", "random"} or array-like of shape \
+(n_new, n_components), default="median"
+            Where the new points start; see `prepare_partial`.
+        k : int, default=25
+            How many nearest neighbors to look at for the start.
+        n_iter : int, default=250
+            Iterations of the joint optimization.
+        **gradient_descent_params
+            In place of the embedding's own; see `optimize`.
+
+        Returns
+        -------
+        TSNEEmbedding of shape (n_samples + n_new, n_components)
+            A new embedding, old points first; this one stays as it is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows or a parameter are not valid, or there is only a neighbor graph.
+        NotImplementedError
+            If the affinities cannot be extended.
+        """
+        return extend(
+            self,
+            X,
+            affinities=affinities,
+            fixed=fixed,
+            initialization=initialization,
+            k=k,
+            n_iter=n_iter,
+            **gradient_descent_params,
         )
-        if P.shape[1] != len(reference_embedding):
-            raise ValueError(
-                f"P must have a column for each of the {len(reference_embedding)} embedded "
-                f"points, got {P.shape[1]}"
-            )
-        created = cls._create(positions, _fresh_state(parameters, optimizer))
-        created.P = P
-        created.reference_embedding = reference_embedding
-        created._matrix = from_scipy(P)
-        created._fixed = np.array(reference_embedding, dtype=np.float32, order="C", subok=False)
-        return created
-
-    def _copy_attributes_to(self, other: PartialTSNEEmbedding) -> None:
-        for name in ("P", "reference_embedding", "_matrix", "_fixed"):
-            setattr(other, name, getattr(self, name))
-
-    def _affinity_matrix(self) -> SparseAffinities:
-        return self._matrix
-
-    def _reference(self) -> NDArray[np.float32]:
-        return self._fixed
-
-
-PLACEMENTS = ("median", "weighted", "random")
-
-
-def _fresh_state(parameters: DescentParameters, optimizer: str | Optimizer | None) -> RunState:
-    with show_logs(parameters.verbose):
-        backend = resolve_backend("optimizer", "momentum" if optimizer is None else optimizer)
-    return RunState(parameters, backend.instance, backends={"optimizer": backend.choice})

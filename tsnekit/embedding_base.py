@@ -1,12 +1,12 @@
-"""What full and partial embeddings share: being an array, and being optimized."""
+"""What full and partial embeddings share: being optimized."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
+import functools
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tsnekit.backends import Choice, resolve_backend
 from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
+from tsnekit.embedding_array import EmbeddingArray
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
 from tsnekit.gradient import KLGradient
 from tsnekit.interfaces import (
@@ -23,122 +24,22 @@ from tsnekit.interfaces import (
     SparseAffinities,
     WholeGradient,
 )
-from tsnekit.optimize import descend, resolve_learning_rate
+from tsnekit.optimize import descend
 from tsnekit.parameters import DescentParameters
+from tsnekit.pinning import PinnedOptimizer, check_fixed
 from tsnekit.progress import ProgressBar, show_logs
+from tsnekit.reference_field import ReferenceField
+from tsnekit.run_state import RunState
 from tsnekit.threads import resolve_n_jobs
 from tsnekit.validation import check_integer
 
-__all__ = ["BaseEmbedding", "RunState"]
+__all__ = ["BaseEmbedding"]
 
 Self = TypeVar("Self", bound="BaseEmbedding")
 
 
-@dataclass
-class RunState:
-    """Everything about an embedding but its positions.
-
-    Parameters
-    ----------
-    parameters : DescentParameters
-        Defaults of ``optimize``.
-    optimizer : Optimizer
-    iteration : int
-        Iterations since the embedding was made.
-    backends : dict of str to Choice
-        The backends that were chosen, by extension point.
-    seconds : dict of str to float
-        Time spent, by phase.
-    plan : tuple of (key, SparseAffinities, WholeGradient), optional
-        The gradient that the last call planned, for the next one.
-    """
-
-    parameters: DescentParameters
-    optimizer: Optimizer
-    iteration: int = 0
-    backends: dict[str, Choice] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    plan: tuple[Any, SparseAffinities, WholeGradient] | None = None
-
-    def copied(self) -> RunState:
-        """Return a copy that can be optimized on its own."""
-        return dataclasses.replace(
-            self,
-            optimizer=copy.deepcopy(self.optimizer),
-            backends=dict(self.backends),
-            seconds=dict(self.seconds),
-            plan=None,
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Callbacks belong to the program that runs, and a plan to the process.
-        parameters = self.parameters.replace(callbacks=None)
-        return self.__dict__ | {"plan": None, "parameters": parameters}
-
-
-class BaseEmbedding(np.ndarray):
-    """Positions (n, d), float32, that can be optimized.
-
-    What NumPy derives from an embedding, be it a slice, a view or the result of a function, is a
-    plain array of positions; only `copy` and pickling keep all that an embedding is.
-    """
-
-    _state: RunState | None
-
-    @classmethod
-    def _create(cls: type[Self], positions: NDArray[np.float32], state: RunState) -> Self:
-        embedding = positions.view(cls)
-        embedding._state = state
-        return embedding
-
-    # -- Being an array ------------------------------------------------------------------------
-
-    def __array_finalize__(self, obj: Any) -> None:
-        self._state = None
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        arrays = [_plain(value) for value in inputs]
-        out = kwargs.get("out")
-        if out is not None:
-            kwargs["out"] = tuple(_plain(value) for value in out)
-        result = getattr(ufunc, method)(*arrays, **kwargs)
-        return result if out is None else (out[0] if len(out) == 1 else out)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return _derived(super().__array_function__(func, types, args, kwargs))
-
-    def __getitem__(self, key: Any) -> Any:
-        return _plain(self)[key]
-
-    @property
-    def T(self) -> NDArray[np.float32]:  # noqa: N802
-        """The positions, transposed, as a plain array."""
-        return _plain(self).T
-
-    def copy(self: Self, order: Any = "C") -> Self:
-        """Return an independent embedding with the same positions and optimizer state.
-
-        The affinities, which optimization never changes, are shared.
-        """
-        if self._state is None:
-            return _plain(self).copy(order)
-        duplicate = self._create(np.array(_plain(self), order="C"), self._state.copied())
-        self._copy_attributes_to(duplicate)
-        return duplicate
-
-    def __copy__(self: Self) -> Self:
-        return self.copy()
-
-    def __deepcopy__(self: Self, memo: Any) -> Self:
-        return self.copy()
-
-    def __reduce__(self) -> Any:
-        return _rebuild, (type(self), np.array(_plain(self)), dict(self.__dict__))
-
-    def _copy_attributes_to(self, other: Any) -> None:
-        raise NotImplementedError
-
-    # -- Being optimized -----------------------------------------------------------------------
+class BaseEmbedding(EmbeddingArray):
+    """Positions (n, d), float32, that can be optimized."""
 
     @property
     def state(self) -> RunState:
@@ -180,6 +81,8 @@ class BaseEmbedding(np.ndarray):
         n_iter: int,
         inplace: bool = False,
         propagate_exception: bool = False,
+        *,
+        fixed: Any = None,
         **gradient_descent_params: Any,
     ) -> Self:
         """Run the optimization for a number of iterations.
@@ -196,11 +99,16 @@ class BaseEmbedding(np.ndarray):
         propagate_exception : bool, default=False
             Whether a callback that ends the optimization raises `OptimizationInterrupt`; otherwise
             the embedding is returned as it is then.
+        fixed : array-like of shape (n_samples,), bool or float, optional
+            Points to hold while the others move: a mask, or weights from 0 for points that are
+            free to 1 for points that stay where they are, to the bit; a point of weight w makes
+            steps 1 - w as long. The map is not recentered while any point is held.
         **gradient_descent_params
             Parameters of gradient descent in place of the embedding's own:
 
             learning_rate : float or "auto"
-                "auto" is n / exaggeration.
+                "auto" is n / exaggeration; for new points in an embedding, see
+                `PartialTSNEEmbedding`.
             exaggeration : float, optional
                 Factor of the attractive forces, 1 by default.
             momentum : float
@@ -239,16 +147,49 @@ class BaseEmbedding(np.ndarray):
             If a parameter is unknown or has no valid value; nothing has been done then.
         """
         n_iter = check_integer("n_iter", n_iter, at_least=0)
+        held = check_fixed(fixed, len(self))
         parameters = self.state.parameters.replace(**gradient_descent_params)
         embedding = self if inplace else self.copy()
         try:
-            embedding.run_phase("optimization", n_iter, parameters)
+            embedding.run_phase("optimization", n_iter, parameters, held)
         except OptimizationInterrupt:
             if propagate_exception:
                 raise
         return embedding
 
-    def run_phase(self, phase_name: str, n_iter: int, parameters: DescentParameters) -> None:
+    def save(self, path: str | os.PathLike[str], *, data: bool = True) -> None:
+        """Save the embedding to one file, from which `tsnekit.load` restores it to the bit.
+
+        The file holds positions, affinities with neighbors and data, parameters, and the state of
+        the optimizer, as plain arrays and JSON; callbacks are not kept. An existing file is
+        replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        path : path-like
+            The name is taken as it is; no extension is added.
+        data : bool, default=True
+            Whether to include the data, in whose rows the neighbors of new rows are found; without
+            it, the file is smaller and the restored embedding takes no new rows.
+
+        Raises
+        ------
+        TypeError
+            If a parameter or backend is not one that can be restored; nothing is written then.
+        OSError
+            If the file cannot be written; an existing one stays as it is.
+        """
+        from tsnekit.persistence import save
+
+        save(self, path, data=data)
+
+    def run_phase(
+        self,
+        phase_name: str,
+        n_iter: int,
+        parameters: DescentParameters,
+        fixed: NDArray[np.float32] | None = None,
+    ) -> None:
         """Run one phase of the optimization, in place.
 
         Parameters
@@ -258,6 +199,8 @@ class BaseEmbedding(np.ndarray):
         n_iter : int
             Number of iterations.
         parameters : DescentParameters
+        fixed : ndarray of shape (n_samples,), optional
+            How firmly each point is held, checked.
 
         Raises
         ------
@@ -272,7 +215,7 @@ class BaseEmbedding(np.ndarray):
         phase = Phase(
             name=phase_name,
             n_iter=n_iter,
-            learning_rate=resolve_learning_rate(parameters.learning_rate, len(self), exaggeration),
+            learning_rate=self._resolved_learning_rate(parameters.learning_rate, exaggeration),
             momentum=float(parameters.momentum),
             exaggeration=exaggeration,
             max_grad_norm=parameters.max_grad_norm,
@@ -283,22 +226,31 @@ class BaseEmbedding(np.ndarray):
         with show_logs(parameters.verbose):
             gradient = self._gradient(parameters)
         with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:
-            observers = [self._observer(gradient, phase, parameters, callbacks, bar)]
             callbacks.start()
             if not state.optimizer.state():
                 state.optimizer.start(self._positions())
+            pinned = None if fixed is None else PinnedOptimizer(state.optimizer, fixed)
+
+            def call_back(iteration_state: IterationState) -> None:
+                if pinned is not None:
+                    pinned.release()
+                callbacks(iteration_state)
+
+            observers = [self._observer(gradient, phase, parameters, call_back, bar)]
             try:
                 descend(
                     self._positions(),
                     gradient,
-                    state.optimizer,
+                    pinned or state.optimizer,
                     phase,
-                    recenter=self._recentered,
+                    recenter=self._recentered and pinned is None,
                     observers=observers,
                 )
             except KeyboardInterrupt:
                 raise InterruptedByUser(self) from None
             finally:
+                if pinned is not None:
+                    pinned.release()
                 elapsed = time.perf_counter() - started
                 state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
 
@@ -307,7 +259,7 @@ class BaseEmbedding(np.ndarray):
         gradient: WholeGradient,
         phase: Phase,
         parameters: DescentParameters,
-        callbacks: CallbackRunner,
+        call_back: Callable[[IterationState], None],
         bar: ProgressBar,
     ) -> Callable[[int], None]:
         state = self.state
@@ -320,7 +272,7 @@ class BaseEmbedding(np.ndarray):
             if wants_error and iteration % every == 0:
                 error = gradient.kl_divergence(self._positions())
                 bar.show_error(error)
-                callbacks(
+                call_back(
                     IterationState(
                         iteration=iteration,
                         global_iteration=state.iteration,
@@ -334,17 +286,19 @@ class BaseEmbedding(np.ndarray):
     def _gradient(self, parameters: DescentParameters) -> WholeGradient:
         """Return the planned gradient, the last one where it still fits."""
         state = self.state
+        field = self._reference_field()
         problem = RepulsionProblem(
             n_samples=len(self),
             n_components=self.shape[1],
             dof=float(parameters.dof),
             n_jobs=resolve_n_jobs(parameters.n_jobs),
-            reference=self._reference(),
         )
+        if field is not None:
+            problem = dataclasses.replace(problem, reference=field.positions, padding=field.padding)
         offered = parameters.offered_to_method()
         method = parameters.negative_gradient_method
         key = (
-            method if isinstance(method, str) else id(method),
+            method,
             repr(offered),
             repr(parameters.gradient_params),
             problem.dof,
@@ -360,7 +314,9 @@ class BaseEmbedding(np.ndarray):
             params=parameters.gradient_params,
             offered=offered,
         )
-        plan = backend.instance.plan(dataclasses.replace(problem, affinities=affinities))
+        problem = dataclasses.replace(problem, affinities=affinities)
+        make = functools.partial(backend.instance.plan, problem)
+        plan = make() if field is None else field.plan(key, make)
         gradient = (
             plan
             if isinstance(plan, WholeGradient)
@@ -376,9 +332,6 @@ class BaseEmbedding(np.ndarray):
         state.plan = (key, affinities, gradient)
         return gradient
 
-    def _positions(self) -> NDArray[np.float32]:
-        return _plain(self)
-
     # -- What the kinds of embedding differ in -------------------------------------------------
 
     _recentered: bool
@@ -386,28 +339,8 @@ class BaseEmbedding(np.ndarray):
     def _affinity_matrix(self) -> SparseAffinities:
         raise NotImplementedError
 
-    def _reference(self) -> NDArray[np.float32] | None:
+    def _reference_field(self) -> ReferenceField | None:
         raise NotImplementedError
 
-
-def _plain(value: Any) -> Any:
-    return value.view(np.ndarray) if isinstance(value, BaseEmbedding) else value
-
-
-def _derived(value: Any) -> Any:
-    """Strip the class from what NumPy derived, but not from an embedding passed through."""
-    if isinstance(value, BaseEmbedding) and value._state is None:
-        return _plain(value)
-    if type(value) in (tuple, list):
-        return type(value)(_derived(each) for each in value)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple
-        return type(value)(*(_derived(each) for each in value))
-    return value
-
-
-def _rebuild(
-    cls: type[BaseEmbedding], positions: NDArray[np.float32], attributes: dict[str, Any]
-) -> BaseEmbedding:
-    embedding = positions.view(cls)
-    embedding.__dict__.update(attributes)
-    return embedding
+    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
+        raise NotImplementedError

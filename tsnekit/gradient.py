@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import Repulsion, SparseAffinities
+from tsnekit.locality import REORDER_FROM, MapOrder
 
 __all__ = ["KLGradient"]
 
@@ -56,6 +57,8 @@ class KLGradient:
         self._n_jobs = n_jobs
         self._reference = reference
         self._z = np.empty(1 if reference is None else affinities.shape[0])
+        reordered = reference is None and affinities.shape[0] >= REORDER_FROM
+        self._map_order = MapOrder(affinities, n_jobs) if reordered else None
 
     def gradient(
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
@@ -64,15 +67,20 @@ class KLGradient:
         from tsnekit._native.attraction import gradient_from_repulsion
 
         self._evaluate_repulsion(Y, out)
+        P, order, sources = self._affinities, None, self._reference
+        if self._map_order is not None:
+            Y = self._map_order.follow(Y)
+            P, order = self._map_order.affinities, self._map_order.order
         gradient_from_repulsion(
-            self._affinities.indptr,
-            self._affinities.indices,
-            self._affinities.data,
+            P.indptr,
+            P.indices,
+            P.data,
             Y,
-            Y if self._reference is None else self._reference,
+            Y if sources is None else sources,
             self._dof,
             exaggeration,
             self._z,
+            order,
             out,
             self._n_jobs,
         )

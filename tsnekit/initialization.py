@@ -175,6 +175,8 @@ def spectral(
     random_state: Any = None,
     verbose: bool = False,
     add_jitter: bool = True,
+    *,
+    n_jobs: int | None = 1,
 ) -> NDArray[np.float64]:
     """Place points by a diffusion map: the leading eigenvectors of a random walk on a graph.
 
@@ -198,6 +200,8 @@ def spectral(
         Whether to show what is done.
     add_jitter : bool, default=True
         Whether to move apart points that lie exactly on one another; see `jitter`.
+    n_jobs : int, default=1
+        Number of threads; -1 for all processors. The result is the same for any.
 
     Returns
     -------
@@ -221,10 +225,11 @@ def spectral(
     tol = check_real("tol", tol, at_least=0)
     if max_iter is not None:
         max_iter = check_integer("max_iter", max_iter, at_least=1)
+    n_jobs = resolve_n_jobs(n_jobs)
     graph = check_graph(A)
     rng = check_random_state(random_state)
     with show_logs(verbose):
-        found = diffusion_map(graph, n_components, tol=tol, max_iter=max_iter)
+        found = diffusion_map(graph, n_components, tol=tol, max_iter=max_iter, n_jobs=n_jobs)
     if found is None:
         return random(graph.shape[0], n_components, rng)
     return _finish(found, n_components, rng, add_jitter=add_jitter)

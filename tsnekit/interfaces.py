@@ -202,8 +202,11 @@ class RepulsionProblem:
     n_jobs : int, default=1
         Number of threads, already resolved.
     reference : ndarray of shape (m, d), float32, optional
-        Points that exert the forces and stay where they are. Without it, the points repel one
-        another.
+        Points that exert the forces and stay where they are. The plan then serves any number of
+        points, and what acts on one of them does not depend on the others. Without a reference, the
+        points repel one another.
+    padding : float, default=0.25
+        How far around the reference points are expected, as a fraction of its extent.
     affinities : SparseAffinities, optional
         P, only for a method whose spec says ``whole_gradient``.
     """
@@ -213,6 +216,7 @@ class RepulsionProblem:
     dof: float = 1.0
     n_jobs: int = 1
     reference: NDArray[np.float32] | None = None
+    padding: float = 0.25
     affinities: SparseAffinities | None = None
 
 
@@ -307,9 +311,13 @@ class Optimizer(Protocol):
         ...
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays by name; empty before `start`."""
+        """Return the state as arrays by name; empty before `start`.
+
+        Arrays whose first dimension is that of the points hold a row for each, and `restore` takes
+        those of other points too.
+        """
         ...
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned, taking copies."""
         ...

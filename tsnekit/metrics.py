@@ -6,7 +6,19 @@ from tsnekit.interfaces import Metric
 
 __all__ = ["canonical_metric", "metric_name"]
 
-_ALIASES = {"l2": "euclidean", "l1": "manhattan", "cityblock": "manhattan", "taxicab": "manhattan"}
+_ALIASES = {
+    "l2": "euclidean",
+    "l1": "manhattan",
+    "cityblock": "manhattan",
+    "taxicab": "manhattan",
+    "infinity": "chebyshev",
+    "linf": "chebyshev",
+    "linfinity": "chebyshev",
+    "linfty": "chebyshev",
+    "p": "minkowski",
+    "matching": "hamming",
+    "standardised_euclidean": "seuclidean",
+}
 
 
 def canonical_metric(metric: Metric) -> Metric:

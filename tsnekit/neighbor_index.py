@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from tsnekit.backends import kept_options
 from tsnekit.interfaces import NeighborGraph, NeighborSearch, SearchProblem, SupportsQuery
 from tsnekit.progress import show_logs
 from tsnekit.threads import resolve_n_jobs
@@ -31,6 +33,10 @@ class NeighborIndex:
         `graph`, and none of new rows.
     problem : SearchProblem, optional
         What the search was fitted for.
+    data : float array or CSR matrix of shape (n_samples, p), optional
+        What the search was fitted to, or will be when it is first needed.
+    is_fitted : bool, default=True
+        Whether the search has been fitted.
     """
 
     def __init__(
@@ -40,16 +46,46 @@ class NeighborIndex:
         graph: NeighborGraph | None = None,
         search: NeighborSearch | None = None,
         problem: SearchProblem | None = None,
+        data: Any = None,
+        is_fitted: bool = True,
     ) -> None:
         self.n_samples = n_samples
-        self.search = search
         self.problem = problem
+        self.data = data
+        self.search = search
+        self._is_fitted = is_fitted
         self._graph = graph
+
+    @property
+    def graph(self) -> NeighborGraph | None:
+        """The neighbors that are known."""
+        return self._graph
 
     @classmethod
     def fit(cls, X: Any, search: NeighborSearch, problem: SearchProblem) -> NeighborIndex:
         """Fit a search to validated data."""
-        return cls(X.shape[0], search=search.fit(X, problem), problem=problem)
+        return cls(X.shape[0], search=search.fit(X, problem), problem=problem, data=X)
+
+    def extended(self, X: Any) -> NeighborIndex:
+        """Return the index of the data and more rows, by a new search of the same kind.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not like the data, or there is no data or no way to search it again.
+        """
+        if self.search is None or self.problem is None or self.data is None:
+            raise ValueError("more rows need the data; only a neighbor graph was given")
+        X = self._like_data(X)
+        if self.problem.sparse:
+            from scipy.sparse import vstack
+
+            grown = vstack([self.data, X], format="csr")
+        else:
+            grown = np.concatenate([self.data, X])
+        problem = dataclasses.replace(self.problem, n_samples=grown.shape[0])
+        search = type(self.search)(**kept_options(self.search))
+        return NeighborIndex.fit(grown, search, problem)
 
     @classmethod
     def from_graph(cls, graph: NeighborGraph) -> NeighborIndex:
@@ -90,11 +126,12 @@ class NeighborIndex:
         if k >= self.n_samples:
             raise ValueError(f"k={k} neighbors need more than {self.n_samples} rows")
         if self._graph is None or self.n_found < k:
-            if self.search is None:
+            search = self._fitted_search()
+            if search is None:
                 raise ValueError(
                     f"{k} neighbors of each row are needed, but the given graph has {self.n_found}"
                 )
-            self._graph = self.search.neighbors(k)
+            self._graph = search.neighbors(k)
         if self.n_found == k:
             return self._graph
         return NeighborGraph(
@@ -110,21 +147,38 @@ class NeighborIndex:
         TypeError, ValueError
             If the rows are not like the data, or the search cannot find neighbors of new rows.
         """
-        if self.search is None or self.problem is None:
+        if self.search is None:
             raise ValueError("neighbors of new rows need the data; only a neighbor graph was given")
         if not isinstance(self.search, SupportsQuery):
             raise ValueError(
                 f"{type(self.search).__name__} cannot find neighbors of new rows; choose another "
                 "neighbor search"
             )
+        X = self._like_data(X)
+        self._fitted_search()
+        return self.search.query(X, min(k, self.n_samples))
+
+    def _fitted_search(self) -> NeighborSearch | None:
+        if not self._is_fitted and self.search is not None and self.problem is not None:
+            self.search = self.search.fit(self.data, self.problem)
+            self._is_fitted = True
+            if self.n_found:
+                # An approximate search of new rows may go along links that this one leaves.
+                self.search.neighbors(self.n_found)
+        return self.search
+
+    def _like_data(self, X: Any) -> Any:
+        """Return new rows checked, and as sparse or dense as the data."""
+        if self.problem is None:
+            raise ValueError("neighbors of new rows need the data; only a neighbor graph was given")
         X = check_data(X, name="data", n_features=self.problem.n_features)
         if hasattr(X, "indptr") and not self.problem.sparse:
-            X = X.toarray()
-        elif self.problem.sparse and not hasattr(X, "indptr"):
+            return X.toarray()
+        if self.problem.sparse and not hasattr(X, "indptr"):
             from scipy.sparse import csr_matrix
 
-            X = csr_matrix(X)
-        return self.search.query(X, min(k, self.n_samples))
+            return csr_matrix(X)
+        return X
 
 
 def find_index(

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.interfaces import Optimizer, Phase, WholeGradient
+from tsnekit.interfaces import Phase, WholeGradient
 
-__all__ = ["Observer", "descend", "resolve_learning_rate"]
+__all__ = ["Observer", "Steps", "descend", "resolve_learning_rate"]
 
 Observer: TypeAlias = Callable[[int], None]
 """Called with the iteration, counted from 1, after each; raises to end the phase."""
+
+
+class Steps(Protocol):
+    """What takes steps: an `Optimizer`, or what stands between it and the points."""
+
+    def step(self, Y: NDArray[np.float32], gradient: NDArray[np.float32], phase: Phase) -> None:
+        """Move `Y` in place by one step; `gradient` may be overwritten."""
+        ...
 
 
 def resolve_learning_rate(learning_rate: float | str, n_samples: int, exaggeration: float) -> float:
@@ -31,7 +39,7 @@ def resolve_learning_rate(learning_rate: float | str, n_samples: int, exaggerati
 def descend(
     Y: NDArray[np.float32],
     gradient: WholeGradient,
-    optimizer: Optimizer,
+    optimizer: Steps,
     phase: Phase,
     *,
     recenter: bool = True,
@@ -47,7 +55,7 @@ def descend(
     Y : ndarray of shape (n, d), float32
         Moved in place.
     gradient : WholeGradient
-    optimizer : Optimizer
+    optimizer : Steps
         Already started.
     phase : Phase
     recenter : bool, default=True

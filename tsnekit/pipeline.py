@@ -130,7 +130,7 @@ def check_initialization(given: Any, params: Mapping[str, Any] | None) -> None:
     TypeError, ValueError
         If it is none of them, or has not the options that are given for it.
     """
-    if isinstance(given, str) or callable(given):
+    if given is None or isinstance(given, str) or callable(given):
         check_name("initialization", given)
         check_options("initialization", given, params)
     else:

@@ -14,19 +14,21 @@ __all__ = ["ProgressBar", "show_logs"]
 def show_logs(verbose: bool) -> Iterator[None]:
     """Show what tsnekit logs while the context lasts, unless the user's own logging does."""
     logger = logging.getLogger("tsnekit")
-    if not verbose or logger.hasHandlers():
+    if not verbose or (logger.hasHandlers() and logger.isEnabledFor(logging.INFO)):
         yield
         return
     handler = _BarFriendlyHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    level = logger.level
+    level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False
     try:
         yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+        logger.propagate = propagate
 
 
 class _BarFriendlyHandler(logging.Handler):

@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tsnekit.embedding import PartialTSNEEmbedding
 from tsnekit.tsne import TSNE as Facade  # noqa: N811
+
+try:
+    from sklearn.utils.validation import validate_data
+except ImportError:  # before scikit-learn 1.6, it was a method
+
+    def validate_data(estimator: Any, X: Any, **options: Any) -> Any:
+        """Check data, and that its features are those of the fitted data."""
+        return estimator._validate_data(X, **options)
+
 
 __all__ = ["TSNE"]
 
@@ -46,7 +55,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
     (150, 2)
     """
 
-    def fit(self, X: Any, y: Any = None) -> TSNE:  # type: ignore[override]
+    def fit(  # type: ignore[override]
+        self, X: Any, y: Any = None, *, affinities: Any = None, initialization: Any = None
+    ) -> TSNE:
         """Embed the training data.
 
         Parameters
@@ -55,6 +66,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
             The data.
         y : object
             Ignored.
+        affinities : Affinities, optional
+            Affinities of the data that were computed before; see `tsnekit.TSNE.fit`.
+        initialization : str, array-like or Initializer, optional
+            In place of the parameter of that name.
 
         Returns
         -------
@@ -66,35 +81,37 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
         TypeError, ValueError
             If a parameter, or the data, is not valid; raised before any work starts.
         """
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), ensure_min_samples=2
-        )
-        self.embedding_ = super().fit(X)
+        X = self._checked(X, ensure_min_samples=2)
+        self.embedding_ = super().fit(X, affinities, initialization)
         self.affinities_ = self.embedding_.affinities
         self.kl_divergence_ = self.embedding_.kl_divergence
         self.n_iter_ = self.embedding_.state.iteration
         self._n_features_out = self.embedding_.shape[1]
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
+    def fit_transform(
+        self, X: Any, y: Any = None, *, affinities: Any = None, initialization: Any = None
+    ) -> NDArray[np.float32]:
         """Embed the training data and return its positions.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            The data.
-        y : object
-            Ignored.
+        X, y, affinities, initialization
+            As for `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples, n_components), float32
             The positions, as a plain array of its own.
         """
-        return np.array(self.fit(X).embedding_, subok=False)
+        self.fit(X, affinities=affinities, initialization=initialization)
+        return np.array(self.embedding_, subok=False)
 
     def transform(self, X: Any, *args: Any, **kwargs: Any) -> PartialTSNEEmbedding:
         """Embed new rows among those of the training data, which stay where they are.
+
+        The training data itself comes to lie near, not exactly at, its places in ``embedding_``:
+        each row is placed by the map alone, while there all rows move together.
 
         Parameters
         ----------
@@ -114,5 +131,18 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
             If a parameter, or the data, is not valid.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        X = self._checked(X, reset=False)
         return self.embedding_.transform(X, *args, **kwargs)
+
+    def _checked(self, X: Any, **options: Any) -> Any:
+        # Which dtypes are kept is decided where the data is used.
+        return validate_data(self, X, accept_sparse="csr", **options)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
+        return {"preserves_dtype": [np.float32]}

@@ -139,6 +139,8 @@ class NeighborSpec(Spec):
             if not self.has_metric(metric, sparse=problem.sparse):
                 what = " for sparse data" if problem.sparse else ""
                 reasons.append(f"metric {metric!r} is not among its metrics{what}")
+        elif problem.sparse:
+            reasons.append("a function as metric needs dense data")
         elif isinstance(self.callable_metrics, str):
             if not pkgutil.resolve_name(self.callable_metrics)(metric):
                 reasons.append(f"the metric function {metric_name(metric)} cannot be compiled")

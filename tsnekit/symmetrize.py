@@ -115,15 +115,24 @@ def to_scipy(matrix: SparseAffinities) -> Any:
     return shared
 
 
-def from_scipy(matrix: Any) -> SparseAffinities:
-    """Copy a SciPy sparse matrix, or a dense array, into the form that the native layer reads."""
+def from_scipy(matrix: Any, *, copy: bool = True) -> SparseAffinities:
+    """Return a SciPy sparse matrix, or a dense array, in the form that the native layer reads.
+
+    Parameters
+    ----------
+    matrix : sparse matrix or array of shape (n, m)
+    copy : bool, default=True
+        Whether to copy what has the right types already. Without it, the rows must hold no column
+        twice.
+    """
     from scipy.sparse import csr_matrix
 
-    copied = csr_matrix(matrix, dtype=np.float32, copy=True)
-    copied.sum_duplicates()
+    rows = csr_matrix(matrix, dtype=np.float32, copy=copy)
+    if copy:
+        rows.sum_duplicates()
     return SparseAffinities(
-        copied.indptr.astype(np.int64, copy=False),
-        copied.indices.astype(np.int32, copy=False),
-        copied.data,
-        copied.shape,
+        rows.indptr.astype(np.int64, copy=False),
+        rows.indices.astype(np.int32, copy=False),
+        rows.data,
+        rows.shape,
     )

@@ -59,7 +59,8 @@ def check_integer(name: str, value: Any, *, at_least: int) -> int:
 def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any:
     """Return data as a finite float array (n, p) or CSR matrix, copied only where it must be.
 
-    float32 and float64 stay what they are; everything else numeric becomes float64.
+    float32 and float64 stay what they are, integers of up to 16 bits become float32, which holds
+    them exactly, and everything else numeric becomes float64.
 
     Parameters
     ----------
@@ -76,9 +77,10 @@ def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any
     """
     from sklearn.utils import check_array
 
-    checked = check_array(
-        X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", input_name=name
-    )
+    given = getattr(X, "dtype", None)
+    small = isinstance(given, np.dtype) and given.kind in "biu" and given.itemsize <= 2
+    dtype = np.float32 if small else (np.float64, np.float32)
+    checked = check_array(X, accept_sparse="csr", dtype=dtype, order="C", input_name=name)
     if n_features is not None and checked.shape[1] != n_features:
         raise ValueError(
             f"{name} has {checked.shape[1]} features, but the fitted data has {n_features}"

@@ -1,18 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Attraction: the part of the gradient, and of the KL divergence, that runs over P."""
 
+from affinities cimport Affinities, borrow
 from libc.stdint cimport int32_t, int64_t
 
 cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
-    struct Affinities:
-        int64_t n_rows
-        const int64_t* row_start
-        const int32_t* column
-        const float* value
-
     void c_attraction "tsnekit::attraction"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
-        double exaggeration, const double* z, bint z_per_row, float* out, int threads,
+        double exaggeration, const double* z, bint z_per_row, const int32_t* order, float* out,
+        int threads,
     ) noexcept nogil
     void c_attraction_cost "tsnekit::attraction_cost"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
@@ -20,25 +16,15 @@ cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
     ) noexcept nogil
 
 
-cdef Affinities borrow(
-    const int64_t[::1] indptr, const int32_t[::1] indices, const float[::1] data
-) noexcept nogil:
-    cdef Affinities p
-    p.n_rows = indptr.shape[0] - 1
-    p.row_start = &indptr[0]
-    p.column = &indices[0] if indices.shape[0] else NULL
-    p.value = &data[0] if data.shape[0] else NULL
-    return p
-
-
 def gradient_from_repulsion(
     const int64_t[::1] indptr, const int32_t[::1] indices, const float[::1] data,
     const float[:, ::1] Y, const float[:, ::1] targets, double dof, double exaggeration,
-    const double[::1] Z, float[:, ::1] out, int n_threads,
+    const double[::1] Z, const int32_t[::1] order, float[:, ::1] out, int n_threads,
 ):
     """Turn the repulsive forces in `out` into the gradient, in place.
 
-    `Z` has one entry, or one per row of `Y`.
+    `Z` has one entry, or one per row of `Y`. Where `order` is not None, row i of the affinities and
+    of `Y` is row order[i] of `out` and `Z`.
     """
     if Y.shape[0] == 0:
         return
@@ -46,7 +32,8 @@ def gradient_from_repulsion(
     with nogil:
         c_attraction(
             p, <int>Y.shape[1], &Y[0, 0], &targets[0, 0], dof, exaggeration,
-            &Z[0], Z.shape[0] > 1, &out[0, 0], n_threads,
+            &Z[0], Z.shape[0] > 1, &order[0] if order is not None else NULL, &out[0, 0],
+            n_threads,
         )
 
 

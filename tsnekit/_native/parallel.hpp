@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -13,16 +14,34 @@ namespace tsnekit {
 
 using index_t = std::int64_t;
 
+// Calls task(context, block) for each block below `blocks`, on the calling thread and up to
+// `threads` - 1 others. Whoever is free takes the next block, and nobody waits for a thread that
+// has not begun one: on a busy machine, the calling thread does the work by itself. An exception
+// of a task ends the work and is thrown here. Can be called from several threads and from within
+// a task; whoever finds the threads taken works alone.
+void run_blocks(index_t blocks, int threads, void (*task)(void*, index_t), void* context);
+
+// Number of the thread within the work that it takes part in: 0 for the caller, below `threads`.
+int worker() noexcept;
+
+// Whether there can be more than one thread.
+bool has_threads() noexcept;
+
 // Calls body(block, begin, end) for each block of `block_size` consecutive items out of n.
 template <class Body>
 void for_blocks(index_t n, index_t block_size, int threads, Body&& body) {
-  const index_t blocks = (n + block_size - 1) / block_size;
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1 && blocks > 1)
-#endif
-  for (index_t b = 0; b < blocks; ++b) {
-    body(b, b * block_size, std::min(n, (b + 1) * block_size));
-  }
+  struct Call {
+    Body& body;
+    index_t n, block_size;
+  } call{body, n, block_size};
+  run_blocks(
+      (n + block_size - 1) / block_size, threads,
+      [](void* context, index_t block) {
+        Call& call = *static_cast<Call*>(context);
+        const index_t begin = block * call.block_size;
+        call.body(block, begin, std::min(call.n, begin + call.block_size));
+      },
+      &call);
 }
 
 // The sum of body(begin, end) over the blocks, in block order.

@@ -4,20 +4,13 @@
 cdef extern from "isa.hpp" namespace "tsnekit":
     const char* c_isa_name "tsnekit::isa_name"() noexcept
 
-cdef extern from *:
-    """
-    #ifdef _OPENMP
-    #define TSNEKIT_HAS_OPENMP 1
-    #else
-    #define TSNEKIT_HAS_OPENMP 0
-    #endif
-    """
-    const int TSNEKIT_HAS_OPENMP
+cdef extern from "parallel.hpp" namespace "tsnekit":
+    bint c_has_threads "tsnekit::has_threads"() noexcept
 
 
-def has_openmp():
+def has_threads():
     """Whether the kernels can use more than one thread."""
-    return TSNEKIT_HAS_OPENMP == 1
+    return c_has_threads()
 
 
 def instruction_set():

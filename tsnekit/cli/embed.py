@@ -189,10 +189,8 @@ def _reduce(X: Any, n_components: int, seed: int) -> np.ndarray:
     X = check_data(X)
     if not 1 <= n_components <= min(X.shape):
         raise ValueError(f"--pca must be between 1 and {min(X.shape)}, got {n_components}")
-    reduced: np.ndarray = PCA(n_components, random_state=seed).fit_transform(
-        X.astype(np.float32, copy=False)
-    )
-    return np.ascontiguousarray(reduced)
+    reduced: np.ndarray = PCA(n_components, random_state=seed).fit_transform(X)
+    return np.ascontiguousarray(reduced, dtype=np.float32)
 
 
 def _save(embedding: BaseEmbedding, labels: Any, args: argparse.Namespace) -> None:

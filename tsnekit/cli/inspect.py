@@ -116,7 +116,7 @@ def run_info(args: argparse.Namespace) -> int:
 def _describe_machine() -> dict[str, Any]:
     from importlib import metadata
 
-    from tsnekit._native.system import has_openmp, instruction_set
+    from tsnekit._native.system import has_threads, instruction_set
     from tsnekit.threads import resolve_n_jobs
 
     def version(distribution: str) -> str:
@@ -126,13 +126,11 @@ def _describe_machine() -> dict[str, Any]:
             return "not installed"
 
     names = ("numpy", "scipy", "scikit-learn", "annoy", "pynndescent", "hnswlib", "pyfftw")
-    openmp = has_openmp()
     return {
         "tsnekit": version("tsnekit"),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "openmp": "yes" if openmp else "no: the native kernels run single-threaded",
-        "threads": resolve_n_jobs(-1) if openmp else 1,
+        "threads": resolve_n_jobs(-1) if has_threads() else "1, the build has no threads",
         "processors": os.cpu_count(),
         "instruction set": instruction_set(),
         "packages": {name: version(name) for name in names},

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from tsnekit.testing.affinities import AffinityKernelConformance
     from tsnekit.testing.gradients import GradientMethodConformance
     from tsnekit.testing.initializers import InitializerConformance
+    from tsnekit.testing.neighbors import NeighborSearchConformance
 
 __all__ = [
     "AffinityKernelConformance",
     "GradientMethodConformance",
     "InitializerConformance",
+    "NeighborSearchConformance",
 ]
 
 _MODULES = {
     "AffinityKernelConformance": "affinities",
     "GradientMethodConformance": "gradients",
     "InitializerConformance": "initializers",
+    "NeighborSearchConformance": "neighbors",
 }
 
 

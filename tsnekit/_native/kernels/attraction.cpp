@@ -92,15 +92,16 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
 template <int D>
 void attraction_rows(const Affinities& p, index_t first, index_t last, int d, const float* y,
                      const float* target, double dof, double exaggeration, const double* z,
-                     bool z_per_row, float* out) {
+                     bool z_per_row, const std::int32_t* order, float* out) {
   const int dims = D ? D : d;
   const float inverse_dof = static_cast<float>(1.0 / dof);
   const float scale = static_cast<float>(exaggeration);
   std::vector<float> force(static_cast<std::size_t>(dims));
   for (index_t i = first; i < last; ++i) {
     row_force<D>(p, i, d, y + i * dims, target, inverse_dof, force.data());
-    const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? i : 0]);
-    float* gradient = out + i * dims;
+    const index_t place = order ? order[i] : i;
+    const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? place : 0]);
+    float* gradient = out + place * dims;
     for (int c = 0; c < dims; ++c) gradient[c] = scale * force[c] - gradient[c] * inverse_z;
   }
 }
@@ -108,11 +109,12 @@ void attraction_rows(const Affinities& p, index_t first, index_t last, int d, co
 }  // namespace
 
 void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
-                double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
+                double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
+                float* out, int threads) {
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
       attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, dof, exaggeration,
-                                                  z, z_per_row, out);
+                                                  z, z_per_row, order, out);
     });
   });
 }

@@ -4,29 +4,20 @@
 
 #include "kernels/pack.hpp"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
 // Targets that share one list of sources; at least the size of a leaf.
 constexpr int group_size = 48;
+// A group accepts a source where the most critical of its points would, so that most of them do
+// better than theta asks for. A point alone asks for this much of theta, to do no worse.
+constexpr double lone_theta = 0.7;
 // Targets whose walk through the tree starts together.
 constexpr index_t smallest_task = 64, largest_task = 1024;
 // Targets that make up for starting one more thread.
 constexpr index_t points_per_thread = 2048;
 // Sources summed up in float before the sum goes to double.
 constexpr index_t chunk = 2048;
-
-int worker() {
-#ifdef _OPENMP
-  return omp_get_thread_num();
-#else
-  return 0;
-#endif
-}
 
 // Masses for a group that acts on itself: `ones_then_zeros + group_size - n` starts with n ones,
 // and `all_but_one + group_size - i` has its only zero at place i.
@@ -83,7 +74,7 @@ class Walker {
         target_(target),
         kernel_(kernel),
         same_(&source == &target),
-        theta_squared_(static_cast<float>(theta * theta)),
+        theta_squared_(static_cast<float>(theta * theta * (same_ ? 1.0 : lone_theta * lone_theta))),
         out_(out),
         row_z_(row_z),
         deferred_(space.deferred),
@@ -95,26 +86,39 @@ class Walker {
   // Computes the fields at all points of a node of the target tree; returns the sum of Z_i.
   double run(std::int32_t task) {
     z_ = 0.0;
+    if (!same_) {
+      run_singly(target_.node[task]);
+      return z_;
+    }
     index_t pending = 0;
-    if (same_) {
-      std::int32_t ancestor = 0;
-      while (ancestor != task) {
-        const TreeNode& node = target_.node[ancestor];
-        std::int32_t next = node.child;
-        while (target_.node[next].end <= target_.node[task].begin) ++next;
-        pending = add_siblings(ancestor, next, pending);
-        ancestor = next;
-      }
-    } else {
-      deferred_.make_room(D, 1);
-      copy<1>(source_.source, 0, deferred_, 0);
-      pending = 1;
+    std::int32_t ancestor = 0;
+    while (ancestor != task) {
+      const TreeNode& node = target_.node[ancestor];
+      std::int32_t next = node.child;
+      while (target_.node[next].end <= target_.node[task].begin) ++next;
+      pending = add_siblings(ancestor, next, pending);
+      ancestor = next;
     }
     descend(task, 0, pending, 0);
     return z_;
   }
 
  private:
+  // Takes each point of a node as a group of its own, so that what acts on a point that is added to
+  // a reference does not depend on the others that are.
+  void run_singly(const TreeNode& node) {
+    deferred_.make_room(D, 1);
+    copy<1>(source_.source, 0, deferred_, 0);
+    TreeNode point = node;
+    for (std::int32_t i = node.begin; i < node.end; ++i) {
+      TreeBox box{};
+      for (int c = 0; c < D; ++c) box.lower[c] = box.upper[c] = target_.coordinate[c][i];
+      point.begin = i;
+      point.end = i + 1;
+      evaluate(point, decide<true>(box, 0, 1, 0).length);
+    }
+  }
+
   // Copies Count sources, or what lies after the last.
   template <int Count>
   static void copy(const TreeSources& from, index_t i, TreeSources& to, index_t j) {
@@ -146,7 +150,7 @@ class Walker {
     }
     const Lengths lengths = decide<false>(target_.box[t], first, last, length);
     for (std::int32_t child = node.child; child < node.child_end; ++child) {
-      const index_t end = same_ ? add_siblings(t, child, lengths.deferred) : lengths.deferred;
+      const index_t end = add_siblings(t, child, lengths.deferred);
       descend(child, last, end, lengths.length);
     }
   }
@@ -251,7 +255,7 @@ class Walker {
     std::fill_n(&list_.mass[length], padding, 0.0f);
     if (group.count() > group_size) {  // equal points: they feel the same, and no force within
       Field field = field_at(group.begin, group, length, false);
-      if (same_) field.z += group.count() - 1;
+      field.z += group.count() - 1;
       for (std::int32_t i = group.begin; i < group.end; ++i) put(i, field);
       return;
     }

@@ -16,6 +16,9 @@ constexpr int max_evaluations = 100;
 // Of the logarithm of the scaled precision: below, weights are equal; above, floats overflow.
 constexpr double min_log_precision = -16.0, max_log_precision = 85.0;
 constexpr double max_log_step = 3.0;
+// Where the search starts: the precision is near exp(guess) (log k - entropy) / mean distance, for
+// three neighbors per unit of perplexity on real and on random data within 10 %.
+constexpr double guess = 1.24;
 
 // Rows are padded to whole vectors, with distances at which any weight is 0.
 constexpr int lanes = 16;
@@ -31,6 +34,7 @@ struct Row {
   int nearest;      // how many are as near as the nearest
   double smallest;  // the shift
   double range;     // the scale; 0 where all are equally far
+  double mean;      // of u
 };
 
 struct Sums {
@@ -52,14 +56,16 @@ bool scale_row(const float* __restrict distances, int k, float* __restrict u, Ro
   const double range = (high - nearest) * (high + nearest);
   const double inverse = range > 0.0 ? 1.0 / range : 0.0;
   int ties = 0;
-#pragma omp simd reduction(+ : ties)
+  double sum = 0.0;
+#pragma omp simd reduction(+ : ties, sum)
   for (int j = 0; j < k; ++j) {
     const double d = distances[j];
     u[j] = static_cast<float>((d - nearest) * (d + nearest) * inverse);
     ties += u[j] == 0.0f;
+    sum += u[j];
   }
   std::fill(u + k, u + padded(k), padding);
-  row = {u, k, ties, nearest * nearest, range};
+  row = {u, k, ties, nearest * nearest, range, sum / k};
   return true;
 }
 
@@ -88,7 +94,7 @@ struct Solution {
 
 // Newton's method on the logarithm of the precision, in which the entropy is nearly linear, kept
 // within a bracket; the entropy falls as the precision rises. Leaves the weights in `weights`.
-Solution solve(const Row& row, double entropy, double start, float* weights) {
+Solution solve(const Row& row, double entropy, float* weights) {
   double low = min_log_precision, high = max_log_precision;
   // Between these the entropy can lie: only the nearest count, or all count the same.
   const bool too_low = entropy < std::log(double(row.nearest)) - tolerance;
@@ -98,7 +104,9 @@ Solution solve(const Row& row, double entropy, double start, float* weights) {
     const Sums sums = evaluate(row, static_cast<float>(std::exp(limit)), weights);
     return {limit, std::log(sums.weight), calibration_unreachable};
   }
-  double log_precision = std::min(std::max(start, low), high);
+  // A function of the row alone: its weights must not depend on the rows that are with it.
+  const double above = std::max(std::log(double(row.k)) - entropy, tolerance);
+  double log_precision = std::min(std::max(std::log(above / row.mean) + guess, low), high);
   for (int evaluation = 1;; ++evaluation) {
     const float precision = static_cast<float>(std::exp(log_precision));
     const Sums sums = evaluate(row, precision, weights);
@@ -147,10 +155,6 @@ void calibrate(index_t n, int k, const float* distances, int scales, const doubl
     const auto count = static_cast<std::size_t>(scales);
     std::vector<float> u(padded(k)), each(count * padded(k));
     std::vector<double> log_share(count);
-    // Rows that follow one another in a block start from where the one before ended. Each scale
-    // has a start of its own: none inherits a bracket from another.
-    std::vector<double> start(count);
-    for (int h = 0; h < scales; ++h) start[h] = std::log(k / perplexities[h]);
     for (index_t i = first; i < last; ++i) {
       float* out = weights + i * k;
       Row row;
@@ -168,8 +172,7 @@ void calibrate(index_t n, int k, const float* distances, int scales, const doubl
       }
       for (int h = 0; h < scales; ++h) {
         const double entropy = std::log(perplexities[h]);
-        const Solution found = solve(row, entropy, start[h], &each[h * padded(k)]);
-        if (found.status > 0) start[h] = found.log_precision;
+        const Solution found = solve(row, entropy, &each[h * padded(k)]);
         const double log_precision = found.log_precision - std::log(row.range);
         precision[i * scales + h] = std::exp(log_precision);
         status[i * scales + h] = found.status;

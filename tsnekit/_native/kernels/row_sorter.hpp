@@ -43,7 +43,8 @@ class RowSorter {
         for (int begin = step % p; begin + step < k_; begin += 2 * step) {
           const int stop = std::min(begin + step, k_ - step);
           for (int i = begin; i < stop; ++i) {
-            if (i / (2 * p) == (i + step) / (2 * p)) exchange(i, i + step);
+            // Only within runs of 2 p entries.
+            if ((i ^ (i + step)) < 2 * p) exchange(i, i + step);
           }
         }
       }

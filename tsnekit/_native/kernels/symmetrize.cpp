@@ -10,51 +10,54 @@ namespace {
 
 constexpr int lanes = RowSorter::lanes;
 constexpr index_t block_rows = 16 * lanes;
+constexpr index_t buckets_at_once = 8;
 
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
 // How the matrix is cut up, by n alone. Slices of rows are read, and buckets of rows written, each
-// by one thread; a bucket is so small that its part of the result stays in cache.
+// by one thread; a bucket is so small that its part of the result stays in cache. A row's number
+// within its slice or bucket has 16 bits.
 struct Partition {
-  static constexpr index_t max_slices = 16, max_buckets = 256;
+  static constexpr index_t max_local = 1 << 16, usual_slices = 16, usual_buckets = 1024;
 
   explicit Partition(index_t n_rows)
       : n(n_rows),
-        slice_rows(std::max(block_rows, (n + max_slices - 1) / max_slices)),
-        slices((n + slice_rows - 1) / slice_rows) {
-    while (bits < 16 && ((n - 1) >> bits) >= max_buckets) ++bits;
+        slice_rows(std::min(max_local, std::max(block_rows, (n - 1) / usual_slices + 1))),
+        slices((n - 1) / slice_rows + 1) {
+    while (bits < 16 && ((n - 1) >> bits) >= usual_buckets) ++bits;
     buckets = ((n - 1) >> bits) + 1;
   }
 
   index_t first_row(index_t bucket) const { return std::min(n, bucket << bits); }
 
   index_t n, slice_rows, slices, buckets;
-  int bits = 9;  // of a row's number within its bucket; at most 16
+  int bits = 9;  // of a row's number within its bucket
 };
 
 // The edges of the neighbor graph by the bucket that they lead to, and within it by where they
-// come from. Bucket b has the places room[b] to room[b + 1] for all the edges from and to its
-// rows; the edges to them are put at the end.
+// come from. Bucket b has the places room(b) to room(b + 1) for all the edges from and to its
+// rows. The edges to them are put at the end, slice after slice: each as its weight, and as the
+// numbers of its two rows within slice and bucket, packed into one.
 class Exchange {
  public:
   Exchange(const ConditionalWeights& w, const Partition& part, int threads)
-      : w_(w), part_(part), threads_(threads), next_(at(part.slices * part.buckets)),
+      : w_(w), part_(part), threads_(threads), end_(at(part.slices * part.buckets)),
         room_(at(part.buckets) + 1) {}
 
   index_t room(index_t bucket) const { return room_[at(bucket)]; }
-  index_t own(index_t bucket) const {
-    return w_.k * (part_.first_row(bucket + 1) - part_.first_row(bucket));
+  // Where the edges to a bucket begin, and where those from one slice end.
+  index_t begin(index_t bucket) const {
+    return room(bucket) + w_.k * (part_.first_row(bucket + 1) - part_.first_row(bucket));
   }
-  // For the edges to a bucket, in their order: the row within the bucket.
-  const std::uint16_t* to(index_t bucket) const {
-    return &to_[at(room(bucket) - w_.k * part_.first_row(bucket))];
+  index_t end(index_t slice, index_t bucket) const {
+    return end_[at(slice * part_.buckets + bucket)];
   }
 
   // Makes the rooms; false where a neighbor is not a row.
   bool count() {
     std::atomic<bool> valid{true};
     for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
-      index_t* count = &next_[at(s * part_.buckets)];
+      index_t* count = &end_[at(s * part_.buckets)];
       for (index_t e = first * w_.k; e < last * w_.k; ++e) {
         const index_t row = w_.neighbor[e];
         if (row < 0 || row >= part_.n) {
@@ -65,34 +68,32 @@ class Exchange {
       }
     });
     if (!valid) return false;
-    index_t place = 0;
     for (index_t b = 0; b < part_.buckets; ++b) {
-      room_[at(b)] = place;
-      place += own(b);
+      index_t place = begin(b);
       for (index_t s = 0; s < part_.slices; ++s) {
-        const index_t count = next_[at(s * part_.buckets + b)];
-        next_[at(s * part_.buckets + b)] = place;
+        const index_t count = end(s, b);
+        end_[at(s * part_.buckets + b)] = place;
         place += count;
       }
+      room_[at(b) + 1] = place;
     }
-    room_[at(part_.buckets)] = place;
     return true;
   }
 
-  void distribute(std::int32_t* from, float* weight) {
-    to_.resize(at(part_.n * w_.k));
-    std::uint16_t* to = to_.data();
+  void distribute(std::int32_t* packed, float* weight) {
     for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
-      index_t* next = &next_[at(s * part_.buckets)];
+      index_t* next = &end_[at(s * part_.buckets)];
+      const std::int32_t* neighbor = w_.neighbor;
+      const float* given = w_.weight;
       const int k = w_.k, bits = part_.bits;
+      const std::uint32_t mask = (1u << bits) - 1;
       for (index_t i = first; i < last; ++i) {
+        const auto from = static_cast<std::uint32_t>(i - first) << 16;
         for (index_t e = i * k; e < (i + 1) * k; ++e) {
-          const index_t row = w_.neighbor[e], bucket = row >> bits;
-          const index_t place = next[bucket]++;
-          from[place] = static_cast<std::int32_t>(i);
-          weight[place] = w_.weight[e];
-          to[place - k * part_.first_row(bucket + 1)] =
-              static_cast<std::uint16_t>(row - (bucket << bits));
+          const auto row = static_cast<std::uint32_t>(neighbor[e]);
+          const index_t place = next[row >> bits]++;
+          packed[place] = static_cast<std::int32_t>(from | (row & mask));
+          weight[place] = given[e];
         }
       }
     });
@@ -102,95 +103,172 @@ class Exchange {
   const ConditionalWeights& w_;
   const Partition& part_;
   int threads_;
-  std::vector<index_t> next_, room_;
-  std::vector<std::uint16_t> to_;
+  std::vector<index_t> end_, room_;
 };
 
-// The edges to the rows of one bucket, by row, each row ending with RowSorter::end.
+struct Edge {
+  std::int32_t from;
+  float weight;
+};
+
+// The edges to the rows of one bucket, by row. One object serves many buckets, so that its memory
+// is taken once.
 class Incoming {
  public:
-  Incoming(index_t rows, index_t edges, const std::uint16_t* to, const std::int32_t* from,
-           const float* weight)
-      : begin_(at(rows) + 1), from_(at(edges + rows)), weight_(from_.size()) {
-    std::size_t* next = begin_.data();
-    for (index_t e = 0; e < edges; ++e) ++next[to[e] + 1];
+  void sort(const Partition& part, const Exchange& edges, index_t bucket,
+            const std::int32_t* packed, const float* weight) {
+    const index_t rows = part.first_row(bucket + 1) - part.first_row(bucket);
+    const index_t begin = edges.begin(bucket), end = edges.room(bucket + 1);
+    next_.assign(at(rows) + 1, 0);
+    if (edges_.size() < at(end - begin + rows)) edges_.resize(at(end - begin + rows));
+    std::size_t* next = next_.data();
+    Edge* sorted = edges_.data();
+    for (index_t e = begin; e < end; ++e) ++next[(packed[e] & 0xffff) + 1];
     for (index_t r = 1; r <= rows; ++r) next[r] += next[r - 1] + 1;
     // Counting sort; next[r] runs on to where row r ends, which is one before r + 1 began.
-    std::int32_t* sorted = from_.data();
-    float* sorted_weight = weight_.data();
-    for (index_t e = 0; e < edges; ++e) {
-      const std::size_t place = next[to[e]]++;
-      sorted[place] = from[e];
-      sorted_weight[place] = weight[e];
+    index_t e = begin;
+    for (index_t s = 0; s < part.slices; ++s) {
+      const auto first = static_cast<std::uint32_t>(s * part.slice_rows);
+      for (const index_t stop = edges.end(s, bucket); e < stop; ++e) {
+        const auto rows_of_edge = static_cast<std::uint32_t>(packed[e]);
+        const auto from = static_cast<std::int32_t>(first + (rows_of_edge >> 16));
+        sorted[next[rows_of_edge & 0xffff]++] = {from, weight[e]};
+      }
     }
-    for (index_t r = 0; r < rows; ++r) sorted[next[r]] = RowSorter::end;
+    for (index_t r = 0; r < rows; ++r) sorted[next[r]].from = RowSorter::end;
     for (index_t r = rows; r > 0; --r) next[r] = next[r - 1] + 1;
     next[0] = 0;
   }
 
-  const std::int32_t* from(index_t row) const { return &from_[begin_[at(row)]]; }
-  const float* weight(index_t row) const { return &weight_[begin_[at(row)]]; }
+  // The edges to a row, then one from RowSorter::end.
+  const Edge* row(index_t r) const { return &edges_[next_[at(r)]]; }
+  index_t count(index_t r) const {
+    return static_cast<index_t>(next_[at(r) + 1] - next_[at(r)]) - 1;
+  }
 
  private:
-  std::vector<std::size_t> begin_;
-  std::vector<std::int32_t> from_;
-  std::vector<float> weight_;
+  std::vector<std::size_t> next_;
+  std::vector<Edge> edges_;
 };
 
 // Joins a row of the sorter, whose entries are `lanes` apart, with the incoming edges of the row.
-// Returns how many entries were written and adds their values to `total`.
 //
 // Which list comes next is as good as random, so the choices are masks: a branch would be
 // mispredicted every other time.
 template <Symmetrization How>
-index_t merge_row(const std::int32_t* __restrict own, const float* __restrict own_value,
-                  const std::int32_t* __restrict in, const float* __restrict in_value,
-                  std::int32_t* __restrict column, float* __restrict value, double& total) {
-  index_t a = 0, b = 0, count = 0;
+struct RowMerge {
+  const std::int32_t* own;
+  const float* own_value;
+  const Edge* in;
+  std::int32_t* column;
+  float* value;
+  index_t count = 0;
   double sum = 0.0;
-  for (;; ++count) {
-    const std::int32_t x = own[a], y = in[b];
+  index_t next_own = 0;
+
+  // Writes the next entry; false where there is none left.
+  bool step() {
+    const std::int32_t x = own[next_own], y = in->from;
     const std::int32_t take_own = -static_cast<std::int32_t>(x <= y);
     const std::int32_t take_in = -static_cast<std::int32_t>(y <= x);
     const std::int32_t next = (x & take_own) | (y & take_in);
-    if (next == RowSorter::end) break;
-    const float u = float_from_bits(float_bits(own_value[a]) & take_own);
-    const float v = float_from_bits(float_bits(in_value[b]) & take_in);
+    if (next == RowSorter::end) return false;
+    const float u = float_from_bits(float_bits(own_value[next_own]) & take_own);
+    const float v = float_from_bits(float_bits(in->weight) & take_in);
     const float joined = How == Symmetrization::mean ? u + v : std::max(u, v);
     column[count] = next;
     value[count] = joined;
     sum += joined;
-    a += take_own & lanes;
-    b += take_in & 1;
+    ++count;
+    next_own += take_own & lanes;
+    in += take_in & 1;
+    return true;
   }
-  total += sum;
-  return count;
+};
+
+// Merges two rows at a time: each step waits for the one before it, but not for the other row's.
+template <Symmetrization How>
+void merge_two(RowMerge<How>& first, RowMerge<How>& second) {
+  RowMerge<How> x = first, y = second;
+  while (x.step() && y.step()) {
+  }
+  while (x.step()) {
+  }
+  while (y.step()) {
+  }
+  first = x;
+  second = y;
 }
 
-// Writes the rows of every bucket at the beginning of its room, one after the other. Returns the
-// sum of all values, and the number of entries of each row in length (n_rows,).
+// Writes the rows of every bucket at the beginning of its room, one after the other.
 template <Symmetrization How>
-double merge_buckets(const ConditionalWeights& w, const Partition& part, const Exchange& edges,
-                     index_t* length, std::int32_t* column, float* value, int threads) {
-  return sum_blocks(part.buckets, 1, threads, [&](index_t bucket, index_t) {
-    const index_t first = part.first_row(bucket), last = part.first_row(bucket + 1);
-    index_t place = edges.room(bucket);
-    const index_t staged = place + edges.own(bucket);
-    const Incoming incoming(last - first, edges.room(bucket + 1) - staged, edges.to(bucket),
-                            column + staged, value + staged);
-    RowSorter sorter(w.neighbor, w.weight, w.k);
+class BucketMerge {
+ public:
+  BucketMerge(const ConditionalWeights& w, const Partition& part, const Exchange& edges)
+      : w_(w), part_(part), edges_(edges), sorter_(w.neighbor, w.weight, w.k) {}
+
+  // Returns the sum of all values, and fills in the length of each row.
+  double merge(index_t bucket, index_t* length, std::int32_t* column, float* value) {
+    const index_t first = part_.first_row(bucket), last = part_.first_row(bucket + 1);
+    incoming_.sort(part_, edges_, bucket, column, value);
+    index_t place = edges_.room(bucket);
     double total = 0.0;
     for (index_t group = first; group < last; group += lanes) {
       const index_t end = std::min(group + lanes, last);
-      sorter.sort(group, end);
-      for (index_t i = group; i < end; ++i) {
-        const int lane = static_cast<int>(i - group);
-        length[i] = merge_row<How>(sorter.columns(lane), sorter.values(lane),
-                                   incoming.from(i - first), incoming.weight(i - first),
-                                   column + place, value + place, total);
-        place += length[i];
+      sorter_.sort(group, end);
+      for (index_t i = group; i < end; i += 2) {
+        auto row = begin(i, group, first);
+        row.column = column + place;
+        row.value = value + place;
+        auto other = i + 1 < end ? begin(i + 1, group, first) : nothing();
+        // Where the second row goes is known only when the first one has been merged.
+        if (i + 1 < end) reserve(w_.k + incoming_.count(i + 1 - first));
+        other.column = columns_.data();
+        other.value = values_.data();
+        merge_two(row, other);
+        length[i] = row.count;
+        if (i + 1 < end) length[i + 1] = other.count;
+        std::copy_n(other.column, other.count, row.column + row.count);
+        std::copy_n(other.value, other.count, row.value + row.count);
+        place += row.count + other.count;
+        total += row.sum + other.sum;
       }
     }
+    return total;
+  }
+
+ private:
+  RowMerge<How> begin(index_t i, index_t group, index_t first) const {
+    const int lane = static_cast<int>(i - group);
+    return {sorter_.columns(lane), sorter_.values(lane), incoming_.row(i - first), nullptr,
+            nullptr};
+  }
+  void reserve(index_t count) {
+    if (columns_.size() >= at(count)) return;
+    columns_.resize(at(count));
+    values_.resize(at(count));
+  }
+  static RowMerge<How> nothing() {
+    static constexpr Edge none = {RowSorter::end, 0.0f};
+    return {&none.from, &none.weight, &none, nullptr, nullptr};
+  }
+
+  const ConditionalWeights& w_;
+  const Partition& part_;
+  const Exchange& edges_;
+  RowSorter sorter_;
+  Incoming incoming_;
+  std::vector<std::int32_t> columns_;
+  std::vector<float> values_;
+};
+
+template <Symmetrization How>
+double merge_buckets(const ConditionalWeights& w, const Partition& part, const Exchange& edges,
+                     index_t* length, std::int32_t* column, float* value, int threads) {
+  return sum_blocks(part.buckets, buckets_at_once, threads, [&](index_t begin, index_t end) {
+    BucketMerge<How> merge(w, part, edges);
+    double total = 0.0;
+    for (index_t b = begin; b < end; ++b) total += merge.merge(b, length, column, value);
     return total;
   });
 }

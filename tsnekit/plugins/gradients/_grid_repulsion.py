@@ -22,8 +22,6 @@ __all__ = ["GridRepulsion", "check_grid_options"]
 
 logger = logging.getLogger(__name__)
 
-# A reference's grid is wider than the reference by this share of its extent on each side.
-REFERENCE_MARGIN = 0.1
 # Cells become wider than wanted by at most this factor; a map that is wider still gets a tree.
 MAX_COARSENING = 2.0
 
@@ -72,6 +70,7 @@ class GridRepulsion:
     ) -> None:
         self._dof = problem.dof
         self._n_jobs = problem.n_jobs
+        self._padding = problem.padding
         self._rule = rule
         self._max_nodes = max_nodes or MAX_NODES[problem.n_components]
         self._problem = problem
@@ -86,6 +85,7 @@ class GridRepulsion:
             n_jobs=problem.n_jobs,
         )
         self._mutual = problem.reference is None
+        self._ends = tuple(np.empty((2, problem.n_components), np.float32))
         if problem.reference is not None:
             # A copy, as the caller may go on to move the reference.
             self._place(np.array(problem.reference, np.float32, order="C"))
@@ -106,7 +106,7 @@ class GridRepulsion:
         if self._too_wide:
             self._tree = self._tree or BarnesHutMethod().plan(self._problem)
             return self._tree(Y, out, row_z)
-        if not len(self._far) and (self._mutual or self._covers(Box.around(Y, self._n_jobs))):
+        if not len(self._far) and (self._mutual or self._covers(Y)):
             return self._field.gather(Y, out, row_z, mutual=self._mutual)
         # Some points have to be met pair by pair: too rare to do without allocations.
         rows = np.empty(len(Y)) if row_z is None else row_z
@@ -129,7 +129,7 @@ class GridRepulsion:
             inside = box.contains(X)
             self._far = X[~inside]
             X = X[inside]
-        self._box = box if self._mutual else box.widened(REFERENCE_MARGIN)
+        self._box = box if self._mutual else box.widened(self._padding)
         cell = self._affordable_cell(self._box)
         self._too_wide = cell is None
         if cell is not None:
@@ -166,8 +166,11 @@ class GridRepulsion:
                 what,
             )
 
-    def _covers(self, box: Box) -> bool:
-        return bool(self._box.contains(np.stack([box.lower, box.upper])).all())
+    def _covers(self, Y: NDArray[np.float32]) -> bool:
+        """Whether the grid holds all points; for a few of them, arrays would take longer."""
+        native.point_bounds(Y, *self._ends, self._n_jobs)
+        corners = zip(self._box.lower, self._box.upper, *self._ends, strict=True)
+        return all(lower <= low and high <= upper for lower, upper, low, high in corners)
 
     def _add_pairs(
         self,

@@ -36,4 +36,5 @@ class SpectralInitializer:
             tol=self.tol,
             max_iter=self.max_iter,
             random_state=rng,
+            n_jobs=source.n_jobs,
         )

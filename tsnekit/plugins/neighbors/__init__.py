@@ -14,7 +14,7 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
     yield NeighborSpec(
         name="exact",
         factory="tsnekit.plugins.neighbors.exact:ExactSearch",
-        summary="true neighbors, by brute force or trees (scikit-learn)",
+        summary="the true neighbors, by measuring every pair or by trees",
         metrics="tsnekit.plugins.neighbors.exact:has_metric",
         callable_metrics=True,
         metric_params=True,
@@ -23,13 +23,49 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
         exact=True,
         deterministic=True,
         recall=1.0,
+        cost="tsnekit.plugins.neighbors.cost:exact_seconds",
     )
     yield NeighborSpec(
         name="annoy",
         factory="tsnekit.plugins.neighbors.annoy:AnnoySearch",
-        summary="a forest of random projection trees (Annoy)",
+        summary="a forest of random projection trees (Annoy), refined",
         requires=("annoy",),
         metrics="tsnekit.plugins.neighbors.annoy:has_metric",
         query=True,
         deterministic=True,
+        recall=0.98,
+        cost="tsnekit.plugins.neighbors.cost:annoy_seconds",
+    )
+    yield NeighborSpec(
+        name="hnsw",
+        factory="tsnekit.plugins.neighbors.hnsw:HNSWSearch",
+        summary="a hierarchy of navigable small worlds (hnswlib)",
+        requires=("hnswlib",),
+        metrics="tsnekit.plugins.neighbors.hnsw:has_metric",
+        query=True,
+        recall=0.95,
+        cost="tsnekit.plugins.neighbors.cost:hnsw_seconds",
+    )
+    yield NeighborSpec(
+        name="pynndescent",
+        factory="tsnekit.plugins.neighbors.pynndescent:PyNNDescentSearch",
+        summary="nearest neighbor descent in most metrics, dense or sparse (PyNNDescent)",
+        requires=("pynndescent",),
+        metrics="tsnekit.plugins.neighbors.pynndescent:has_metric",
+        callable_metrics="tsnekit.plugins.neighbors.pynndescent:can_compile",
+        sparse=True,
+        query=True,
+        recall=0.95,
+        cost="tsnekit.plugins.neighbors.cost:pynndescent_seconds",
+    )
+    yield NeighborSpec(
+        name="precomputed",
+        factory="tsnekit.plugins.neighbors.precomputed:PrecomputedSearch",
+        summary="a matrix of distances, or a graph of neighbors, given as the data",
+        metrics=frozenset({"precomputed"}),
+        sparse=True,
+        query=True,
+        exact=True,
+        deterministic=True,
+        recall=1.0,
     )

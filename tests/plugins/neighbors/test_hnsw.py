@@ -1,0 +1,52 @@
+"""hnswlib."""
+
+import numpy as np
+import pytest
+
+from tsnekit.interfaces import SearchProblem
+from tsnekit.plugins.neighbors.exact import ExactSearch
+from tsnekit.plugins.neighbors.hnsw import HNSWSearch, has_metric
+
+
+def problem(X, **facts):
+    return SearchProblem(n_samples=X.shape[0], n_features=X.shape[1], **facts)
+
+
+@pytest.fixture
+def sorted_clusters():
+    """Rows that come sorted by cluster, from which a graph built in this order is a bad one."""
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(30, 20)) * 10
+    return (np.repeat(centers, 100, axis=0) + rng.normal(size=(3000, 20))).astype(np.float32)
+
+
+@pytest.mark.parametrize("k", [5, 30, 90])
+def test_recall_of_sorted_rows(sorted_clusters, k):
+    X = sorted_clusters
+    found = HNSWSearch().fit(X, problem(X, n_jobs=2)).neighbors(k)
+    truth = ExactSearch().fit(X, problem(X)).neighbors(k)
+    hits = [np.isin(a, b).mean() for a, b in zip(found.indices, truth.indices, strict=True)]
+    assert np.mean(hits) > 0.98
+
+
+@pytest.mark.parametrize("option", ["M", "ef_construction", "ef"])
+def test_options_are_checked(option):
+    with pytest.raises(ValueError, match=f"{option} must be at least"):
+        HNSWSearch(**{option: 0})
+    with pytest.raises(TypeError, match=f"{option} must be an integer"):
+        HNSWSearch(**{option: "many"})
+
+
+def test_ef_below_k_does_no_harm(sorted_clusters):
+    X = sorted_clusters[:500]
+    graph = HNSWSearch(ef=1).fit(X, problem(X)).neighbors(40)
+    assert graph.indices.min() >= 0
+
+
+def test_metrics_are_hnswlibs():
+    assert has_metric("euclidean")
+    assert has_metric("cosine")
+    # "ip" is hnswlib's, but no distance
+    for name in ("ip", "manhattan", "correlation", "nonsense"):
+        assert not has_metric(name)
+    assert not has_metric("euclidean", True)

@@ -1,0 +1,129 @@
+"""Distances, and graphs, that were computed elsewhere."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.neighbors import KNeighborsTransformer, kneighbors_graph
+
+from tsnekit.interfaces import SearchProblem
+from tsnekit.plugins.neighbors.exact import ExactSearch
+from tsnekit.plugins.neighbors.precomputed import PrecomputedSearch
+
+
+def problem(X, **facts):
+    return SearchProblem(
+        n_samples=X.shape[0],
+        n_features=X.shape[1],
+        metric="precomputed",
+        sparse=sparse.issparse(X),
+        **facts,
+    )
+
+
+@pytest.fixture
+def rows():
+    return np.random.default_rng(0).normal(size=(100, 4))
+
+
+@pytest.fixture
+def truth(rows):
+    facts = SearchProblem(n_samples=100, n_features=4)
+    return ExactSearch().fit(rows, facts).neighbors(8)
+
+
+def same(graph, truth):
+    np.testing.assert_array_equal(graph.indices, truth.indices)
+    np.testing.assert_allclose(graph.distances, truth.distances, rtol=1e-5)
+
+
+def test_graph_of_scikit_learn(rows, truth):
+    graph = kneighbors_graph(rows, 8, mode="distance")
+    same(PrecomputedSearch().fit(graph, problem(graph)).neighbors(8), truth)
+
+
+def test_transformer_of_scikit_learn_which_counts_the_row_itself(rows, truth):
+    graph = KNeighborsTransformer(n_neighbors=8, mode="distance").fit_transform(rows)
+    assert graph.nnz == 100 * 9
+    same(PrecomputedSearch().fit(graph, problem(graph)).neighbors(8), truth)
+
+
+def test_a_stored_zero_is_a_distance(rows):
+    twice = np.concatenate([rows, rows])
+    graph = kneighbors_graph(twice, 3, mode="distance")
+    found = PrecomputedSearch().fit(graph, problem(graph)).neighbors(3)
+    np.testing.assert_array_equal(found.indices[:, 0], (np.arange(200) + 100) % 200)
+    np.testing.assert_allclose(found.distances[:, 0], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("with_self", [False, True])
+def test_pair_of_indices_and_distances(rows, truth, with_self):
+    own = np.arange(100)[:, None]
+    indices, distances = truth.indices, truth.distances
+    if with_self:
+        indices = np.concatenate([indices, own], axis=1)
+        distances = np.concatenate([distances, np.zeros((100, 1))], axis=1)
+    flipped = (indices[:, ::-1], distances[:, ::-1])
+    search = PrecomputedSearch(graph=flipped).fit(rows, problem(rows))
+    same(search.neighbors(8), truth)
+    with pytest.raises(ValueError, match="k=9 neighbors are wanted, the graph has 8"):
+        search.neighbors(9)
+    with pytest.raises(ValueError, match="new rows"):
+        search.query(rows, 3)
+
+
+def test_distances_that_are_not_symmetric_are_read_by_row(rows):
+    D = np.random.default_rng(1).random((30, 30))
+    graph = PrecomputedSearch().fit(D, problem(D)).neighbors(4)
+    np.fill_diagonal(D, np.inf)
+    np.testing.assert_array_equal(graph.indices, np.argsort(D, axis=1)[:, :4])
+
+
+def test_the_diagonal_does_not_matter(rows, truth):
+    D = np.linalg.norm(rows[:, None] - rows, axis=2)
+    np.fill_diagonal(D, 5)
+    before = D.copy()
+    same(PrecomputedSearch().fit(D, problem(D)).neighbors(8), truth)
+    np.testing.assert_array_equal(D, before)
+
+
+def test_too_few_stored_distances(rows):
+    graph = kneighbors_graph(rows, 5, mode="distance")
+    with pytest.raises(ValueError, match="row 0 of the sparse matrix holds the distances of 5"):
+        PrecomputedSearch().fit(graph, problem(graph)).neighbors(6)
+
+
+@pytest.mark.parametrize(
+    ("distances", "message"),
+    [
+        (np.ones((3, 4)), r"square matrix of distances, got \(3, 4\)"),
+        (np.full((3, 3), -1.0), "not negative"),
+        (np.full((3, 3), np.nan), "finite"),
+        (sparse.csr_matrix([[0, -1.0], [1, 0]]), "not negative"),
+    ],
+)
+def test_what_is_no_matrix_of_distances(distances, message):
+    with pytest.raises(ValueError, match=message):
+        PrecomputedSearch().fit(distances, problem(distances))
+
+
+@pytest.mark.parametrize(
+    ("graph", "error", "message"),
+    [
+        (5, TypeError, "pair of arrays"),
+        ((np.zeros((3, 2), int), np.zeros((3, 1))), ValueError, "got shapes"),
+        ((np.zeros((3, 2)), np.zeros((3, 2))), TypeError, "must be integers"),
+        ((np.full((3, 1), 3), np.zeros((3, 1))), ValueError, "from 0 to 2"),
+        ((np.full((3, 1), -1), np.zeros((3, 1))), ValueError, "from 0 to 2"),
+        ((np.ones((3, 2), int), np.zeros((3, 2))), ValueError, "twice"),
+        ((np.ones((3, 1), int), np.full((3, 1), np.nan)), ValueError, "finite"),
+    ],
+)
+def test_what_is_no_graph(graph, error, message):
+    with pytest.raises(error, match=message):
+        PrecomputedSearch(graph=graph)
+
+
+def test_graph_of_another_data_set(rows, truth):
+    search = PrecomputedSearch(graph=(truth.indices, truth.distances))
+    with pytest.raises(ValueError, match="the neighbor graph has 100 rows, the data 99"):
+        search.fit(rows[:99], problem(rows[:99]))

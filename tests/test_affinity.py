@@ -1,0 +1,493 @@
+"""Affinities by the documented names, on a search that is plain brute force."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.neighbors import NearestNeighbors
+
+from tsnekit.affinity import (
+    Affinities,
+    FixedSigmaNN,
+    Multiscale,
+    MultiscaleMixture,
+    NeighborAffinities,
+    NeighborIndex,
+    PerplexityBasedNN,
+    PrecomputedAffinities,
+    Uniform,
+    build_affinities,
+)
+from tsnekit.errors import ConvergenceWarning
+from tsnekit.interfaces import NeighborGraph, SearchProblem
+from tsnekit.plugins.affinities.perplexity import PerplexityKernel
+from tsnekit.plugins.affinities.uniform import UniformKernel
+
+
+class BruteForce:
+    """A neighbor search that counts how often it searched."""
+
+    def __init__(self):
+        self.searches = []
+
+    def fit(self, X, problem):
+        self.problem = problem
+        self.X = X
+        self.tree = NearestNeighbors(metric=problem.metric, algorithm="brute").fit(X)
+        return self
+
+    def neighbors(self, k):
+        self.searches.append(k)
+        distances, indices = self.tree.kneighbors(n_neighbors=k)
+        return NeighborGraph(indices.astype(np.int32), distances.astype(np.float32))
+
+    def query(self, X, k):
+        distances, indices = self.tree.kneighbors(X, n_neighbors=k)
+        return NeighborGraph(indices.astype(np.int32), distances.astype(np.float32))
+
+
+class NoQuery(BruteForce):
+    query = None
+
+
+@pytest.fixture(name="X")
+def data():
+    return np.random.default_rng(0).normal(size=(120, 4))
+
+
+@pytest.fixture
+def new(X):
+    return np.random.default_rng(1).normal(size=(7, 4))
+
+
+def brute(X, **options):
+    return PerplexityBasedNN(X, **({"perplexity": 10, "method": BruteForce()} | options))
+
+
+KINDS = [
+    lambda **options: PerplexityBasedNN(perplexity=10, **options),
+    lambda **options: FixedSigmaNN(sigma=1.5, **options),
+    lambda **options: MultiscaleMixture(perplexities=[5, 20], **options),
+    lambda **options: Multiscale(perplexities=[5, 20], **options),
+    lambda **options: Uniform(k_neighbors=12, **options),
+]
+
+
+def dense_oracle(X, perplexity, k):
+    """Return P in double precision, written independently."""
+    n = len(X)
+    squared = ((X[:, None] - X) ** 2).sum(axis=2)
+    np.fill_diagonal(squared, np.inf)
+    conditional = np.zeros((n, n))
+    for i in range(n):
+        near = np.argsort(squared[i])[:k]
+        low, high = -20.0, 20.0
+        for _ in range(70):
+            middle = (low + high) / 2
+            p = np.exp(-np.exp(middle) * (squared[i, near] - squared[i, near].min()))
+            p /= p.sum()
+            entropy = -np.sum(p * np.log(np.maximum(p, 1e-300)))
+            low, high = (middle, high) if entropy > np.log(perplexity) else (low, middle)
+        conditional[i, near] = p
+    return (conditional + conditional.T) / (2 * n)
+
+
+# -- P ---------------------------------------------------------------------------------------------
+
+
+def test_perplexity_based_against_double_precision(X):
+    P = brute(X).P
+    np.testing.assert_allclose(P.toarray(), dense_oracle(X, 10, 30), atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_p_is_symmetric_and_sums_to_one(kind, X):
+    P = kind(data=X, method=BruteForce()).P
+    assert P.dtype == np.float32
+    assert P.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
+    assert abs(P - P.T).max() == 0
+    assert P.diagonal().max() == 0
+    assert P.has_sorted_indices
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("symmetrize", [False, "none"])
+def test_not_symmetrized(kind, symmetrize, X):
+    P = kind(data=X, method=BruteForce(), symmetrize=symmetrize).P
+    np.testing.assert_allclose(P.sum(axis=1), 1 / len(X), rtol=1e-5)
+    assert abs(P - P.T).max() > 0
+
+
+def test_max_of_uniform_is_all_equal(X):
+    P = Uniform(X, k_neighbors=8, method=BruteForce(), symmetrize="max").P
+    np.testing.assert_allclose(P.data, 1 / P.nnz, rtol=1e-6)
+
+
+@pytest.mark.parametrize("symmetrize", ["sum", 1, None, 0.5])
+def test_bad_symmetrize(symmetrize, X):
+    with pytest.raises(ValueError, match="symmetrize must be True, False, 'mean', 'max' or 'none'"):
+        brute(X, symmetrize=symmetrize)
+
+
+def test_p_is_read_only(X):
+    affinities = brute(X)
+    with pytest.raises(ValueError, match="read-only"):
+        affinities.P.data *= 12
+    assert np.shares_memory(affinities.P.data, affinities.matrix.data)
+
+
+def test_perplexity_above_a_hundred_has_finite_p():
+    X = np.random.default_rng(0).normal(size=(700, 3))
+    P = brute(X, perplexity=150).P
+    assert np.isfinite(P.data).all()
+    assert P.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_bits_for_any_n_jobs(kind, X):
+    first, second = (kind(data=X, method=BruteForce(), n_jobs=n).matrix for n in (1, 3))
+    np.testing.assert_array_equal(first.data, second.data)
+    np.testing.assert_array_equal(first.indices, second.indices)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [0.0, 3.0])
+@pytest.mark.filterwarnings("ignore::tsnekit.errors.ConvergenceWarning")
+def test_nothing_but_duplicates(kind, value):
+    P = kind(data=np.full((120, 3), value), method=BruteForce()).P
+    np.testing.assert_allclose(P.sum(dtype=np.float64), 1, rtol=1e-6)
+    assert (P.data > 0).all()
+
+
+def test_rows_out_of_reach_of_the_perplexity_are_reported_once(X):
+    X[:40] = X[0]
+    with pytest.warns(ConvergenceWarning, match=r"not reached in 4\d of 120 rows") as record:
+        brute(X)
+    assert len(record) == 1
+
+
+# -- What data may be ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda X: X.tolist(),
+        pd.DataFrame,
+        sparse.csr_matrix,
+        sparse.coo_array,
+        np.asfortranarray,
+        lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+        lambda X: X.astype(np.float32),
+    ],
+)
+def test_kinds_of_data(convert, X):
+    np.testing.assert_allclose(brute(convert(X)).P.toarray(), brute(X).P.toarray(), atol=1e-7)
+
+
+def test_float32_stays_float32_and_is_not_copied(X):
+    search = BruteForce()
+    single = X.astype(np.float32)
+    single.setflags(write=False)
+    brute(single, method=search)
+    assert search.X is single or np.shares_memory(search.X, single)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ([[1.0, np.nan]] * 20, ValueError, "Input data contains NaN"),
+        ([[1.0, np.inf]] * 20, ValueError, "Input data contains infinity"),
+        ([["a", "b"]] * 20, ValueError, "could not convert"),
+        (np.ones(20), ValueError, "Expected 2D array"),
+        (np.ones((1, 3)), ValueError, "at least 2 rows"),
+    ],
+)
+def test_bad_data(data, error, message):
+    with pytest.raises(error, match=message):
+        brute(data, perplexity=2)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda X: PerplexityBasedNN(), ValueError, "give either data or knn_index, got neither"),
+        (lambda X: PerplexityBasedNN(X, perplexity=0), ValueError, "perplexity must be at least 1"),
+        (lambda X: PerplexityBasedNN(X, n_jobs=0), ValueError, "n_jobs=0"),
+        (lambda X: FixedSigmaNN(X), TypeError, "sigma must be a real number, got None"),
+        (lambda X: FixedSigmaNN(X, sigma=1, k=0), ValueError, "k must be at least 1"),
+        (lambda X: Multiscale(X), TypeError, "perplexities must be a sequence"),
+        (lambda X: MultiscaleMixture(X, perplexities=[]), TypeError, "perplexities"),
+        (lambda X: Uniform(X, k_neighbors=0), ValueError, "k_neighbors must be at least 1"),
+        (lambda X: Uniform(X, method="anoy"), ValueError, "did you mean 'annoy'"),
+        (lambda X: Uniform(X, knn_index=3), ValueError, "got both"),
+        (lambda X: Uniform(knn_index=3), TypeError, "knn_index must be a NeighborIndex"),
+    ],
+)
+def test_bad_parameters(build, error, message, X):
+    with pytest.raises(error, match=message):
+        build(X)
+
+
+# -- One neighbor graph, many P --------------------------------------------------------------------
+
+
+def test_set_perplexity_searches_only_for_more_neighbors(X):
+    search = BruteForce()
+    affinities = brute(X, method=search)
+    assert search.searches == [30]
+    affinities.set_perplexity(5)
+    assert affinities.perplexity == 5
+    np.testing.assert_allclose(affinities.P.toarray(), dense_oracle(X, 5, 15), atol=1e-8)
+    assert search.searches == [30]
+    affinities.set_perplexity(20)
+    np.testing.assert_allclose(affinities.P.toarray(), dense_oracle(X, 20, 60), atol=1e-8)
+    assert search.searches == [30, 60]
+
+
+def test_set_perplexity_keeps_everything_where_it_is_bad(X):
+    affinities = brute(X)
+    before = affinities.P
+    with pytest.raises(ValueError, match="perplexity must be at least 1"):
+        affinities.set_perplexity(0)
+    assert affinities.perplexity == 10
+    assert abs(affinities.P - before).max() == 0
+
+
+@pytest.mark.parametrize("kind", [Multiscale, MultiscaleMixture])
+def test_set_perplexities(kind, X):
+    search = BruteForce()
+    affinities = kind(X, perplexities=[5, 20], method=search)
+    affinities.set_perplexities([3, 10])
+    assert affinities.perplexities == (3, 10)
+    assert search.searches == [60]
+    expected = kind(X, perplexities=[3, 10], method=BruteForce()).P
+    assert abs(affinities.P - expected).max() < 1e-9
+
+
+def test_an_index_serves_other_affinities(X, new):
+    search = BruteForce()
+    first = brute(X, method=search)
+    second = Uniform(knn_index=first.knn_index, k_neighbors=7)
+    assert search.searches == [30]
+    assert abs(second.P - Uniform(X, k_neighbors=7, method=BruteForce()).P).max() == 0
+    assert second.to_new(new).shape == (7, 120)
+
+
+def test_a_given_graph(X, new):
+    graph = BruteForce().fit(X, SearchProblem(n_samples=120, n_features=4)).neighbors(30)
+    affinities = PerplexityBasedNN(knn_index=graph, perplexity=10)
+    assert abs(affinities.P - brute(X).P).max() == 0
+    with pytest.raises(
+        ValueError, match="60 neighbors of each row are needed, but the given graph"
+    ):
+        affinities.set_perplexity(20)
+    with pytest.raises(ValueError, match="only a neighbor graph was given"):
+        affinities.to_new(new)
+
+
+@pytest.mark.parametrize(
+    ("indices", "distances", "message"),
+    [
+        (np.zeros((5, 2)), np.zeros((5, 3)), "the same shape"),
+        (np.zeros(5), np.zeros(5), "the same shape"),
+        (np.full((5, 2), 5), np.zeros((5, 2)), "from 0 to 4"),
+        (np.full((5, 2), -1), np.zeros((5, 2)), "from 0 to 4"),
+        (np.ones((5, 2)), np.full((5, 2), np.nan), "finite"),
+        (np.ones((5, 2)), np.full((5, 2), -1.0), "not negative"),
+    ],
+)
+def test_a_bad_graph(indices, distances, message):
+    with pytest.raises(ValueError, match=message):
+        Uniform(knn_index=NeighborGraph(indices, distances), k_neighbors=2)
+
+
+# -- New rows --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_to_new(kind, X, new):
+    affinities = kind(data=X, method=BruteForce())
+    P, neighbors, distances = affinities.to_new(new, return_distances=True)
+    assert P.shape == (7, 120)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-5)
+    expected = np.sqrt(((new[:, None] - X) ** 2).sum(axis=2))
+    np.testing.assert_array_equal(neighbors[:, 0], expected.argmin(axis=1))
+    np.testing.assert_allclose(distances[:, 0], expected.min(axis=1), rtol=1e-5)
+    assert abs(affinities.to_new(new) - P).max() == 0
+    for row, columns in zip(P, neighbors, strict=True):
+        np.testing.assert_array_equal(np.sort(columns), row.nonzero()[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_to_new_takes_a_perplexity_whether_the_kernel_has_one_or_not(kind, X, new):
+    P = kind(data=X, method=BruteForce()).to_new(new, perplexity=5)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_to_new_with_another_perplexity(X, new):
+    P, neighbors, distances = brute(X).to_new(new, 5, return_distances=True)
+    assert neighbors.shape == (7, 15)
+    weights = PerplexityKernel(perplexity=5).weights(distances)
+    np.testing.assert_array_equal(P[0, neighbors[0]].toarray()[0], weights[0])
+    assert brute(X).to_new(new, k_neighbors=25).getnnz(axis=1).tolist() == [25] * 7
+
+
+def test_to_new_with_other_options(X, new):
+    affinities = Uniform(X, k_neighbors=12, method=BruteForce())
+    assert affinities.to_new(new, k_neighbors=3).getnnz(axis=1).tolist() == [3] * 7
+    with pytest.raises(TypeError, match="UniformKernel has no option 'k'; its options are k_neigh"):
+        affinities.to_new(new, k=3)
+
+
+def test_to_new_of_other_kinds_of_data(X, new):
+    expected = brute(X).to_new(new).toarray()
+    for convert in (list, pd.DataFrame, sparse.csr_matrix, lambda X: X.astype(np.float32)):
+        got = brute(X).to_new(convert(new))
+        np.testing.assert_allclose(got.toarray(), expected, atol=1e-4)
+        got = brute(sparse.csr_matrix(X)).to_new(convert(new))
+        np.testing.assert_allclose(got.toarray(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [(np.ones((3, 5)), "5 features, but the fitted data has 4"), (np.full((3, 4), np.nan), "NaN")],
+)
+def test_fault_33_bad_new_rows(rows, message, X):
+    with pytest.raises(ValueError, match=message):
+        brute(X).to_new(rows)
+
+
+def test_to_new_without_queries(X, new):
+    search = BruteForce()
+    affinities = brute(X, method=search)
+    affinities.knn_index.search = type("Deaf", (), {"fit": None, "neighbors": None})()
+    with pytest.raises(ValueError, match="Deaf cannot find neighbors of new rows"):
+        affinities.to_new(new)
+
+
+# -- Kernels of others -----------------------------------------------------------------------------
+
+
+class Triangular:
+    """A kernel that needs nothing of tsnekit."""
+
+    def __init__(self, *, width=2.0):
+        self.width = width
+
+    def n_neighbors(self, n_samples):
+        return min(5, n_samples - 1)
+
+    def weights(self, distances, *, n_jobs=1):
+        weights = np.maximum(self.width * distances[:, -1:] - distances, 0)
+        return weights / weights.sum(axis=1, keepdims=True)
+
+
+def test_any_kernel_works(X, new):
+    problem = SearchProblem(n_samples=120, n_features=4, n_jobs=2)
+    affinities = build_affinities(X, kernel=Triangular(), search=BruteForce(), problem=problem)
+    assert isinstance(affinities, NeighborAffinities)
+    assert affinities.P.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
+    assert set(affinities.seconds) == {"neighbors", "affinities"}
+    assert affinities.to_new(new, width=3.0, perplexity=5).shape == (7, 120)
+    affinities.set_kernel(UniformKernel(k_neighbors=3))
+    assert abs(affinities.P - Uniform(X, 3, method=BruteForce()).P).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (lambda d: d, "negative or do not sum to 1"),
+        (lambda d: d * np.nan, "negative or do not sum to 1"),
+        (lambda d: np.full(d.shape, 1 / d.shape[1]) * [2, -1, 2, -1, 3], "negative or do not"),
+        (lambda d: np.ones((len(d), 1)), "weights of shape"),
+    ],
+)
+def test_kernels_that_break_their_promise(weights, message, X):
+    class Broken(Triangular):
+        def weights(self, distances, *, n_jobs=1):
+            return weights(distances)
+
+    problem = SearchProblem(n_samples=120, n_features=4)
+    with pytest.raises(ValueError, match=f"Broken returned .*{message}"):
+        build_affinities(X, kernel=Broken(), search=BruteForce(), problem=problem)
+
+
+# -- Precomputed -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "convert", [np.asarray, sparse.csr_matrix, sparse.coo_array, np.ndarray.tolist]
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
+def test_fault_32_precomputed_leaves_the_matrix_as_it_is(convert, dtype):
+    matrix = np.random.default_rng(0).integers(0, 3, size=(20, 20))
+    given = convert((matrix + matrix.T).astype(dtype))
+    before = copy.deepcopy(given)
+    affinities = PrecomputedAffinities(given)
+    assert affinities.n_samples == 20
+    assert affinities.P.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
+    if sparse.issparse(given):
+        assert (abs(given.astype(float) - before.astype(float))).sum() == 0
+        assert not np.shares_memory(affinities.matrix.data, given.data)
+    else:
+        np.testing.assert_array_equal(given, before)
+
+
+def test_precomputed_without_normalization():
+    matrix = np.array([[0.0, 2.0], [2.0, 0.0]])
+    np.testing.assert_array_equal(
+        PrecomputedAffinities(matrix, normalize=False).P.toarray(), matrix
+    )
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (np.ones((3, 4)), "affinities must be square"),
+        (np.full((3, 3), np.nan), "Input affinities contains NaN"),
+        (np.full((3, 3), np.inf), "Input affinities contains infinity"),
+        (sparse.csr_matrix(np.full((3, 3), np.nan)), "Input affinities contains NaN"),
+        (np.array([[0, -1], [1, 0]]), "affinities must not be negative"),
+        (sparse.csr_matrix([[0, -1], [1, 0]]), "affinities must not be negative"),
+        (np.zeros((3, 3)), "affinities must not all be 0"),
+        (np.ones(9), "Expected 2D array"),
+        ([["a", "b"], ["c", "d"]], "could not convert"),
+    ],
+)
+def test_fault_32_precomputed_refuses_bad_matrices(matrix, message):
+    with pytest.raises(ValueError, match=message):
+        PrecomputedAffinities(matrix)
+
+
+def test_precomputed_has_no_affinities_of_new_rows():
+    with pytest.raises(NotImplementedError, match="PrecomputedAffinities has no affinities of new"):
+        PrecomputedAffinities(np.ones((3, 3))).to_new(np.ones((1, 3)))
+
+
+# -- Saving ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_affinities_pickle(kind, X, new):
+    affinities = kind(data=X, method=BruteForce())
+    again = pickle.loads(pickle.dumps(affinities))
+    assert isinstance(again, Affinities)
+    np.testing.assert_array_equal(again.matrix.data, affinities.matrix.data)
+    assert abs(again.to_new(new) - affinities.to_new(new)).max() == 0
+
+
+def test_index_finds_its_neighbors_once(X):
+    search = BruteForce()
+    index = NeighborIndex.fit(X, search, SearchProblem(n_samples=120, n_features=4))
+    full = index.neighbors(40)
+    few = index.neighbors(10)
+    np.testing.assert_array_equal(few.indices, full.indices[:, :10])
+    assert few.distances.flags.c_contiguous
+    assert search.searches == [40]
+    for bad in (0, 120, 500):
+        with pytest.raises(ValueError, match="k"):
+            index.neighbors(bad)

@@ -1,0 +1,33 @@
+// Rows of data, the metrics between them, and lists of nearest neighbors.
+#pragma once
+
+#include "parallel.hpp"
+
+namespace tsnekit {
+
+enum class RowMetric { squared_euclidean = 0, manhattan = 1, hamming = 2 };  // hamming: a count
+
+// Rows of data, borrowed.
+struct Rows {
+  index_t n;
+  int d;
+  const float* data;  // (n, d)
+};
+
+// The rows that look for neighbors: part of the data, which starts at row `first` of it, or, where
+// `first` is -1, rows of their own.
+struct Queries {
+  const float* data;  // (lists.n, d)
+  index_t first;
+};
+
+// Neighbors of each row and their distances, ascending, ties by row. Where there are fewer than k
+// the last places hold -1 and infinity.
+struct NeighborLists {
+  index_t n;
+  int k;
+  std::int32_t* index;  // (n, k)
+  float* distance;      // (n, k)
+};
+
+}  // namespace tsnekit

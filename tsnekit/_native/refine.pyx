@@ -1,0 +1,143 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""From rough lists of nearest neighbors to good ones, by following links between rows."""
+
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from "kernels/rows.hpp" namespace "tsnekit":
+    enum class RowMetric:
+        squared_euclidean
+        manhattan
+        hamming
+
+    struct Rows:
+        int64_t n
+        int d
+        const float* data
+
+    struct Queries:
+        const float* data
+        int64_t first
+
+    struct NeighborLists:
+        int64_t n
+        int k
+        int32_t* index
+        float* distance
+
+cdef extern from "kernels/refine.hpp" namespace "tsnekit":
+    struct Links:
+        int degree
+        int32_t* index
+
+    void c_rank_candidates "tsnekit::rank_candidates"(
+        const Queries& queries, const Rows& data, RowMetric metric, const int32_t* candidates,
+        int width, const NeighborLists& lists, int threads,
+    ) noexcept nogil
+    void c_link_rows "tsnekit::link_rows"(
+        const Rows& data, RowMetric metric, const NeighborLists& lists, int reach,
+        const Links& links, int threads,
+    ) noexcept nogil
+    void c_follow_links "tsnekit::follow_links"(
+        const Queries& queries, const Rows& data, RowMetric metric, const Links& links,
+        int breadth, const NeighborLists& lists, int threads,
+    ) noexcept nogil
+
+cdef extern from "kernels/scan.hpp" namespace "tsnekit":
+    void c_scan_rows "tsnekit::scan_rows"(
+        const Queries& queries, const Rows& data, RowMetric metric, const NeighborLists& lists,
+        int threads,
+    ) noexcept nogil
+
+
+cdef struct Problem:
+    Queries queries
+    Rows data
+    RowMetric metric
+    NeighborLists lists
+
+
+cdef RowMetric row_metric(str metric) except *:
+    if metric == "sqeuclidean":
+        return RowMetric.squared_euclidean
+    if metric == "manhattan":
+        return RowMetric.manhattan
+    if metric == "hamming":
+        return RowMetric.hamming
+    raise ValueError(f"metric must be 'sqeuclidean', 'manhattan' or 'hamming', got {metric!r}")
+
+
+cdef Problem borrow(
+    const float[:, ::1] queries, int64_t first, const float[:, ::1] X, str metric,
+    int32_t[:, ::1] indices, float[:, ::1] distances,
+) except *:
+    cdef Problem problem
+    problem.queries = Queries(data=&queries[0, 0], first=first)
+    problem.data = Rows(n=X.shape[0], d=<int>X.shape[1], data=&X[0, 0])
+    problem.metric = row_metric(metric)
+    problem.lists = NeighborLists(
+        n=indices.shape[0], k=<int>indices.shape[1], index=&indices[0, 0],
+        distance=&distances[0, 0],
+    )
+    return problem
+
+
+def rank_candidates(
+    const float[:, ::1] queries, int64_t first, const float[:, ::1] X, str metric,
+    const int32_t[:, ::1] candidates, int32_t[:, ::1] indices, float[:, ::1] distances,
+    int n_threads,
+):
+    """Fill `indices` and `distances` by the nearest of the candidates of each query.
+
+    Candidates may be unordered, repeated, or -1 for none; -1 and infinity fill what they leave.
+    The queries are the rows of `X` from row `first` on, and no candidates of themselves, or,
+    where `first` is -1, other rows. Distances are squared, Manhattan, or counts.
+    """
+    if indices.shape[0] == 0 or indices.shape[1] == 0:
+        return
+    cdef Problem p = borrow(queries, first, X, metric, indices, distances)
+    with nogil:
+        c_rank_candidates(
+            p.queries, p.data, p.metric, &candidates[0, 0], <int>candidates.shape[1], p.lists,
+            n_threads,
+        )
+
+
+def link_rows(
+    const float[:, ::1] X, str metric, int32_t[:, ::1] indices, float[:, ::1] distances,
+    int reach, int32_t[:, ::1] links, int n_threads,
+):
+    """Fill `links` by neighbors in different directions and by the rows that chose a row."""
+    if indices.shape[0] == 0 or indices.shape[1] == 0:
+        return
+    cdef Problem p = borrow(X, 0, X, metric, indices, distances)
+    cdef Links out = Links(degree=<int>links.shape[1], index=&links[0, 0])
+    with nogil:
+        c_link_rows(p.data, p.metric, p.lists, reach, out, n_threads)
+
+
+def follow_links(
+    const float[:, ::1] queries, int64_t first, const float[:, ::1] X, str metric,
+    int32_t[:, ::1] links, int breadth, int32_t[:, ::1] indices, float[:, ::1] distances,
+    int n_threads,
+):
+    """Improve the lists by following links from the `breadth` nearest of each query."""
+    if indices.shape[0] == 0 or indices.shape[1] == 0:
+        return
+    cdef Problem p = borrow(queries, first, X, metric, indices, distances)
+    cdef Links followed = Links(degree=<int>links.shape[1], index=&links[0, 0])
+    with nogil:
+        c_follow_links(
+            p.queries, p.data, p.metric, followed, breadth, p.lists, n_threads,
+        )
+
+
+def scan_rows(
+    const float[:, ::1] queries, int64_t first, const float[:, ::1] X, str metric,
+    int32_t[:, ::1] indices, float[:, ::1] distances, int n_threads,
+):
+    """Fill `indices` and `distances` by the nearest rows of `X`, measuring every pair."""
+    if indices.shape[0] == 0 or indices.shape[1] == 0:
+        return
+    cdef Problem p = borrow(queries, first, X, metric, indices, distances)
+    with nogil:
+        c_scan_rows(p.queries, p.data, p.metric, p.lists, n_threads)

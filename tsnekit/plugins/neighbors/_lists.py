@@ -1,0 +1,106 @@
+"""Lists of nearest rows, made by the native layer: of all rows, or of candidates."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.plugins.neighbors._blocks import row_blocks
+
+__all__ = ["Lists", "drop_self", "rank", "scan"]
+
+Lists: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
+
+
+def scan(
+    queries: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    metric: str,
+    k: int,
+    n_jobs: int,
+    *,
+    first: int = -1,
+) -> Lists:
+    """Find the `k` nearest rows of each query by measuring every pair.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (m, p), float32
+    rows : ndarray of shape (n, p), float32
+    metric : {"sqeuclidean", "manhattan", "hamming"}
+    k : int
+        At most n, or n - 1 where rows look among themselves.
+    n_jobs : int
+        Number of threads; the result does not depend on it.
+    first : int, default=-1
+        Where the queries are rows themselves, the row of the first: none is its own neighbor.
+
+    Returns
+    -------
+    indices : ndarray of shape (m, k), int32
+    distances : ndarray of shape (m, k), float32
+        Ascending; ties by row.
+    """
+    from tsnekit._native.refine import scan_rows
+
+    lists = _empty_lists(len(queries), k)
+    # Less than a second of work on one thread before Python looks for Ctrl-C.
+    size = max(128, 4_000_000_000 // max(1, rows.size) // 128 * 128)
+    for block in row_blocks(len(queries), size):
+        start = first if first < 0 else first + block.start
+        scan_rows(queries[block], start, rows, metric, lists[0][block], lists[1][block], n_jobs)
+    return lists
+
+
+def rank(
+    queries: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    metric: str,
+    candidates: NDArray[np.int32],
+    k: int,
+    n_jobs: int,
+    *,
+    first: int = -1,
+) -> Lists:
+    """Find the `k` nearest of the candidates of each query.
+
+    Parameters and results are those of `scan`; `candidates` (m, c), int32, may be in any order,
+    repeated, or -1 for none, and -1 and infinity fill the places that they leave.
+    """
+    from tsnekit._native.refine import rank_candidates
+
+    lists = _empty_lists(len(queries), k)
+    rank_candidates(queries, first, rows, metric, candidates, *lists, n_jobs)
+    return lists
+
+
+def drop_self(indices: NDArray[Any], distances: NDArray[Any], rows: NDArray[Any]) -> Lists:
+    """Drop from each list, one neighbor too long, the row that it belongs to.
+
+    The row is told by its index: among duplicates it need not come first, nor be there at all,
+    and then the farthest neighbor goes.
+
+    Parameters
+    ----------
+    indices, distances : ndarrays of shape (m, k + 1)
+    rows : ndarray of shape (m,)
+        The row that each list belongs to.
+
+    Returns
+    -------
+    indices : ndarray of shape (m, k), int32
+    distances : ndarray of shape (m, k), float32
+    """
+    own = indices == rows[:, None]
+    own[:, -1] |= ~own.any(axis=1)
+    shape = (indices.shape[0], indices.shape[1] - 1)
+    return (
+        indices[~own].reshape(shape).astype(np.int32, copy=False),
+        distances[~own].reshape(shape).astype(np.float32, copy=False),
+    )
+
+
+def _empty_lists(n: int, k: int) -> Lists:
+    return np.empty((n, k), dtype=np.int32), np.empty((n, k), dtype=np.float32)

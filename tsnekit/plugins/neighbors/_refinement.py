@@ -1,0 +1,130 @@
+"""Good neighbors from rough candidates, whatever it was that found these fast."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.plugins.neighbors._blocks import row_blocks
+from tsnekit.plugins.neighbors._lists import Lists, rank
+
+__all__ = ["LinkedRows"]
+
+
+class LinkedRows:
+    """Rows, and links between near ones along which a search finds its way.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, p), float32
+    metric : {"sqeuclidean", "manhattan", "hamming"}
+    n_jobs : int
+        Number of threads; the results do not depend on it.
+
+    References
+    ----------
+    W. Dong, C. Moses, K. Li. "Efficient k-nearest neighbor graph construction for generic
+    similarity measures". WWW 2011.
+    """
+
+    MIN_WIDTH = 40
+    """The least width of lists: with fewer to follow, a search gets stuck."""
+
+    TOLERANCE = 0.005
+    """Share of neighbors that one more pass may replace where there is none."""
+
+    MAX_PASSES = 5
+
+    ROWS_PER_CALL = 16_384
+    """Rows that the native layer works on before Python looks for Ctrl-C."""
+
+    def __init__(self, rows: NDArray[np.float32], metric: str, n_jobs: int) -> None:
+        self.rows = rows
+        self.metric = metric
+        self.n_jobs = n_jobs
+        self._links: NDArray[np.int32] | None = None
+
+    def rank(self, candidates: NDArray[np.int32], k: int) -> Lists:
+        """Start lists for the `k` nearest neighbors of each row from rough candidates.
+
+        Parameters
+        ----------
+        candidates : ndarray of shape (n, c), int32
+            Neighbors of each row: in any order, some of them repeated or -1.
+        k : int
+
+        Returns
+        -------
+        indices, distances : ndarrays of shape (n, width), int32 and float32
+            Somewhat wider than `k`; -1 and infinity in the last places where there are fewer.
+        """
+        width = min(len(self.rows) - 1, self._width(k))
+        return rank(self.rows, self.rows, self.metric, candidates, width, self.n_jobs, first=0)
+
+    def improve(self, lists: Lists) -> None:
+        """Improve rough lists in place, by one pass along links between the nearest."""
+        self._link(lists, reach=20, degree=20)
+        self._follow(self.rows, 0, min(lists[0].shape[1], self.MIN_WIDTH), lists)
+
+    def refine(self, lists: Lists, k: int) -> None:
+        """Improve lists in place until this changes hardly any of the first `k` neighbors.
+
+        For most data one pass is enough; another one, of a sample of rows, shows whether it is.
+        """
+        width = lists[0].shape[1]
+        self._link(lists, reach=width, degree=32)
+        for _ in range(self.MAX_PASSES):
+            self._follow(self.rows, 0, width, lists)
+            self._link(lists, reach=width, degree=32)
+            if self._missing(lists, k) < self.TOLERANCE:
+                break
+
+    def query(self, queries: NDArray[np.float32], candidates: NDArray[np.int32], k: int) -> Lists:
+        """Find the `k` nearest rows of new rows, given rough candidates for each.
+
+        `refine` must have been called, which makes the links.
+        """
+        width = min(len(self.rows), self._width(k))
+        lists = rank(queries, self.rows, self.metric, candidates, width, self.n_jobs)
+        self._follow(queries, -1, width, lists)
+        return lists
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether there are links for `query` to follow."""
+        return self._links is not None
+
+    def _width(self, k: int) -> int:
+        return max(k + k // 10, self.MIN_WIDTH)
+
+    def _link(self, lists: Lists, *, reach: int, degree: int) -> None:
+        from tsnekit._native.refine import link_rows
+
+        links = np.empty((len(self.rows), degree), dtype=np.int32)
+        link_rows(self.rows, self.metric, *lists, reach, links, self.n_jobs)
+        self._links = links
+
+    def _missing(self, lists: Lists, k: int) -> float:
+        """Return the share of neighbors that one more pass would replace, from a sample of rows."""
+        n, width = lists[0].shape
+        changed = []
+        for first in np.unique(np.linspace(0, max(0, n - 128), 8, dtype=int)).tolist():
+            block = slice(first, first + 128)
+            indices, distances = (part[block].copy() for part in lists)
+            self._follow(self.rows[block], first, width, (indices, distances))
+            changed += [
+                np.isin(after[:k], before[:k], invert=True).mean()
+                for after, before in zip(indices, lists[0][block], strict=True)
+            ]
+        return float(np.mean(changed))
+
+    def _follow(self, queries: NDArray[np.float32], first: int, breadth: int, lists: Lists) -> None:
+        from tsnekit._native.refine import follow_links
+
+        indices, distances = lists
+        for block in row_blocks(len(queries), self.ROWS_PER_CALL):
+            start = first if first < 0 else first + block.start
+            follow_links(
+                queries[block], start, self.rows, self.metric, self._links, breadth,
+                indices[block], distances[block], self.n_jobs,
+            )  # fmt: skip

@@ -1,0 +1,146 @@
+"""Approximate search by Annoy's forest of random projection trees, refined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.plugins.neighbors._base import RowSearch
+from tsnekit.plugins.neighbors._blocks import for_blocks, row_blocks
+from tsnekit.plugins.neighbors._lists import Lists, rank
+from tsnekit.plugins.neighbors._refinement import LinkedRows
+from tsnekit.plugins.neighbors._spaces import VectorSpace
+from tsnekit.validation import check_integer
+
+__all__ = ["AnnoySearch", "has_metric"]
+
+_ANNOY_NAMES = {"cosine": "angular"}
+
+
+def has_metric(name: str, sparse: bool = False) -> bool:
+    """Whether Annoy has a metric of this name, and it is a distance."""
+    from annoy import AnnoyIndex
+
+    if sparse or name not in VectorSpace.METRICS:
+        return False
+    known: Any = _ANNOY_NAMES.get(name, name)
+    try:
+        AnnoyIndex(1, known)
+    except ValueError:
+        return False
+    return True
+
+
+class AnnoySearch(RowSearch):
+    """Approximate nearest neighbors by random projection trees and neighbors of neighbors.
+
+    A small forest is asked for a few rough neighbors of each row, from one or two leaves, which
+    takes a fraction of the time of asking a large one for all. Following links between those
+    rows then finds the neighbors, of which no more than a few in a thousand are missed.
+
+    Parameters
+    ----------
+    n_trees : int, default=10
+        Number of trees. More of them give better candidates to start from.
+
+    References
+    ----------
+    E. Bernhardsson. Annoy: approximate nearest neighbors in C++/Python.
+    https://github.com/spotify/annoy
+
+    W. Dong, C. Moses, K. Li. "Efficient k-nearest neighbor graph construction for generic
+    similarity measures". WWW 2011.
+    """
+
+    CANDIDATES = 20
+    """Rough neighbors that the forest is asked for."""
+
+    ROWS_PER_BLOCK = 1024
+
+    def __init__(self, *, n_trees: int = 10) -> None:
+        self.n_trees = check_integer("n_trees", n_trees, at_least=1)
+
+    def _prepare(self) -> None:
+        self._forest: Any = None
+        self._linked = LinkedRows(self._rows, self._space.kernel, self._problem.n_jobs)
+
+    def _search(self, k: int) -> Lists:
+        candidates = np.full((len(self._rows), self.CANDIDATES + 1), -1, dtype=np.int32)
+        self._ask_forest(np.arange(len(self._rows)), None, candidates)
+        lists = self._linked.rank(candidates, k)
+        self._linked.improve(lists)
+        self._widen(lists, k)
+        self._linked.refine(lists, k)
+        return lists
+
+    def _search_for(self, queries: NDArray[np.float32], k: int) -> Lists:
+        if not self._linked.is_linked:
+            self._search(min(k, len(self._rows) - 1))
+        candidates = np.full((len(queries), self.CANDIDATES), -1, dtype=np.int32)
+        self._ask_forest(np.arange(len(queries)), queries, candidates)
+        return self._linked.query(queries, candidates, k)
+
+    def _widen(self, lists: Lists, k: int) -> None:
+        """Ask the forest for more where links have led to too few rows.
+
+        It happens where the data falls into groups of fewer than k rows, duplicates among them.
+        """
+        indices, distances = lists
+        short = np.flatnonzero(indices[:, k - 1] < 0)
+        if not len(short):
+            return
+        wide = np.full((len(short), k + 1), -1, dtype=np.int32)
+        self._ask_forest(short, None, wide, search_k=self.n_trees * (k + 1))
+        candidates = np.concatenate([indices[short], wide], axis=1)
+        candidates[candidates == short[:, None]] = -1
+        indices[short], distances[short] = rank(
+            self._rows[short], self._rows, self._space.kernel, candidates, indices.shape[1],
+            self._problem.n_jobs,
+        )  # fmt: skip
+
+    def _ask_forest(
+        self,
+        rows: NDArray[np.intp],
+        queries: NDArray[np.float32] | None,
+        out: NDArray[np.int32],
+        search_k: int | None = None,
+    ) -> None:
+        """Fill `out` by what the forest finds for these rows of the data, or of the queries."""
+        forest = self._built_forest()
+        wanted = out.shape[1]
+        # Enough to visit a leaf or two, however small leaves are.
+        search_k = max(self.n_trees, 2 * wanted) if search_k is None else search_k
+
+        def ask(block: slice) -> None:
+            for place, row in enumerate(rows[block].tolist(), start=block.start):
+                if queries is None:
+                    found = forest.get_nns_by_item(row, wanted, search_k)
+                else:
+                    found = forest.get_nns_by_vector(queries[row], wanted, search_k)
+                out[place, : len(found)] = found
+
+        for_blocks(ask, len(rows), size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
+
+    def _built_forest(self) -> Any:
+        """Return the forest, built when it is first needed: an unpickled search has none."""
+        if self._forest is None:
+            from annoy import AnnoyIndex
+
+            # Annoy's own Hamming distance takes bits only; on bits it is the squared Euclidean
+            # one, and to split rows of anything else the latter is a fair guide.
+            manhattan = self._space.kernel == "manhattan"
+            forest = AnnoyIndex(self._rows.shape[1], "manhattan" if manhattan else "euclidean")
+            forest.set_seed(self._problem.seed % 2**31)
+            for block in row_blocks(len(self._rows), self.ROWS_PER_BLOCK):
+                for row, values in enumerate(self._rows[block].tolist(), start=block.start):
+                    forest.add_item(row, values)
+            # With more threads Annoy would grow other trees.
+            forest.build(self.n_trees, n_jobs=1)
+            self._forest = forest
+        return self._forest
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the forest, which cannot be pickled and grows again from the seed."""
+        return self.__dict__ | {"_forest": None}

@@ -1,0 +1,513 @@
+"""The conformance suite of neighbor searches."""
+
+from __future__ import annotations
+
+import pickle
+import pkgutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.spatial import distance as scipy_distance
+
+from tsnekit.interfaces import (
+    Metric,
+    NeighborGraph,
+    NeighborSearch,
+    SearchProblem,
+    SupportsQuery,
+)
+from tsnekit.metrics import canonical_metric
+from tsnekit.registry import default_registry
+from tsnekit.specs import NeighborSpec
+
+__all__ = ["NeighborSearchConformance"]
+
+Array = NDArray[Any]
+
+UNCLAIMED = "no-such-metric"
+BOOLEAN = frozenset({"dice", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule"})
+
+
+def known_metrics() -> list[str]:
+    """Return the names of the metrics that SciPy and scikit-learn define."""
+    from sklearn.neighbors import VALID_METRICS
+
+    names = {*VALID_METRICS["brute"], "jensenshannon", "minkowski"}
+    return sorted({str(canonical_metric(name)) for name in names})
+
+
+def claimed_metrics(spec: NeighborSpec, *, sparse: bool = False) -> list[str]:
+    """Return the metrics that a spec claims and whose definition is known."""
+    if sparse and not spec.sparse:
+        return []
+    return [name for name in known_metrics() if spec.has_metric(name, sparse=sparse)]
+
+
+def sample(n: int, metric: Metric, seed: int = 0) -> Array:
+    """Return rows for which a metric has a meaning, sorted by the cluster that they are in."""
+    rng = np.random.default_rng(seed)
+    if metric == "haversine":
+        return rng.uniform([-1.5, -3.1], [1.5, 3.1], size=(n, 2))
+    centers = np.random.default_rng(7).normal(size=(8, 12)) * 3
+    rows = centers[np.sort(rng.integers(8, size=n))] + rng.normal(size=(n, 12))
+    if metric in BOOLEAN:
+        return (rows > 1).astype(np.float64)
+    if metric == "hamming":
+        return np.round(rows)
+    if metric == "jensenshannon":
+        return np.abs(rows)
+    return rows
+
+
+def true_distances(queries: Array, rows: Array, metric: Metric, **params: Any) -> Array:
+    """Return distances by SciPy's definition, or, where it has none, by scikit-learn's."""
+    if metric in BOOLEAN:
+        queries, rows = queries != 0, rows != 0
+    if metric == "seuclidean":
+        params = {"V": np.var(rows, axis=0, ddof=1)}
+    if metric == "mahalanobis":
+        params = {"VI": np.linalg.inv(np.cov(rows.T))}
+    if metric in ("haversine", "nan_euclidean"):
+        from sklearn.metrics import pairwise_distances
+
+        return np.asarray(pairwise_distances(queries, rows, metric=metric))
+    name = {"manhattan": "cityblock"}.get(metric, metric) if isinstance(metric, str) else metric
+    return np.asarray(scipy_distance.cdist(queries, rows, name, **params))
+
+
+def recall(found: NeighborGraph, distances: Array) -> float:
+    """Return the share of neighbors that are as near as true ones; ties count as hits.
+
+    `distances` (n, m) are the true ones, infinite where a row is no candidate.
+    """
+    k = found.indices.shape[1]
+    farthest = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
+    own = np.take_along_axis(distances, found.indices.astype(np.intp), axis=1)
+    return float(np.mean(own <= farthest * (1 + 1e-5) + 1e-6))
+
+
+def city_block(a: Array, b: Array) -> float:
+    """Return a distance that SciPy's "cityblock" is the measure of."""
+    total = 0.0
+    for i in range(len(a)):
+        total += abs(a[i] - b[i])
+    return total
+
+
+def uncompilable(a: Array, b: Array) -> float:
+    """Return a distance in a way that no compiler for numerical Python takes."""
+    return float(eval("abs(a - b).sum()", {"a": a, "b": b}))
+
+
+class NeighborSearchConformance:
+    """Test a registered neighbor search for everything that its spec claims.
+
+    Subclass it with a name that pytest collects::
+
+        class TestFaiss(NeighborSearchConformance):
+            name = "faiss"
+
+    Attributes
+    ----------
+    name : str
+        The registered name.
+    options : mapping, default={}
+        Options with which the search is built.
+    n_samples : int, default=1200
+        Rows of the data on which recall is measured.
+    distance_tolerance : float, default=1e-5
+        Largest error of a distance, relative to the largest distance that is found.
+    interruptible : bool, default=True
+        Whether Ctrl-C ends a search before it is done.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    n_samples: ClassVar[int] = 1200
+    distance_tolerance: ClassVar[float] = 1e-5
+    interruptible: ClassVar[bool] = True
+    k: ClassVar[int] = 20
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run a test that takes a `metric` once for every one that the spec claims."""
+        if "metric" in metafunc.fixturenames:
+            metafunc.parametrize("metric", claimed_metrics(self.spec()))
+        if "sparse_metric" in metafunc.fixturenames:
+            metafunc.parametrize("sparse_metric", claimed_metrics(self.spec(), sparse=True))
+
+    # -- What is under test --------------------------------------------------------------------
+
+    def spec(self) -> NeighborSpec:
+        """Find the spec by the name."""
+        spec = default_registry().get("neighbors", self.name).spec
+        assert isinstance(spec, NeighborSpec)
+        assert not spec.missing()
+        return spec
+
+    def build(self) -> NeighborSearch:
+        """Build the search."""
+        search = self.spec().load()(**self.options)
+        assert isinstance(search, NeighborSearch)
+        return search
+
+    def any_metric(self) -> str:
+        """Return the Euclidean metric, or another one where this is not claimed."""
+        claimed = [*claimed_metrics(self.spec()), "precomputed"]
+        return "euclidean" if "euclidean" in claimed else claimed[0]
+
+    def problem(self, X: Any, metric: Metric, **facts: Any) -> SearchProblem:
+        """State the problem to solve on these rows."""
+        return SearchProblem(
+            n_samples=X.shape[0],
+            n_features=X.shape[1],
+            metric=metric,
+            sparse=sparse.issparse(X),
+            needs_query=self.spec().query,
+            **facts,
+        )
+
+    def fit(self, X: Any, metric: Metric | None = None, **facts: Any) -> Any:
+        """Build a search and fit it to data, or to distances, that it may not write to."""
+        metric = metric or self.any_metric()
+        X = self.given(X, X, metric)
+        for part in (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X,):
+            part.flags.writeable = False
+        return self.build().fit(X, self.problem(X, metric, **facts))
+
+    def given(self, queries: Any, X: Any, metric: Metric) -> Any:
+        """Return what the search is given: rows, or Euclidean distances between them."""
+        if metric != "precomputed":
+            return queries.copy()
+        return true_distances(queries, X, "euclidean")
+
+    def truth(self, X: Array, metric: Metric, **params: Any) -> Array:
+        """Return the distances between rows, infinite from a row to itself."""
+        metric = "euclidean" if metric == "precomputed" else metric
+        distances = true_distances(X, X, metric, **params)
+        np.fill_diagonal(distances, np.inf)
+        return np.nan_to_num(distances, nan=np.inf, posinf=np.inf)
+
+    def check(self, graph: NeighborGraph, distances: Array, k: int, *, own: bool = True) -> None:
+        """Check all that must be true of a graph, but for recall."""
+        indices, found = graph.indices, graph.distances
+        shape = (distances.shape[0], k)
+        assert (indices.shape, found.shape) == (shape, shape)
+        assert indices.dtype == np.int32
+        assert found.dtype == np.float32
+        assert indices.flags.c_contiguous
+        assert found.flags.c_contiguous
+        assert indices.min() >= 0
+        assert indices.max() < distances.shape[1]
+        if own:
+            assert not (indices == np.arange(len(indices))[:, None]).any(), "its own neighbor"
+        ordered = np.sort(indices, axis=1)
+        assert (ordered[:, 1:] != ordered[:, :-1]).all(), "a neighbor twice"
+        assert (found[:, 1:] >= found[:, :-1]).all(), "not ascending"
+        expected = np.take_along_axis(distances, indices.astype(np.intp), axis=1)
+        finite = np.isfinite(expected)
+        scale = max(1e-30, float(expected[finite].max(initial=0.0)))
+        error = np.abs(found[finite] - expected[finite]).max(initial=0.0) / scale
+        assert error <= self.distance_tolerance, f"distances are wrong by {error:.1e}"
+
+    # -- The graph, in every metric ------------------------------------------------------------
+
+    def test_is_what_it_claims(self) -> None:
+        """It has the methods of the interface, and can be asked for new rows where claimed."""
+        assert isinstance(self.build(), SupportsQuery) or not self.spec().query
+
+    def test_neighbors(self, metric: str) -> None:
+        """Neighbors are the true ones, up to the recall claimed, at SciPy's distances."""
+        X = sample(self.n_samples, metric)
+        distances = self.truth(X, metric)
+        assert self.spec().unmet(self.problem(X, metric)) == ()
+        graph = self.fit(X, metric).neighbors(self.k)
+        self.check(graph, distances, self.k)
+        assert recall(graph, distances) >= self.spec().recall
+
+    def test_neighbors_in_sparse_data(self, sparse_metric: str) -> None:
+        """Sparse rows have the neighbors that the same rows have as an array."""
+        X = sample(self.n_samples // 2, sparse_metric)
+        if sparse_metric == "precomputed":
+            X, given = X, sparse.csr_matrix(true_distances(X, X, "euclidean"))
+        else:
+            X = np.where(np.abs(X) > 0.7, X, 0)
+            given = sparse.csr_matrix(X)
+        distances = self.truth(X, sparse_metric)
+        problem = self.problem(given, sparse_metric)
+        assert self.spec().unmet(problem) == ()
+        graph = self.build().fit(given, problem).neighbors(self.k)
+        self.check(graph, distances, self.k)
+        assert recall(graph, distances) >= self.spec().recall
+
+    def test_queries(self, metric: str) -> None:
+        """New rows get their nearest rows of the data."""
+        if not self.spec().query:
+            pytest.skip("finds no neighbors of new rows")
+        X, new = sample(self.n_samples, metric), sample(100, metric, seed=1)
+        plain = "euclidean" if metric == "precomputed" else metric
+        distances = np.nan_to_num(true_distances(new, X, plain), nan=np.inf)
+        queries = self.given(new, X, metric)
+        queries.flags.writeable = False
+        search = self.fit(X, metric)
+        graph = search.query(queries, self.k)
+        self.check(graph, distances, self.k, own=False)
+        assert recall(graph, distances) >= self.spec().recall
+
+    # -- Options of the metric -----------------------------------------------------------------
+
+    def test_function_as_metric(self) -> None:
+        """A function of two rows is a metric where claimed."""
+        X = sample(150, "euclidean")
+        problem = self.problem(X, city_block)
+        if self.spec().unmet(problem):
+            assert self.spec().callable_metrics is False
+            return
+        graph = self.fit(X, city_block).neighbors(5)
+        distances = self.truth(X, "manhattan")
+        self.check(graph, distances, 5)
+        assert recall(graph, distances) >= self.spec().recall
+
+    def test_function_that_cannot_be_compiled(self) -> None:
+        """A backend that compiles metrics refuses those that it cannot compile."""
+        problem = self.problem(sample(50, "euclidean"), uncompilable)
+        if isinstance(self.spec().callable_metrics, str):
+            assert self.spec().unmet(problem)
+
+    def test_parameters_of_the_metric(self) -> None:
+        """Parameters of a metric count where claimed, and are refused elsewhere."""
+        X = sample(self.n_samples, "minkowski")
+        problem = self.problem(X, "minkowski", metric_params={"p": 3})
+        if not self.spec().metric_params:
+            assert self.spec().unmet(replace(problem, metric=self.any_metric()))
+            return
+        assert self.spec().unmet(problem) == ()
+        graph = self.build().fit(X, problem).neighbors(self.k)
+        self.check(graph, self.truth(X, "minkowski", p=3), self.k)
+
+    def test_refuses_what_it_does_not_claim(self) -> None:
+        """`unmet` gives a reason for everything else."""
+        spec = self.spec()
+        problem = self.problem(sample(50, "euclidean"), self.any_metric())
+        assert spec.unmet(problem) == ()
+        unclaimed = [replace(problem, metric=UNCLAIMED)]
+        if not spec.sparse:
+            unclaimed.append(replace(problem, sparse=True))
+        if not spec.callable_metrics:
+            unclaimed.append(replace(problem, metric=city_block))
+        if not spec.query:
+            unclaimed.append(replace(problem, needs_query=True))
+        for refused in unclaimed:
+            assert spec.unmet(refused), f"accepts {refused}"
+
+    # -- Odd data ------------------------------------------------------------------------------
+
+    def floor(self) -> float:
+        """Return the recall below which not even odd data excuses a search."""
+        return 1.0 if self.spec().exact else 0.95 * self.spec().recall
+
+    @pytest.mark.parametrize("copies", [3, 40, 600])
+    def test_duplicates(self, copies: int) -> None:
+        """A row is told from its duplicates by its index."""
+        rows = sample(self.n_samples // copies, "euclidean")
+        X = np.repeat(rows, copies, axis=0)
+        graph = self.fit(X).neighbors(self.k)
+        distances = self.truth(X, self.any_metric())
+        self.check(graph, distances, self.k)
+        assert recall(graph, distances) >= self.floor()
+        np.testing.assert_allclose(graph.distances[:, : min(copies - 1, self.k)], 0, atol=1e-6)
+
+    @pytest.mark.parametrize("group", [2, 6, 15])
+    def test_groups_smaller_than_k(self, group: int) -> None:
+        """Neighbors are found beyond the gap around a small group of rows."""
+        rng = np.random.default_rng(0)
+        centers = rng.normal(size=(600 // group, 12)) * 1_000
+        X = np.repeat(centers, group, axis=0) + rng.normal(size=(600 // group * group, 12))
+        graph = self.fit(X).neighbors(self.k)
+        distances = self.truth(X, self.any_metric())
+        self.check(graph, distances, self.k)
+        assert recall(graph, distances) >= self.floor()
+
+    @pytest.mark.parametrize("n", [2, 3, 10])
+    def test_few_rows(self, n: int) -> None:
+        """As many neighbors as there are other rows can be had."""
+        X = sample(n, "euclidean")
+        search = self.fit(X)
+        for k in (1, n - 1):
+            self.check(search.neighbors(k), self.truth(X, self.any_metric()), k)
+
+    def test_all_rows_equal(self) -> None:
+        """Rows that are all the same have neighbors at no distance."""
+        X = np.ones((300, 4))
+        graph = self.fit(X).neighbors(self.k)
+        self.check(graph, self.truth(X, self.any_metric()), self.k)
+
+    def test_outlier(self) -> None:
+        """A row far from all others spoils nothing."""
+        X = sample(500, "euclidean")
+        X[17] = 1e6
+        graph = self.fit(X).neighbors(self.k)
+        distances = self.truth(X, self.any_metric())
+        self.check(graph, distances, self.k)
+        near = np.arange(len(X)) != 17
+        expected = np.take_along_axis(distances[near], graph.indices[near].astype(np.intp), axis=1)
+        np.testing.assert_allclose(graph.distances[near], expected, rtol=1e-4, atol=1e-4)
+
+    @pytest.mark.parametrize("k", [0, -1, 50, 51])
+    def test_number_of_neighbors_out_of_range(self, k: int) -> None:
+        """There are from 1 to n - 1 neighbors."""
+        with pytest.raises(ValueError, match="k"):
+            self.fit(sample(50, "euclidean")).neighbors(k)
+
+    def test_number_of_neighbors_not_an_integer(self) -> None:
+        """A fraction of a neighbor is an error."""
+        with pytest.raises(TypeError, match="k"):
+            self.fit(sample(50, "euclidean")).neighbors(2.5)
+
+    # -- How data may come ---------------------------------------------------------------------
+
+    @pytest.mark.parametrize("layout", ["float32", "float64", "fortran", "strided"])
+    def test_data_types_and_layouts(self, layout: str) -> None:
+        """Any float array will do, is not written to, and has the same neighbors."""
+        X = sample(300, "euclidean").astype(np.float32).astype(np.float64)
+        metric = self.any_metric()
+        distances = self.truth(X, metric)
+        data = self.given(X, X, metric)
+        if layout == "float32":
+            data = data.astype(np.float32)
+        elif layout == "fortran":
+            data = np.asfortranarray(data)
+        elif layout == "strided":
+            data = np.repeat(np.repeat(data, 2, axis=0), 2, axis=1)[::2, ::2]
+        before = data.copy()
+        data.flags.writeable = False
+        graph = self.build().fit(data, self.problem(data, metric)).neighbors(self.k)
+        self.check(graph, distances, self.k)
+        assert recall(graph, distances) >= self.spec().recall
+        np.testing.assert_array_equal(data, before)
+
+    def test_sparse_data_is_left_as_it_is(self) -> None:
+        """Unsorted indices of a sparse matrix stay unsorted."""
+        if not claimed_metrics(self.spec(), sparse=True):
+            pytest.skip("takes no sparse data")
+        X = sample(200, "euclidean")
+        metric = self.any_metric()
+        X = sparse.csr_matrix(self.given(np.where(X > 0, X, 0), X, metric))
+        X.indices = X.indices[::-1].copy()
+        X.has_sorted_indices = False
+        parts = [part.copy() for part in (X.data, X.indices, X.indptr)]
+        if metric == "precomputed":
+            X.data[:] = np.abs(X.data)
+            parts[0] = X.data.copy()
+        self.build().fit(X, self.problem(X, metric)).neighbors(5)
+        for part, before in zip((X.data, X.indices, X.indptr), parts, strict=True):
+            np.testing.assert_array_equal(part, before)
+
+    # -- Repetition ----------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("n_jobs", [1, 2, 3])
+    def test_same_result_for_the_same_seed(self, n_jobs: int) -> None:
+        """The seed decides, and threads do not where the spec claims so."""
+        if n_jobs > 1 and not self.spec().deterministic:
+            pytest.skip("depends on threads")
+        X = sample(self.n_samples, "euclidean")
+        first = self.fit(X, seed=5).neighbors(self.k)
+        again = self.fit(X, seed=5, n_jobs=n_jobs).neighbors(self.k)
+        np.testing.assert_array_equal(again.indices, first.indices)
+        np.testing.assert_array_equal(again.distances, first.distances)
+
+    def test_more_threads_than_rows(self) -> None:
+        """Threads without work do no harm."""
+        X = sample(5, "euclidean")
+        graph = self.fit(X, n_jobs=16).neighbors(2)
+        self.check(graph, self.truth(X, self.any_metric()), 2)
+
+    def test_one_search_many_answers(self) -> None:
+        """What was asked before does not matter."""
+        X = sample(400, "euclidean")
+        distances = self.truth(X, self.any_metric())
+        search = self.fit(X)
+        for k in (5, 30, 5):
+            graph = search.neighbors(k)
+            self.check(graph, distances, k)
+            assert recall(graph, distances) >= self.spec().recall
+
+    def test_queries_before_neighbors(self) -> None:
+        """New rows may come first, one alone, and rows of the data are at no distance."""
+        if not self.spec().query:
+            pytest.skip("finds no neighbors of new rows")
+        X = sample(400, "euclidean")
+        metric = self.any_metric()
+        search = self.fit(X)
+        graph = search.query(self.given(X[7:8], X, metric), 3)
+        assert graph.indices.shape == (1, 3)
+        assert graph.indices[0, 0] == 7
+        np.testing.assert_allclose(graph.distances[0, 0], 0, atol=1e-5)
+        self.check(search.neighbors(self.k), self.truth(X, metric), self.k)
+
+    def test_pickles_in_memory(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """A pickled search gives the same answers, and no file is written for it."""
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        X = sample(400, "euclidean")
+        metric = self.any_metric()
+        search = self.fit(X)
+        before = search.neighbors(self.k)
+        again = pickle.loads(pickle.dumps(search))
+        graph = again.neighbors(self.k)
+        np.testing.assert_array_equal(graph.indices, before.indices)
+        np.testing.assert_array_equal(graph.distances, before.distances)
+        if self.spec().query:
+            queries = self.given(sample(20, "euclidean", seed=1), X, metric)
+            np.testing.assert_array_equal(
+                again.query(queries, 5).indices, search.query(queries, 5).indices
+            )
+        assert list(tmp_path.iterdir()) == []
+
+    def test_ctrl_c(self) -> None:
+        """Ctrl-C ends a search soon, and the next one is as good as ever."""
+        if not self.interruptible:
+            pytest.skip("cannot be interrupted")
+        if not hasattr(signal, "pthread_kill"):
+            pytest.skip("no signals for threads here")
+        if threading.current_thread() is not threading.main_thread():
+            pytest.skip("only the main thread is interrupted")
+        X = sample(3000, "euclidean")
+        X = self.given(X, X, self.any_metric())
+        problem = self.problem(X, self.any_metric(), n_jobs=2)
+        main = threading.get_ident()
+        timer = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
+        start = time.monotonic()
+
+        def search_on() -> None:
+            timer.start()
+            while time.monotonic() - start < 60:
+                self.build().fit(X, problem).neighbors(90)
+
+        with pytest.raises(KeyboardInterrupt):
+            search_on()
+        assert time.monotonic() - start < 20
+        self.test_few_rows(10)
+
+    # -- Cost ----------------------------------------------------------------------------------
+
+    def test_cost(self) -> None:
+        """The expected time, where the spec gives one, is in seconds and grows with the data."""
+        if self.spec().cost is None:
+            pytest.skip("gives no cost")
+        cost = pkgutil.resolve_name(str(self.spec().cost))
+        metric = self.any_metric()
+        few, many = (
+            cost(SearchProblem(n_samples=n, n_features=50, metric=metric, n_jobs=2), 30)
+            for n in (1_000, 100_000)
+        )
+        assert 0 < few < many < np.inf
