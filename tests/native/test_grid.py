@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from tsnekit._native.grid import PointGrid, add_pairs, point_bounds
+from tsnekit._native.grid import N_TAPS, PointGrid, add_pairs, point_bounds
 
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._basis import b_spline, lagrange
@@ -32,7 +32,6 @@ class Setup:
         strides = [int(np.prod(self.shape[axis + 1 :])) for axis in range(d)]
         self.grid = PointGrid(
             basis.weight,
-            basis.slope,
             basis.step,
             basis.shift,
             self.corner,
@@ -44,20 +43,17 @@ class Setup:
         inside = rng.integers((self.cells - basis.shift) * 1024, size=(n, d)) / 1024
         self.Y = (self.corner + CELL * inside).astype(np.float32)
 
-    def weights(self, slope=False):
+    def weights(self):
         """First node (n, d) and weights (n, d, width) of each point's stencil."""
         v = (self.Y.astype(np.float64) - self.corner) / CELL + self.basis.shift
         cell = np.minimum(np.floor(v).astype(int), self.cells - 1)
         s = v - cell - 0.5
-        table = (self.basis.slope if slope else self.basis.weight).astype(np.float64)
-        powers = s[..., None] ** np.arange(len(table))
-        return cell * self.basis.step, powers @ table
+        powers = s[..., None] ** np.arange(self.basis.width)
+        return cell * self.basis.step, powers @ self.basis.weight.astype(np.float64)
 
-    def dense(self, field=None, slope_axis=None):
+    def dense(self, field=None):
         """Charges of all points, or the field gathered at them."""
         first, w = self.weights()
-        if slope_axis is not None:
-            w[:, slope_axis] = self.weights(slope=True)[1][:, slope_axis]
         result = np.zeros(self.shape) if field is None else np.zeros(len(self.Y))
         for offset in itertools.product(range(self.basis.width), repeat=self.d):
             weight = np.prod([w[:, axis, k] for axis, k in enumerate(offset)], axis=0)
@@ -97,7 +93,7 @@ def test_spread(setup):
     np.testing.assert_allclose(charge.sum(dtype=np.float64), N, rtol=1e-6)
 
 
-def test_gather_components(setup):
+def test_gather(setup):
     rng = np.random.default_rng(1)
     fields = rng.normal(size=(1 + setup.d, *setup.shape)).astype(np.float32)
     out, row_z, total = setup.gather(fields, scale=3.0, constant=0.25)
@@ -107,53 +103,56 @@ def test_gather_components(setup):
         np.testing.assert_allclose(out[:, axis], setup.dense(fields[1 + axis]), atol=5e-5)
 
 
-def test_gather_gradient(setup):
-    if setup.basis.width == 1:
-        pytest.skip("a constant has no gradient")
-    field = np.random.default_rng(2).normal(size=(1, *setup.shape)).astype(np.float32)
-    out, row_z, total = setup.gather(field, scale=3.0, constant=0.25)
-    np.testing.assert_allclose(row_z, 3.0 * setup.dense(field[0]) + 0.25, atol=1e-4)
-    np.testing.assert_allclose(total, row_z.sum(), rtol=1e-12)
-    for axis in range(setup.d):
-        expected = -0.5 * 3.0 * setup.dense(field[0], slope_axis=axis) / CELL
-        np.testing.assert_allclose(out[:, axis], expected, atol=1e-5 * np.abs(expected).max())
-
-
-def test_own_field_is_taken_off(setup):
+def test_own_potential_is_taken_off(setup):
     width, d = setup.basis.width, setup.d
     if width**d > 40:
         pytest.skip("the double sum over the stencil takes long")
-    smooth = len(setup.basis.samples) > 1
     # A kernel that is even along each axis, at the offsets between the nodes of a stencil.
     kernel = 1.0 / (1.0 + sum(g.astype(float) ** 2 for g in np.indices((width,) * d)) / 4)
     own = kernel
     for axis in range(d):
         own = np.moveaxis(np.tensordot(setup.basis.correlations, own, axes=(0, axis)), 0, axis)
-    fields = np.zeros((1 if smooth else 1 + d, *setup.shape), np.float32)
+    fields = np.zeros((1 + d, *setup.shape), np.float32)
     out, row_z, _ = setup.gather(fields, own=own.astype(np.float32).ravel())
     some = slice(50)
     w = setup.weights()[1][some]
-    dw = setup.weights(slope=True)[1][some] if smooth else np.zeros_like(w)
-    value, gradient = np.zeros(50), np.zeros((50, d))
+    expected = np.zeros(50)
     for a in itertools.product(range(width), repeat=d):
         for b in itertools.product(range(width), repeat=d):
-            k = kernel[tuple(np.abs(np.subtract(a, b)))]
+            picked = np.prod([w[:, axis, i] for axis, i in enumerate(a)], axis=0)
             spread = np.prod([w[:, axis, j] for axis, j in enumerate(b)], axis=0)
-            picked = np.stack([w[:, axis, i] for axis, i in enumerate(a)])
-            value += k * spread * picked.prod(axis=0)
-            for axis, i in enumerate(a):
-                slopes = picked.copy()
-                slopes[axis] = dw[:, axis, i]
-                gradient[:, axis] += k * spread * slopes.prod(axis=0)
+            expected += kernel[tuple(np.abs(np.subtract(a, b)))] * picked * spread
     # Polynomials of a high degree that are not splines need more digits than single precision has.
-    np.testing.assert_allclose(row_z[some], -value, atol=2e-6 if smooth or width < 5 else 1e-3)
-    np.testing.assert_allclose(out[some], 0.5 * gradient / CELL, atol=2e-6)
+    smooth = len(setup.basis.samples) > 1
+    np.testing.assert_allclose(row_z[some], -expected, atol=2e-6 if smooth or width < 5 else 1e-3)
+    np.testing.assert_array_equal(out, 0.0)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_differences(d, n_threads):
+    setup = Setup(BASES["spline4"], d)
+    rng = np.random.default_rng(7)
+    taps = rng.normal(size=N_TAPS).astype(np.float32)
+    fields = np.full((1 + d, *setup.shape), 7.0, np.float32)
+    fields[0] = rng.normal(size=setup.shape)
+    flat = fields.reshape(1 + d, -1)
+    setup.grid.differentiate(np.asarray(setup.shape, np.int64), taps, flat, n_threads)
+    inner = tuple(slice(N_TAPS, n - N_TAPS) for n in setup.shape)
+    for axis in range(d):
+        expected = sum(
+            tap * (np.roll(fields[0], -t, axis) - np.roll(fields[0], t, axis))
+            for t, tap in enumerate(taps.astype(float), start=1)
+        )
+        np.testing.assert_allclose(fields[1 + axis][inner], expected[inner], atol=1e-5)
+        untouched = fields[1 + axis].copy()
+        untouched[inner] = 7.0
+        np.testing.assert_array_equal(untouched, 7.0)
 
 
 @pytest.mark.parametrize("name", ["spline4", "lagrange3", "spline5"])
 def test_same_bits_for_any_number_of_threads(name, d):
     setup = Setup(BASES[name], d)
-    fields = np.random.default_rng(4).normal(size=(1, *setup.shape)).astype(np.float32)
+    fields = np.random.default_rng(4).normal(size=(1 + setup.d, *setup.shape)).astype(np.float32)
     charge, gathered = setup.spread(), setup.gather(fields)
     for n_threads in (2, 3):
         np.testing.assert_array_equal(setup.spread(n_threads), charge)
@@ -169,14 +168,14 @@ def test_points_outside_are_safe(d, bad):
     setup = Setup(BASES["spline4"], d)
     setup.Y[::7] = bad
     setup.spread()
-    setup.gather(np.zeros((1, *setup.shape), np.float32))
+    setup.gather(np.zeros((1 + d, *setup.shape), np.float32))
 
 
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 1023, 1024, 1025])
 def test_any_number_of_points(n):
     setup = Setup(BASES["spline4"], 2, n=n)
     np.testing.assert_allclose(setup.spread(), setup.dense(), atol=2e-6)
-    field = np.random.default_rng(5).normal(size=(1, *setup.shape)).astype(np.float32)
+    field = np.random.default_rng(5).normal(size=(1 + setup.d, *setup.shape)).astype(np.float32)
     _, row_z, _ = setup.gather(field)
     np.testing.assert_allclose(row_z, setup.dense(field[0]), atol=1e-5)
 

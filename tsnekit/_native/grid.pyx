@@ -4,21 +4,20 @@
 from libc.stdint cimport int64_t
 
 cdef extern from "kernels/grid.hpp" namespace "tsnekit":
-    const int max_grid_width
+    const int difference_taps
 
     struct Grid:
         int d
         int width
         int step
         const float* weight
-        const float* slope
         float corner[3]
         float inverse_cell
         float shift
         int64_t cells[3]
         int64_t stride[3]
 
-    struct Potential:
+    struct Normalization:
         double scale
         double constant
         const float* own
@@ -30,13 +29,13 @@ cdef extern from "kernels/grid.hpp" namespace "tsnekit":
         const Grid& grid, int64_t n, const float* y, float* scratch, int64_t size, float* charge,
         int threads,
     ) noexcept nogil
-    double c_gather_gradient "tsnekit::gather_gradient"(
-        const Grid& grid, int64_t n, const float* y, const float* field,
-        const Potential& potential, float* out, double* row_z, int threads,
+    void c_difference_fields "tsnekit::difference_fields"(
+        const Grid& grid, const int64_t* nodes, const float* tap, int64_t field_stride,
+        float* field, int threads,
     ) noexcept nogil
-    double c_gather_components "tsnekit::gather_components"(
+    double c_gather_fields "tsnekit::gather_fields"(
         const Grid& grid, int64_t n, const float* y, const float* field, int64_t field_stride,
-        const Potential& potential, float* out, double* row_z, int threads,
+        const Normalization& normalization, float* out, double* row_z, int threads,
     ) noexcept nogil
 
 cdef extern from "kernels/pairs.hpp" namespace "tsnekit":
@@ -45,7 +44,7 @@ cdef extern from "kernels/pairs.hpp" namespace "tsnekit":
         const float* source, bint skip_own, double dof, float* out, double* row_z, int threads,
     ) noexcept nogil
 
-MAX_WIDTH = max_grid_width
+N_TAPS = difference_taps
 
 
 def point_bounds(const float[:, ::1] Y, float[::1] lower, float[::1] upper, int n_threads):
@@ -61,9 +60,9 @@ cdef class PointGrid:
 
     Parameters
     ----------
-    weight, slope : float32 arrays of shape (width, width) and (width - 1, width)
-        Coefficients of a stencil's weights, and of their derivatives, by powers of the offset from
-        the cell's centre in cells.
+    weight : float32 array of shape (width, width)
+        Coefficients of a stencil's weights by powers of the offset from the cell's centre, in
+        cells.
     step : int
         Nodes from one cell to the next.
     shift : float
@@ -78,19 +77,16 @@ cdef class PointGrid:
 
     cdef Grid grid
     cdef const float[:, ::1] weight
-    cdef const float[:, ::1] slope
 
     def __init__(
-        self, const float[:, ::1] weight, const float[:, ::1] slope, int step, double shift,
-        const float[::1] corner, double cell, const int64_t[::1] cells, const int64_t[::1] strides,
+        self, const float[:, ::1] weight, int step, double shift, const float[::1] corner,
+        double cell, const int64_t[::1] cells, const int64_t[::1] strides,
     ):
         self.weight = weight
-        self.slope = slope
         self.grid.d = <int>corner.shape[0]
         self.grid.width = <int>weight.shape[0]
         self.grid.step = step
         self.grid.weight = &weight[0, 0]
-        self.grid.slope = &slope[0, 0] if slope.shape[0] else NULL
         self.grid.inverse_cell = <float>(1.0 / cell)
         self.grid.shift = <float>shift
         for c in range(self.grid.d):
@@ -108,34 +104,41 @@ cdef class PointGrid:
                 n_threads,
             )
 
+    def differentiate(
+        self, const int64_t[::1] nodes, const float[::1] taps, float[:, ::1] fields, int n_threads
+    ):
+        """Set fields 1 to d to differences of field 0 along each axis.
+
+        They are sum_t taps[t - 1] * (t nodes on - t nodes back), for N_TAPS taps; so many nodes
+        are left alone at each border.
+        """
+        with nogil:
+            c_difference_fields(
+                self.grid, &nodes[0], &taps[0], fields.shape[1], &fields[0, 0], n_threads,
+            )
+
     def gather(
         self, const float[:, ::1] Y, const float[:, ::1] fields, double scale, double constant,
         const float[::1] own, float[:, ::1] out, double[::1] row_z, int n_threads,
     ):
         """Fill `out` with forces and `row_z`, unless None, with scale * potential + constant.
 
-        `fields` is the potential alone, whose gradient gives the forces, or the potential and each
-        component of the force. `own`, where points do not act on themselves, is the potential of a
-        point's own charge, (width,) * d coefficients by powers of the squared offsets from the
-        cell's centre; else None. Returns the sum of `row_z`.
+        `fields` (d + 1, size) are the potential and each component of the force. `own`, where
+        points do not act on themselves, is the potential of a point's own charge, (width,) * d
+        coefficients by powers of the squared offsets from the cell's centre; else None. Returns
+        the sum of `row_z`.
         """
-        cdef Potential potential
+        cdef Normalization normalization
         cdef double total
         cdef double* z = &row_z[0] if row_z is not None else NULL
-        potential.scale = scale
-        potential.constant = constant
-        potential.own = &own[0] if own is not None else NULL
+        normalization.scale = scale
+        normalization.constant = constant
+        normalization.own = &own[0] if own is not None else NULL
         with nogil:
-            if fields.shape[0] == 1:
-                total = c_gather_gradient(
-                    self.grid, Y.shape[0], &Y[0, 0], &fields[0, 0], potential, &out[0, 0], z,
-                    n_threads,
-                )
-            else:
-                total = c_gather_components(
-                    self.grid, Y.shape[0], &Y[0, 0], &fields[0, 0], fields.shape[1], potential,
-                    &out[0, 0], z, n_threads,
-                )
+            total = c_gather_fields(
+                self.grid, Y.shape[0], &Y[0, 0], &fields[0, 0], fields.shape[1], normalization,
+                &out[0, 0], z, n_threads,
+            )
         return total
 
 

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -31,7 +32,7 @@ def frame(Y, **options):
 def test_more_points_are_more_accurate(d):
     Y = clusters(1500, d)
     errors = [force_error(Y, n_interpolation_points=points) for points in (2, 3, 4, 5, 6)]
-    assert all(a > 1.5 * b for a, b in zip(errors, errors[1:], strict=False))
+    assert all(a > 1.5 * b for a, b in itertools.pairwise(errors))
 
 
 def test_narrower_intervals_are_more_accurate():

@@ -19,7 +19,6 @@ struct Grid {
   int step;             // nodes from one cell to the next
   const float* weight;  // (width, width): [j][k] is the coefficient of s^j for node k, where s in
                         // [-1/2, 1/2] is the offset from the cell's centre, in cells
-  const float* slope;   // (width - 1, width): the same for d weight / ds
   float corner[3];      // lower corner of the first cell
   float inverse_cell;   // 1 / (side of a cell)
   float shift;          // added to the position, in cells
@@ -35,25 +34,28 @@ TSNEKIT_DECLARE(void, point_bounds, index_t n, int d, const float* y, float* low
 TSNEKIT_DECLARE(void, spread_charges, const Grid& grid, index_t n, const float* y, float* scratch,
                 index_t size, float* charge, int threads)
 
-// What turns the gathered field into forces and normalization:
-//   Z_i = scale * (field - own) + constant,   own = the field of the point's own unit charge.
-struct Potential {
+// Length of the differences that forces are found by.
+constexpr int difference_taps = 5;
+
+// Sets field[1 + c], along each axis c and away from the border by that many nodes, to
+//   sum_t tap[t - 1] * (field[0] t nodes on - field[0] t nodes back),   t = 1 ... difference_taps.
+// field[m] begins at field + m * field_stride; `nodes` (d,) is the shape of the grid.
+TSNEKIT_DECLARE(void, difference_fields, const Grid& grid, const index_t* nodes, const float* tap,
+                index_t field_stride, float* field, int threads)
+
+// Turns the potential that is gathered into the normalization:
+//   Z_i = scale * (potential - own) + constant,   own = the potential of the point's own charge.
+struct Normalization {
   double scale;
   double constant;
   const float* own;  // (width, ..., width) coefficients by powers of the squared offsets from the
                      // cell's centre along each axis; or null where points have no charge
 };
 
-// Forces out[i] = -scale / 2 * grad(field) at y[i], the point's own field taken off; Z_i to
-// row_z[i] unless null. Returns sum_i Z_i.
-TSNEKIT_DECLARE(double, gather_gradient, const Grid& grid, index_t n, const float* y,
-                const float* field, const Potential& potential, float* out, double* row_z,
-                int threads)
-
-// The same where the components of the force are fields of their own: field[0] is the potential,
-// field[1 + c] at `field + (1 + c) * field_stride` the force along axis c. They have no self-force.
-TSNEKIT_DECLARE(double, gather_components, const Grid& grid, index_t n, const float* y,
-                const float* field, index_t field_stride, const Potential& potential, float* out,
-                double* row_z, int threads)
+// Gathers field[0], the potential, as Z_i into row_z[i] unless null, and field[1 + c], the force
+// along axis c, into out[i]. Returns sum_i Z_i.
+TSNEKIT_DECLARE(double, gather_fields, const Grid& grid, index_t n, const float* y,
+                const float* field, index_t field_stride, const Normalization& normalization,
+                float* out, double* row_z, int threads)
 
 }  // namespace tsnekit

@@ -67,7 +67,7 @@ void spread_points(const Grid& grid, const Basis<P>& basis, index_t begin, index
     const int count = static_cast<int>(std::min<index_t>(at.size, end - first));
     at.place(grid, count, y + first * D);
     for (int i = 0; i < count; ++i) {
-      const Stencil<D, P> w(at.s, i, [&](float s) { return basis.weights(s); });
+      const Stencil<D, P> w(basis, at, i);
       for_stencil<D, P>(grid, [&](int a, int b, index_t offset) {
         float* node = charge + at.offset[i] + offset;
         Weights sum = w.last * w.factor(a, b);

@@ -22,28 +22,20 @@ class Basis {
     for (int j = 0; j < P; ++j) {
       std::copy(grid.weight + j * P, grid.weight + (j + 1) * P, row);
       weight_[j] = Weights::load(row);
-      if (j == P - 1) break;
-      std::copy(grid.slope + j * P, grid.slope + (j + 1) * P, row);
-      slope_[j] = Weights::load(row);
     }
   }
 
-  Weights weights(float s) const { return evaluate<P>(weight_, s); }
-  Weights slopes(float s) const { return evaluate<(P > 1 ? P - 1 : 1)>(slope_, s); }
-
- private:
-  template <int Terms>
-  static Weights evaluate(const Weights (&table)[P], float s) {
-    Weights w = table[Terms - 1];
-    for (int j = Terms - 2; j >= 0; --j) {
+  Weights weights(float s) const {
+    Weights w = weight_[P - 1];
+    for (int j = P - 2; j >= 0; --j) {
       w = w * s;
-      w += table[j];
+      w += weight_[j];
     }
     return w;
   }
 
+ private:
   Weights weight_[P];
-  Weights slope_[P];
 };
 
 // Finds the cell of a coordinate; `s` becomes the offset from its centre. Positions outside the
@@ -102,10 +94,9 @@ struct Stencil {
   typename Basis<P>::Weights last;           // along the last axis
   alignas(16) float leading[D][lanes];       // along those before it
 
-  template <class Evaluate>
-  Stencil(const float (&s)[D][Placement<D>::size], int i, Evaluate&& evaluate) {
-    for (int c = 0; c < D - 1; ++c) evaluate(s[c][i]).store(leading[c]);
-    last = evaluate(s[D - 1][i]);
+  Stencil(const Basis<P>& basis, const Placement<D>& at, int i) {
+    for (int c = 0; c < D - 1; ++c) basis.weights(at.s[c][i]).store(leading[c]);
+    last = basis.weights(at.s[D - 1][i]);
   }
 
   // Product of the weights along the leading axes.

@@ -21,8 +21,6 @@ class Basis:
     weight : ndarray of shape (width, width), float32
         ``weight[j, k]`` is the coefficient of s^j in the weight of node k, where s in [-1/2, 1/2]
         is the offset from the cell's centre in cells.
-    slope : ndarray of shape (width - 1, width), float32
-        The same for the derivative by s.
     step : int
         Nodes from one cell to the next.
     shift : float
@@ -33,7 +31,6 @@ class Basis:
     """
 
     weight: NDArray[np.float32]
-    slope: NDArray[np.float32]
     step: int
     shift: float
     samples: NDArray[np.float64]
@@ -79,7 +76,12 @@ def b_spline(order: int) -> Basis:
     # A node lies on a cell's edge for even orders and at its centre for odd ones.
     at_node = np.array([-0.5 if order % 2 == 0 else 0.0]) ** np.arange(order) @ weight
     samples = at_node[(order - 1) // 2 :]
-    return _basis(weight, step=1, shift=0.5 * (order % 2), samples=samples[: (order + 1) // 2])
+    return Basis(
+        weight=weight.astype(np.float32),
+        step=1,
+        shift=0.5 * (order % 2),
+        samples=samples[: (order + 1) // 2],
+    )
 
 
 def lagrange(n_points: int) -> Basis:
@@ -90,17 +92,4 @@ def lagrange(n_points: int) -> Basis:
         others = np.delete(nodes, k)
         coefficients = polynomial.polyfromroots(others) if n_points > 1 else np.ones(1)
         weight[:, k] = coefficients / np.prod(nodes[k] - others)
-    return _basis(weight, step=n_points, shift=0.0, samples=np.ones(1))
-
-
-def _basis(
-    weight: NDArray[np.float64], *, step: int, shift: float, samples: NDArray[np.float64]
-) -> Basis:
-    slope = weight[1:] * np.arange(1, len(weight))[:, None]
-    return Basis(
-        weight=np.ascontiguousarray(weight, np.float32),
-        slope=np.ascontiguousarray(slope, np.float32),
-        step=step,
-        shift=shift,
-        samples=samples,
-    )
+    return Basis(weight=weight.astype(np.float32), step=n_points, shift=0.0, samples=np.ones(1))

@@ -12,7 +12,7 @@ import tsnekit._native.grid as native
 from tsnekit.plugins.gradients._basis import Basis
 from tsnekit.plugins.gradients._convolve import CONVOLVERS, Convolver, aligned
 from tsnekit.plugins.gradients._grid import Frame
-from tsnekit.plugins.gradients._spectra import kernel_spectra
+from tsnekit.plugins.gradients._spectra import difference_taps, kernel_spectra
 
 __all__ = ["Field"]
 
@@ -27,6 +27,8 @@ class _Kernel:
     """A convolver, and what the values of the potential that it yields mean."""
 
     convolver: Convolver
+    n_fields: int
+    taps: NDArray[np.float32] | None
     scale: float
     constant: float
     own: NDArray[np.float32]
@@ -39,33 +41,32 @@ class Field:
     ----------
     basis : Basis
     dof : float
-    force_fields : bool
-        Whether each component of the force is a field of its own, rather than all being the
-        gradient of the potential.
+    differences : bool
+        Whether the force is found by differences of the potential, rather than by kernels of its
+        own.
     fourier : str
         Provider of Fourier transforms, one of `CONVOLVERS`.
     n_jobs : int
     """
 
     def __init__(
-        self, basis: Basis, *, dof: float, force_fields: bool, fourier: str, n_jobs: int
+        self, basis: Basis, *, dof: float, differences: bool, fourier: str, n_jobs: int
     ) -> None:
         self._basis = basis
         self._dof = dof
-        self._force_fields = force_fields
+        self._differences = differences
         self._make_convolver = CONVOLVERS[fourier]
         self._n_jobs = n_jobs
         self._kernels: OrderedDict[Frame, _Kernel] = OrderedDict()
         self._buffers: dict[str, NDArray[np.float32]] = {}
 
     def place(self, frame: Frame, corner: NDArray[np.floating]) -> None:
-        """Set the grid, `corner` (d,) being the lower corner of its first cell."""
+        """Set the grid, `corner` (d,) being the lower corner of the box that it covers."""
         self._frame = frame
         self._grid = native.PointGrid(
             self._basis.weight,
-            self._basis.slope,
             self._basis.step,
-            self._basis.shift,
+            self._basis.shift + frame.margin,
             np.asarray(corner, np.float32),
             frame.cell,
             np.asarray(frame.cells, np.int64),
@@ -79,8 +80,12 @@ class Field:
         self._grid.spread(X, scratch, self._charge, self._n_jobs)
 
     def convolve(self) -> None:
-        """Compute the field of the charges."""
-        self._kernel.convolver(self._charge, self._fields)
+        """Compute the fields of the charges."""
+        kernel = self._kernel
+        kernel.convolver(self._charge, self._fields[: kernel.n_fields])
+        if kernel.taps is not None:
+            nodes = np.asarray(self._frame.shape.nodes, np.int64)
+            self._grid.differentiate(nodes, kernel.taps, self._fields, self._n_jobs)
 
     def gather(
         self,
@@ -113,8 +118,7 @@ class Field:
 
     @property
     def _fields(self) -> NDArray[np.float32]:
-        n_fields = 1 + len(self._frame.cells) if self._force_fields else 1
-        size = self._frame.shape.size
+        n_fields, size = 1 + len(self._frame.cells), self._frame.shape.size
         return self._buffer("fields", n_fields * size).reshape(n_fields, size)
 
     @property
@@ -128,12 +132,13 @@ class Field:
             or sum(frame.shape.padded_size for frame in (*self._kernels, self._frame)) > KEPT_NODES
         ):
             self._kernels.popitem(last=False)
+        spacing = self._frame.cell / self._basis.step
         kernel = kernel_spectra(
             shape,
-            self._frame.cell / self._basis.step,
+            spacing,
             self._dof,
             self._basis,
-            forces=self._force_fields,
+            forces=not self._differences,
             n_jobs=self._n_jobs,
         )
         convolver = self._make_convolver(
@@ -143,7 +148,17 @@ class Field:
             self._n_jobs,
             lambda size: self._buffer("workspace", size),
         )
-        entry = _Kernel(convolver, kernel.scale, kernel.constant, kernel.own)
+        taps = None
+        if self._differences:
+            taps = kernel.scale * difference_taps(spacing, self._dof, len(shape.padded))
+        entry = _Kernel(
+            convolver=convolver,
+            n_fields=len(kernel.spectra),
+            taps=None if taps is None else taps.astype(np.float32),
+            scale=kernel.scale,
+            constant=kernel.constant,
+            own=kernel.own,
+        )
         self._kernels[self._frame] = entry
         return entry
 

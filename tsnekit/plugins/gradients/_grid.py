@@ -68,12 +68,14 @@ class Frame:
     cell : float
         Side of a cell.
     cells : tuple of int
-        Cells along each axis.
+        Cells along each axis, `margin` ones beyond the box on each side included.
+    margin : int
     shape : GridShape
     """
 
     cell: float
     cells: tuple[int, ...]
+    margin: int
     shape: GridShape
 
 
@@ -91,12 +93,15 @@ class CellRule:
     widest : float
     min_cells : int
     ratio : float
+    margin : int, default=0
+        Cells beyond the box on each side.
     """
 
     basis: Basis
     widest: float
     min_cells: int
     ratio: float
+    margin: int = 0
 
     @property
     def unused(self) -> int:
@@ -120,8 +125,8 @@ class CellRule:
 
     def padded_length(self, extent: Any, cell: float | None = None) -> Any:
         """Return about how long the transforms along an axis of that extent have to be."""
-        nodes = extent / (self.widest if cell is None else cell) * self.basis.step
-        return 2.0 * (nodes + self.basis.width + self.unused)
+        cells = extent / (self.widest if cell is None else cell) + 2 * self.margin
+        return 2.0 * (cells * self.basis.step + self.basis.width + self.unused)
 
     def padded_size(self, box: Box, cell: float | None = None) -> float:
         """Return about how many nodes the transforms over a box run over."""
@@ -133,10 +138,11 @@ class CellRule:
         basis = self.basis
         padded, cells = [], []
         for extent in box.extent:
-            needed = math.floor(extent / cell + basis.shift) * basis.step + basis.width
+            n_cells = math.floor(extent / cell + basis.shift) + 1 + 2 * self.margin
+            needed = (n_cells - 1) * basis.step + basis.width
             length = 2 * (needed + self.unused)
             padded.append(int(good_sizes()[np.searchsorted(good_sizes(), length)]))
             cells.append((padded[-1] // 2 - self.unused - basis.width) // basis.step + 1)
         row = padded[-1] // 2 + -basis.width % 4  # weights are worked on four at a time
         shape = GridShape(tuple(padded), -(-row // 16) * 16)
-        return Frame(cell, tuple(cells), shape)
+        return Frame(cell, tuple(cells), self.margin, shape)

@@ -50,8 +50,9 @@ class GridRepulsion:
     problem : RepulsionProblem
     rule : CellRule
         How the grid follows the map.
-    force_fields : bool
-        Whether each component of the force is a field of its own.
+    differences : bool
+        Whether the force is found by differences of the potential, rather than by kernels of its
+        own.
     max_nodes : int or None
         Bound on the nodes that the transforms run over; None for that of `MAX_NODES`.
     fourier : str
@@ -63,7 +64,7 @@ class GridRepulsion:
         problem: RepulsionProblem,
         rule: CellRule,
         *,
-        force_fields: bool,
+        differences: bool,
         max_nodes: int | None,
         fourier: str,
     ) -> None:
@@ -79,7 +80,7 @@ class GridRepulsion:
         self._field = Field(
             rule.basis,
             dof=problem.dof,
-            force_fields=force_fields,
+            differences=differences,
             fourier=fourier,
             n_jobs=problem.n_jobs,
         )

@@ -22,7 +22,7 @@ MODEST_NODES_PER_POINT = 16
 PAIRS_PER_NODE = 4
 # Bound on the pairs of a call.
 MAX_PAIRS = 1 << 26
-MAX_ROUNDS = 16
+MAX_ROUNDS = 64
 
 
 def bulk_box(X: NDArray[np.float32], box: Box, rule: CellRule) -> Box:

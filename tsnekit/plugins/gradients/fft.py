@@ -87,5 +87,5 @@ class FFTMethod:
             ratio=2.0**0.25,
         )
         return GridRepulsion(
-            problem, rule, force_fields=True, max_nodes=self.max_nodes, fourier=self.fourier
+            problem, rule, differences=False, max_nodes=self.max_nodes, fourier=self.fourier
         )

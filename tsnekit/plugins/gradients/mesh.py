@@ -1,9 +1,10 @@
-"""B-spline particle mesh: the repulsion as the gradient of one potential."""
+"""B-spline particle mesh: the repulsion from one potential."""
 
 from __future__ import annotations
 
 import math
 
+from tsnekit._native.grid import N_TAPS
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._basis import b_spline
 from tsnekit.plugins.gradients._grid import CellRule
@@ -18,15 +19,17 @@ MIN_CELLS = {1: 80, 2: 80, 3: 40}
 
 
 class MeshMethod:
-    """Spread points on a grid, convolve with the kernel, and gather the potential's gradient.
+    """Spread points on a grid, convolve with the kernel, differentiate, and gather.
 
     With K(r) = (1 + r^2 / dof)^-dof, the potential phi(y) = sum_j K(|y - y_j|) has all that is
     needed: Z is its sum less the points' own, and the force is -grad(phi) / 2, for every `dof` and
-    number of dimensions. Unit charges are spread on a grid by B-splines, convolved with K by one
-    forward and one inverse Fourier transform, and phi is gathered, with its gradient, by the same
-    splines. K's spectrum is divided by the splines', so that phi is exact from node to node, and
-    what a point's own charge adds to its field is taken off exactly. This is the smooth particle
-    mesh method [1]_ for the kernels of t-SNE; [2]_ interpolates with charges per component.
+    number of dimensions. Unit charges are spread on a grid by B-splines and convolved with K by
+    one forward and one inverse Fourier transform; the force at the nodes is found from phi by
+    differences that are fitted to K; and phi and the force are gathered by the same splines. K's
+    spectrum is divided by the splines', so that phi is exact from node to node. Points do not act
+    on themselves and act on each other with equal forces, to the last digit that single precision
+    leaves, and what a point's own charge adds to phi is taken off as the grid has it. This is a
+    particle mesh [1]_ for the kernels of t-SNE; [2]_ interpolates with charges per component.
 
     The grid follows the bounding box of the map, with cells of one size as long as the map has at
     least 80 of them (40 in 3-D) along its longest side, and cells finer by a power of two while it
@@ -86,7 +89,8 @@ class MeshMethod:
             widest=self.spacing * min(1.0, math.sqrt(problem.dof)),
             min_cells=MIN_CELLS[problem.n_components],
             ratio=2.0,
+            margin=N_TAPS,
         )
         return GridRepulsion(
-            problem, rule, force_fields=False, max_nodes=self.max_nodes, fourier=self.fourier
+            problem, rule, differences=True, max_nodes=self.max_nodes, fourier=self.fourier
         )
