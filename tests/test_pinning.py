@@ -143,6 +143,7 @@ def test_extended_map(embedding, data):
     assert type(grown) is TSNEEmbedding
     assert grown.shape == (360, 2)
     assert grown.state.iteration == 250
+    assert {"neighbors", "affinities", "optimization"} <= set(grown.seconds)
     np.testing.assert_array_equal(embedding, before)
     model = TSNE(n_iter=250, early_exaggeration_iter=80, random_state=0, perplexity=15)
     whole = model.fit(np.concatenate(data))

@@ -72,5 +72,6 @@ def extend(
     )
     extended.optimizer.start(np.asarray(extended))
     extended.state.backends |= embedding.backends
+    extended.state.seconds |= getattr(grown, "seconds", {})
     weights = None if held is None else np.append(held, np.zeros(n_new, dtype=np.float32))
     return extended.optimize(n_iter, inplace=True, fixed=weights)

@@ -11,7 +11,7 @@ namespace {
 constexpr int group_size = 48;
 // A group accepts a source where the most critical of its points would, so that most of them do
 // better than theta asks for. A point alone asks for this much of theta, to do no worse.
-constexpr double lone_theta = 0.7;
+constexpr double lone_theta = 0.6;
 // Targets whose walk through the tree starts together.
 constexpr index_t smallest_task = 64, largest_task = 1024;
 // Targets that make up for starting one more thread.
