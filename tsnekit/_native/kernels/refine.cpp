@@ -11,27 +11,38 @@ constexpr index_t block_rows = 256;
 // others, 2019, "DiskANN", alpha): a few links more make the search less likely to get stuck.
 constexpr float slack = 1.2f;
 
-// A set of rows, cheap to empty when it holds few.
+// Rows in the order in which they came, each once.
 class RowSet {
  public:
   explicit RowSet(index_t n) : bits_(static_cast<std::size_t>(n / 64 + 1)) {}
 
-  // Returns whether the row is new to the set.
-  bool add(std::int32_t row) {
+  int size() const { return size_; }
+  const std::int32_t* members() const { return members_.data(); }
+
+  // To be called before some `count` of `add`.
+  void reserve(int count) {
+    const auto needed = static_cast<std::size_t>(size_ + count);
+    if (members_.size() < needed) members_.resize(2 * needed);
+  }
+
+  void add(std::int32_t row) {
+    // No branch: whether a row is new is hard to predict.
     std::uint64_t& word = bits_[static_cast<std::size_t>(row >> 6)];
     const std::uint64_t bit = std::uint64_t{1} << (row & 63);
-    if (word & bit) return false;
+    members_[static_cast<std::size_t>(size_)] = row;
+    size_ += !(word & bit);
     word |= bit;
-    members_.push_back(row);
-    return true;
   }
 
   void clear() {
-    for (const std::int32_t row : members_) bits_[static_cast<std::size_t>(row >> 6)] = 0;
-    members_.clear();
+    for (int c = 0; c < size_; ++c) {
+      bits_[static_cast<std::size_t>(members_[static_cast<std::size_t>(c)] >> 6)] = 0;
+    }
+    size_ = 0;
   }
 
  private:
+  int size_ = 0;
   std::vector<std::uint64_t> bits_;
   std::vector<std::int32_t> members_;
 };
@@ -101,25 +112,38 @@ class Searcher {
       : data_(data), seen_(data.n), followed_(static_cast<std::size_t>(k)) {}
 
   std::vector<std::uint8_t>& followed() { return followed_; }
-  void start() { seen_.clear(); }
-  void skip(std::int32_t row) { seen_.add(row); }
-  void propose(std::int32_t row) {
-    if (seen_.add(row)) candidates_.push_back(row);
+
+  // Starts a search that passes over some rows.
+  void start(index_t self, const List& list) {
+    seen_.clear();
+    seen_.reserve(list.size() + 1);
+    if (self >= 0) seen_.add(static_cast<std::int32_t>(self));
+    for (int c = 0; c < list.size(); ++c) seen_.add(list.row(c));
+    measured_ = seen_.size();
   }
-  void propose_links(const Links& links, std::int32_t row) {
-    const std::int32_t* link = links.index + index_t{row} * links.degree;
-    for (int c = 0; c < links.degree && link[c] >= 0; ++c) propose(link[c]);
+
+  void propose(const std::int32_t* rows, int count) {
+    seen_.reserve(count);
+    for (int c = 0; c < count && rows[c] >= 0; ++c) seen_.add(rows[c]);
   }
 
   // Measures what was proposed and lets the list take it in; returns whether any of it was near.
   bool measure(const float* query, List& list) {
-    distances_to<M>(data_, query, candidates_, distances_);
+    const std::int32_t* rows = seen_.members() + measured_;
+    const int count = seen_.size() - measured_;
+    measured_ = seen_.size();
+    distances_.resize(static_cast<std::size_t>(count + lanes));
+    float* distances = distances_.data();
+    distances_to<M>(data_, query, rows, count, distances);
+    std::fill_n(distances + count, lanes, infinity);
     found_.clear();
     const float bound = list.bound();
-    for (std::size_t c = 0; c < candidates_.size(); ++c) {
-      if (distances_[c] < bound) found_.push_back(neighbor(distances_[c], candidates_[c]));
+    for (int c = 0; c < count; c += lanes) {
+      const unsigned near = below(distances + c, bound);
+      for (int l = 0; near >> l; ++l) {
+        if (near >> l & 1) found_.push_back(neighbor(distances[c + l], rows[c + l]));
+      }
     }
-    candidates_.clear();
     if (found_.empty()) return false;
     list.merge(found_);
     return true;
@@ -128,11 +152,15 @@ class Searcher {
  private:
   const Rows& data_;
   RowSet seen_;
+  int measured_ = 0;
   std::vector<std::uint8_t> followed_;
-  std::vector<std::int32_t> candidates_;
   std::vector<float> distances_;
   std::vector<Neighbor> found_;
 };
+
+index_t self_of(const Queries& queries, index_t i) {
+  return queries.first < 0 ? -1 : queries.first + i;
+}
 
 template <RowMetric M>
 void rank_candidates_m(const Queries& queries, const Rows& data, const std::int32_t* candidates,
@@ -142,11 +170,8 @@ void rank_candidates_m(const Queries& queries, const Rows& data, const std::int3
     for (index_t i = first; i < last; ++i) {
       std::fill_n(lists.index + i * lists.k, lists.k, -1);
       List list(lists, i, searcher.followed());
-      searcher.start();
-      if (queries.first >= 0) searcher.skip(static_cast<std::int32_t>(queries.first + i));
-      for (index_t c = i * width; c < (i + 1) * width; ++c) {
-        if (candidates[c] >= 0) searcher.propose(candidates[c]);
-      }
+      searcher.start(self_of(queries, i), list);
+      for (index_t c = i * width; c < (i + 1) * width; ++c) searcher.propose(candidates + c, 1);
       searcher.measure(queries.data + i * data.d, list);
       list.fill_rest();
     }
@@ -200,16 +225,17 @@ void follow_links_m(const Queries& queries, const Rows& data, const Links& links
     for (index_t i = first; i < last; ++i) {
       const float* query = queries.data + i * data.d;
       List list(lists, i, searcher.followed());
-      searcher.start();
-      for (int c = 0; c < list.size(); ++c) searcher.skip(list.row(c));
-      if (queries.first >= 0) {
-        const auto self = static_cast<std::int32_t>(queries.first + i);
-        searcher.skip(self);
-        searcher.propose_links(links, self);
-      }
+      const index_t self = self_of(queries, i);
+      searcher.start(self, list);
+      const auto links_of = [&](index_t row) { return links.index + row * links.degree; };
+      const int bytes = links.degree * static_cast<int>(sizeof(std::int32_t));
+      if (self >= 0) searcher.propose(links_of(self), links.degree);
       do {
-        for (int c = 0; c < std::min(breadth, list.size()); ++c) {
-          if (list.follow(c)) searcher.propose_links(links, list.row(c));
+        const int reached = std::min(breadth, list.size());
+        for (int c = 0; c < reached; ++c) {
+          constexpr int ahead = 8;
+          if (c + ahead < reached) prefetch(links_of(list.row(c + ahead)), bytes);
+          if (list.follow(c)) searcher.propose(links_of(list.row(c)), links.degree);
         }
       } while (searcher.measure(query, list));
       list.fill_rest();

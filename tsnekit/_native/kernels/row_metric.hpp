@@ -46,48 +46,74 @@ inline float term(float a, float b) {
   }
 }
 
-template <RowMetric M>
-float distance_between(const float* a, const float* b, int d) {
-  float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-  for (int c = 0; c < d; ++c) sum += term<M>(a[c], b[c]);
-  return sum;
-}
-
-inline void prefetch(const float* row, int d) {
+inline void prefetch(const void* start, int bytes) {
 #if defined(__GNUC__)
-  constexpr int line = 16;
-  for (int c = 0; c < std::min(d, 16 * line); c += line) __builtin_prefetch(row + c);
+  constexpr int line = 64, most = 1024;
+  for (int at = 0; at < std::min(bytes, most); at += line)
+    __builtin_prefetch(static_cast<const char*>(start) + at);
 #else
-  (void)row;
-  (void)d;
+  (void)start;
+  (void)bytes;
 #endif
 }
 
-// Distances of one row to others, four at a time so that their sums overlap.
-template <RowMetric M>
-void distances_to(const Rows& data, const float* row, const std::vector<std::int32_t>& others,
-                  std::vector<float>& out) {
-  const int d = data.d;
-  const std::size_t count = others.size();
-  const auto at = [&](std::size_t c) { return data.data + index_t{others[c]} * d; };
-  out.resize(count);
-  std::size_t c = 0;
-  for (; c + 4 <= count; c += 4) {
-    const float *x0 = at(c), *x1 = at(c + 1), *x2 = at(c + 2), *x3 = at(c + 3);
-    for (std::size_t next = c + 4; next < std::min(c + 8, count); ++next) prefetch(at(next), d);
-    float s0 = 0.0f, s1 = 0.0f, s2 = 0.0f, s3 = 0.0f;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-    for (int j = 0; j < d; ++j) {
-      s0 += term<M>(row[j], x0[j]);
-      s1 += term<M>(row[j], x1[j]);
-      s2 += term<M>(row[j], x2[j]);
-      s3 += term<M>(row[j], x3[j]);
+// Distances of one row to `Count` others, whose sums overlap.
+template <RowMetric M, int Count>
+inline void distances_to_some(const float* row, const float* const (&other)[Count], int d,
+                              float* out) {
+#if defined(__AVX512F__)
+  // Compilers make a slow loop of the last, partial vector.
+  __m512 sum[Count];
+  for (int r = 0; r < Count; ++r) sum[r] = _mm512_setzero_ps();
+  for (int c = 0; c < d; c += 16) {
+    const __mmask16 mask = static_cast<__mmask16>(d - c >= 16 ? 0xffff : (1 << (d - c)) - 1);
+    const __m512 x = _mm512_maskz_loadu_ps(mask, row + c);
+    for (int r = 0; r < Count; ++r) {
+      const __m512 difference = _mm512_sub_ps(x, _mm512_maskz_loadu_ps(mask, other[r] + c));
+      if constexpr (M == RowMetric::squared_euclidean) {
+        sum[r] = _mm512_fmadd_ps(difference, difference, sum[r]);
+      } else if constexpr (M == RowMetric::manhattan) {
+        sum[r] = _mm512_add_ps(sum[r], _mm512_abs_ps(difference));
+      } else {
+        const __mmask16 differs =
+            _mm512_cmp_ps_mask(difference, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+        sum[r] = _mm512_mask_add_ps(sum[r], differs, sum[r], _mm512_set1_ps(1.0f));
+      }
     }
-    out[c] = s0;
-    out[c + 1] = s1;
-    out[c + 2] = s2;
-    out[c + 3] = s3;
+  }
+  for (int r = 0; r < Count; ++r) out[r] = _mm512_reduce_add_ps(sum[r]);
+#else
+  for (int r = 0; r < Count; ++r) {
+    const float* x = other[r];
+    float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (int c = 0; c < d; ++c) sum += term<M>(row[c], x[c]);
+    out[r] = sum;
+  }
+#endif
+}
+
+template <RowMetric M>
+inline float distance_between(const float* a, const float* b, int d) {
+  float distance;
+  const float* const other[1] = {b};
+  distances_to_some<M, 1>(a, other, d, &distance);
+  return distance;
+}
+
+// Distances of one row to `count` others.
+template <RowMetric M>
+void distances_to(const Rows& data, const float* row, const std::int32_t* others, int count,
+                  float* out) {
+  const int d = data.d;
+  const auto at = [&](int c) { return data.data + index_t{others[c]} * d; };
+  const int bytes = d * static_cast<int>(sizeof(float));
+  for (int c = 0; c < std::min(8, count); ++c) prefetch(at(c), bytes);
+  int c = 0;
+  for (; c + 4 <= count; c += 4) {
+    for (int next = c + 8; next < std::min(c + 12, count); ++next) prefetch(at(next), bytes);
+    const float* const some[4] = {at(c), at(c + 1), at(c + 2), at(c + 3)};
+    distances_to_some<M, 4>(row, some, d, out + c);
   }
   for (; c < count; ++c) out[c] = distance_between<M>(row, at(c), d);
 }

@@ -5,9 +5,14 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-constexpr int tile_panels = 32;
-constexpr int tile_rows = lanes * tile_panels;
-constexpr int group = 8;  // queries that are measured together
+// Queries, and panels of data, that are measured together: as many sums as registers can hold.
+#if defined(__AVX512F__)
+constexpr int group = 8, abreast = 2;
+#else
+constexpr int group = 4, abreast = 1;
+#endif
+constexpr int tile_rows = 512;
+constexpr int tile_stride = tile_rows + abreast * lanes;
 
 // Rows of the data, `lanes` of them side by side so that one instruction serves them all.
 class Panels {
@@ -33,28 +38,21 @@ class Panels {
   std::vector<float> values_;
 };
 
-// Distances of `group` queries (d, group) to two panels, into out (group, 2 * lanes).
+// Distances of `group` queries, side by side too, to `abreast` panels, into out (group, stride).
 template <RowMetric M>
-void measure(const float* queries, const float* left, const float* right, int d, float* out,
-             int stride) {
-  float near[group][lanes] = {}, far[group][lanes] = {};
+void measure(const float* queries, const float* const (&panel)[abreast], int d, float* out) {
+  float sum[group][abreast][lanes] = {};
   for (int c = 0; c < d; ++c) {
-    const float* x = left + c * lanes;
-    const float* y = right + c * lanes;
     const float* q = queries + c * group;
     for (int g = 0; g < group; ++g) {
+      for (int p = 0; p < abreast; ++p) {
 #pragma omp simd
-      for (int l = 0; l < lanes; ++l) {
-        near[g][l] += term<M>(q[g], x[l]);
-        far[g][l] += term<M>(q[g], y[l]);
+        for (int l = 0; l < lanes; ++l) sum[g][p][l] += term<M>(q[g], panel[p][c * lanes + l]);
       }
     }
   }
   for (int g = 0; g < group; ++g) {
-    for (int l = 0; l < lanes; ++l) {
-      out[g * stride + l] = near[g][l];
-      out[g * stride + lanes + l] = far[g][l];
-    }
+    std::copy_n(&sum[g][0][0], abreast * lanes, out + g * tile_stride);
   }
 }
 
@@ -74,16 +72,22 @@ class Nearest {
     if (static_cast<int>(found_.size()) >= 2 * k_) shrink();
   }
 
-  void finish(std::int32_t* index, float* distance) {
+  // Distances are measured again by the kernel that all searches share: sums of another order
+  // differ in their last bits.
+  template <RowMetric M>
+  void finish(const Rows& data, const float* query, std::int32_t* index, float* distance) {
     keep_nearest(found_, k_);
-    std::sort(found_.begin(), found_.end());
-    for (int c = 0; c < k_; ++c) {
-      const bool filled = c < static_cast<int>(found_.size());
-      index[c] = filled ? row_of(found_[static_cast<std::size_t>(c)]) : -1;
-      distance[c] = filled ? distance_of(found_[static_cast<std::size_t>(c)]) : infinity;
+    const int count = static_cast<int>(found_.size());
+    std::transform(found_.begin(), found_.end(), index, row_of);
+    distances_to<M>(data, query, index, count, distance);
+    for (int c = 0; c < count; ++c) {
+      found_[static_cast<std::size_t>(c)] = neighbor(distance[c], index[c]);
     }
-    found_.clear();
-    bound_ = infinity;
+    std::sort(found_.begin(), found_.end());
+    std::transform(found_.begin(), found_.end(), index, row_of);
+    std::transform(found_.begin(), found_.end(), distance, distance_of);
+    std::fill(index + count, index + k_, -1);
+    std::fill(distance + count, distance + k_, infinity);
   }
 
   std::int32_t self = -1;
@@ -120,31 +124,31 @@ void scan_rows_m(const Queries& queries, const Rows& data, const NeighborLists& 
       for (index_t i = begin; i < end; ++i)
         nearest[static_cast<std::size_t>(i - begin)].self = static_cast<std::int32_t>(queries.first + i);
     }
-    std::vector<float> distances(static_cast<std::size_t>(group * (tile_rows + lanes)));
-    constexpr int stride = tile_rows + lanes;
+    std::vector<float> distances(static_cast<std::size_t>(group * tile_stride));
     for (index_t row = 0; row < data.n; row += tile_rows) {
       const int count = static_cast<int>(std::min<index_t>(tile_rows, data.n - row));
       const index_t panel = row / lanes;
       const int used = (count + lanes - 1) / lanes;
       for (index_t g = 0; g < groups; ++g) {
         const float* query = interleaved.data() + g * group * d;
-        for (int p = 0; p < used; p += 2) {
-          measure<M>(query, panels[panel + p], panels[panel + std::min(p + 1, used - 1)], d,
-                     distances.data() + p * lanes, stride);
+        for (int p = 0; p < used; p += abreast) {
+          const float* some[abreast];
+          for (int a = 0; a < abreast; ++a) some[a] = panels[panel + std::min(p + a, used - 1)];
+          measure<M>(query, some, d, distances.data() + p * lanes);
         }
         for (int m = 0; m < group; ++m) {
-          std::fill_n(distances.data() + m * stride + count, used * lanes - count, infinity);
+          std::fill_n(distances.data() + m * tile_stride + count, used * lanes - count, infinity);
         }
         const index_t members = std::min<index_t>(group, end - begin - g * group);
         for (index_t m = 0; m < members; ++m) {
-          nearest[static_cast<std::size_t>(g * group + m)].take(distances.data() + m * stride,
+          nearest[static_cast<std::size_t>(g * group + m)].take(distances.data() + m * tile_stride,
                                                                 count, row);
         }
       }
     }
     for (index_t i = begin; i < end; ++i) {
-      nearest[static_cast<std::size_t>(i - begin)].finish(lists.index + i * lists.k,
-                                                          lists.distance + i * lists.k);
+      nearest[static_cast<std::size_t>(i - begin)].template finish<M>(
+          data, queries.data + i * data.d, lists.index + i * lists.k, lists.distance + i * lists.k);
     }
   });
 }
