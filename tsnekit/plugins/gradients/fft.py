@@ -40,7 +40,7 @@ class FFTMethod:
         are at most 0.8 times as wide, where [1]_ has the same accuracy.
     max_nodes : int, optional
         Bound on the number of nodes that the transforms run over, which is 2^d times that of the
-        grid. It takes up to 30 bytes per node, 50 in 1-D. The default is 2^25, in 1-D 2^22.
+        grid. It takes about 13 bytes per node, 50 in 1-D. The default is 2^25, in 1-D 2^22.
     fourier : {"native", "scipy", "pyfftw"}, default="native"
         Whose Fourier transforms to use.
 

@@ -48,7 +48,7 @@ class MeshMethod:
         Higher orders are more accurate and slower.
     max_nodes : int, optional
         Bound on the number of nodes that the transforms run over, which is 2^d times that of the
-        grid. It takes up to 15 bytes per node, 50 in 1-D. The default is 2^25, in 1-D 2^22.
+        grid. It takes about 7 bytes per node, 50 in 1-D. The default is 2^25, in 1-D 2^22.
     fourier : {"native", "scipy", "pyfftw"}, default="native"
         Whose Fourier transforms to use.
 
