@@ -129,6 +129,8 @@ class NeighborSearchConformance:
         Largest error of a distance, relative to the largest distance that is found.
     interruptible : bool, default=True
         Whether Ctrl-C ends a search before it is done.
+    metrics : tuple of str, optional
+        Test these of the metrics that are claimed; all of them by default.
     """
 
     name: ClassVar[str]
@@ -136,14 +138,15 @@ class NeighborSearchConformance:
     n_samples: ClassVar[int] = 1200
     distance_tolerance: ClassVar[float] = 1e-5
     interruptible: ClassVar[bool] = True
+    metrics: ClassVar[tuple[str, ...] | None] = None
     k: ClassVar[int] = 20
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run a test that takes a `metric` once for every one that the spec claims."""
         if "metric" in metafunc.fixturenames:
-            metafunc.parametrize("metric", claimed_metrics(self.spec()))
+            metafunc.parametrize("metric", self.chosen_metrics())
         if "sparse_metric" in metafunc.fixturenames:
-            metafunc.parametrize("sparse_metric", claimed_metrics(self.spec(), sparse=True))
+            metafunc.parametrize("sparse_metric", self.chosen_metrics(sparse=True))
 
     # -- What is under test --------------------------------------------------------------------
 
@@ -164,6 +167,11 @@ class NeighborSearchConformance:
         """Return the Euclidean metric, or another one where this is not claimed."""
         claimed = [*claimed_metrics(self.spec()), "precomputed"]
         return "euclidean" if "euclidean" in claimed else claimed[0]
+
+    def chosen_metrics(self, *, sparse: bool = False) -> list[str]:
+        """Return the claimed metrics, or those of them that are to be tested."""
+        claimed = claimed_metrics(self.spec(), sparse=sparse)
+        return [name for name in claimed if self.metrics is None or name in self.metrics]
 
     def problem(self, X: Any, metric: Metric, **facts: Any) -> SearchProblem:
         """State the problem to solve on these rows."""

@@ -46,8 +46,8 @@ def scan(
     from tsnekit._native.refine import scan_rows
 
     lists = _empty_lists(len(queries), k)
-    # Less than a second of work on one thread before Python looks for Ctrl-C.
-    size = max(128, 4_000_000_000 // max(1, rows.size) // 128 * 128)
+    # About a second of work before Python looks for Ctrl-C, yet enough of it for all threads.
+    size = max(512 * n_jobs, 8_000_000_000 // max(1, rows.size))
     for block in row_blocks(len(queries), size):
         start = first if first < 0 else first + block.start
         scan_rows(queries[block], start, rows, metric, lists[0][block], lists[1][block], n_jobs)

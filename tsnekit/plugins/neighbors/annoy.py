@@ -57,6 +57,11 @@ class AnnoySearch(RowSearch):
     CANDIDATES = 20
     """Rough neighbors that the forest is asked for."""
 
+    MOST_FEATURES = 100
+    """Most features of the rows in the forest, a leaf of which holds as many rows as these."""
+
+    SKETCHED_FEATURES = 64
+
     ROWS_PER_BLOCK = 1024
 
     def __init__(self, *, n_trees: int = 10) -> None:
@@ -109,16 +114,17 @@ class AnnoySearch(RowSearch):
     ) -> None:
         """Fill `out` by what the forest finds for these rows of the data, or of the queries."""
         forest = self._built_forest()
+        vectors = None if queries is None else self._sketch(queries)
         wanted = out.shape[1]
         # Enough to visit a leaf or two, however small leaves are.
         search_k = max(self.n_trees, 2 * wanted) if search_k is None else search_k
 
         def ask(block: slice) -> None:
             for place, row in enumerate(rows[block].tolist(), start=block.start):
-                if queries is None:
+                if vectors is None:
                     found = forest.get_nns_by_item(row, wanted, search_k)
                 else:
-                    found = forest.get_nns_by_vector(queries[row], wanted, search_k)
+                    found = forest.get_nns_by_vector(vectors[row], wanted, search_k)
                 out[place, : len(found)] = found
 
         for_blocks(ask, len(rows), size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
@@ -131,15 +137,37 @@ class AnnoySearch(RowSearch):
             # Annoy's own Hamming distance takes bits only; on bits it is the squared Euclidean
             # one, and to split rows of anything else the latter is a fair guide.
             manhattan = self._space.kernel == "manhattan"
-            forest = AnnoyIndex(self._rows.shape[1], "manhattan" if manhattan else "euclidean")
+            vectors = self._sketch(self._rows)
+            forest = AnnoyIndex(vectors.shape[1], "manhattan" if manhattan else "euclidean")
             forest.set_seed(self._problem.seed % 2**31)
-            for block in row_blocks(len(self._rows), self.ROWS_PER_BLOCK):
-                for row, values in enumerate(self._rows[block].tolist(), start=block.start):
+            for block in row_blocks(len(vectors), self.ROWS_PER_BLOCK):
+                for row, values in enumerate(vectors[block].tolist(), start=block.start):
                     forest.add_item(row, values)
             # With more threads Annoy would grow other trees.
             forest.build(self.n_trees, n_jobs=1)
             self._forest = forest
         return self._forest
+
+    def _sketch(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return rows of fewer features, whose distances are about the same, for the forest.
+
+        Each feature is added, with a random sign, to one of few sums (Charikar, Chen and
+        Farach-Colton, 2002, "Finding frequent items in data streams").
+        """
+        n, p = rows.shape
+        if p <= self.MOST_FEATURES:
+            return rows
+        rng = np.random.RandomState(self._problem.seed % 2**32)
+        order = rng.permutation(p)
+        signs = rng.choice(np.array([-1, 1], dtype=np.float32), size=p)
+        starts = np.arange(self.SKETCHED_FEATURES) * p // self.SKETCHED_FEATURES
+        out = np.empty((n, self.SKETCHED_FEATURES), dtype=np.float32)
+
+        def add_up(block: slice) -> None:
+            out[block] = np.add.reduceat(rows[block][:, order] * signs, starts, axis=1)
+
+        for_blocks(add_up, n, size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
+        return out
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the forest, which cannot be pickled and grows again from the seed."""

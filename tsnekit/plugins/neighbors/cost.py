@@ -1,4 +1,10 @@
-"""What a search is expected to take, for ``neighbors="fastest"``."""
+"""What a search is expected to take, for ``neighbors="fastest"``.
+
+An estimate is a sum of terms that count the work, each with the seconds that a unit of it takes.
+These were fitted, by ``python -m benchmarks.fit_neighbor_costs``, to the processor time of
+searches on one thread of a server processor with AVX-512; elsewhere they are all off by much the
+same factor, which leaves the order of the backends as it is.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +15,77 @@ from tsnekit.plugins.neighbors._spaces import VectorSpace
 
 __all__ = ["annoy_seconds", "exact_seconds", "hnsw_seconds", "pynndescent_seconds"]
 
+Terms = tuple[tuple[float, ...], tuple[float, ...]]
+
+MIN_ROWS = 4096
+"""Fewest rows for which PyNNDescent is used; with fewer, its search is exact."""
+
+COMPILATION = 40.0
+"""Seconds that PyNNDescent compiles at its first use."""
+
+EXACT_PAIR = 3e-7
+"""Seconds that SciPy takes for a pair of rows, in a metric that the native kernel has not."""
+
+FUNCTION_CALL = 2e-6
+"""Seconds of a call of a metric that is a function in Python."""
+
+
+def _exact_terms(problem: SearchProblem, k: int) -> Terms:
+    n, p = problem.n_samples, problem.n_features
+    return (), (n * n, n * n * p, n * k * math.log(n))
+
+
+def _annoy_terms(problem: SearchProblem, k: int) -> Terms:
+    n, p = problem.n_samples, problem.n_features
+    return (n * min(p, 100), n * math.log(n)), (n, n * (k + 40), n * (k + 40) * p)
+
+
+def _hnsw_terms(problem: SearchProblem, k: int) -> Terms:
+    n, p = problem.n_samples, problem.n_features
+    steps = n * math.log(n)
+    return (), (steps, steps * p, n * k, n * k * p)
+
+
+TERMS = {"exact": _exact_terms, "annoy": _annoy_terms, "hnsw": _hnsw_terms}
+"""The work on one thread, and the work that threads share, by the name of the search."""
+
+SECONDS = {
+    "exact": (3.3e-10, 4.2e-11, 4.2e-8),
+    "annoy": (5e-8, 4e-7, 1.2e-5, 4e-7, 8e-9),
+    "hnsw": (3.9e-6, 3.8e-8, 3.1e-7, 1.1e-9),
+}
+"""Seconds of a unit of each term."""
+
+
+def _estimate(name: str, problem: SearchProblem, k: int) -> float:
+    serial, shared = TERMS[name](problem, k)
+    work = (*serial, *(term / problem.n_jobs for term in shared))
+    return sum(term * seconds for term, seconds in zip(work, SECONDS[name], strict=True))
+
 
 def exact_seconds(problem: SearchProblem, k: int) -> float:
     """Return the seconds that exact search is expected to take."""
-    n, d = problem.n_samples, problem.n_features
-    pairs = float(n) * n
+    pairs = float(problem.n_samples) ** 2
     if callable(problem.metric):
-        return pairs * 2e-6
+        return pairs * FUNCTION_CALL
     if problem.sparse or problem.metric not in VectorSpace.METRICS or problem.metric_params:
-        return pairs * (2e-8 + 2e-9 * d) / problem.n_jobs
-    return (pairs * (2.5e-10 + 1.7e-11 * d) + n * k * 3e-7) / problem.n_jobs
+        return pairs * EXACT_PAIR / problem.n_jobs
+    return _estimate("exact", problem, k)
 
 
 def annoy_seconds(problem: SearchProblem, k: int) -> float:
     """Return the seconds that Annoy's forest and its refinement are expected to take."""
-    n, d = problem.n_samples, problem.n_features
-    serial = n * (2e-6 + 5e-8 * d) + n * math.log2(n) * (2e-7 + 2e-9 * d)
-    return serial + n * (1.2e-5 + (k + 40) * (2e-7 + 4e-9 * d)) / problem.n_jobs
+    return _estimate("annoy", problem, k)
 
 
 def hnsw_seconds(problem: SearchProblem, k: int) -> float:
     """Return the seconds that hnswlib is expected to take."""
-    n, d = problem.n_samples, problem.n_features
-    return n * math.log2(n) * (80 + k) * (2e-8 + 4e-10 * d) / problem.n_jobs
+    return _estimate("hnsw", problem, k)
 
 
 def pynndescent_seconds(problem: SearchProblem, k: int) -> float:
     """Return the seconds that PyNNDescent, and its compilation, are expected to take."""
-    n, d = problem.n_samples, problem.n_features
-    return 30.0 + n * (k + 15) * (2e-6 + 1e-8 * d) / problem.n_jobs
+    n, p = problem.n_samples, problem.n_features
+    if n < MIN_ROWS:
+        return exact_seconds(problem, k)
+    return COMPILATION + n * (k + 15) * (5e-6 + 1e-8 * p) / problem.n_jobs

@@ -41,9 +41,9 @@ class HNSWSearch(RowSearch):
 
     Parameters
     ----------
-    M : int, default=14
+    M : int, default=12
         Links of each row.
-    ef_construction : int, default=80
+    ef_construction : int, default=64
         How many near rows are kept in mind while a row is inserted.
     ef : int, optional
         How many near rows are kept in mind while neighbors are searched; by default 16 more than
@@ -57,7 +57,7 @@ class HNSWSearch(RowSearch):
 
     ROWS_PER_CALL = 4096
 
-    def __init__(self, *, M: int = 14, ef_construction: int = 80, ef: int | None = None) -> None:
+    def __init__(self, *, M: int = 12, ef_construction: int = 64, ef: int | None = None) -> None:
         self.M = check_integer("M", M, at_least=2)
         self.ef_construction = check_integer("ef_construction", ef_construction, at_least=1)
         self.ef = None if ef is None else check_integer("ef", ef, at_least=1)

@@ -17,6 +17,7 @@ from tsnekit.plugins.neighbors._base import check_k
 from tsnekit.plugins.neighbors._lists import Lists, drop_self, rank, scan
 from tsnekit.plugins.neighbors._pairwise import PairwiseSearch, is_boolean, reference_distances
 from tsnekit.plugins.neighbors._spaces import VectorSpace
+from tsnekit.plugins.neighbors.cost import MIN_ROWS
 from tsnekit.validation import check_integer
 
 __all__ = ["PyNNDescentSearch", "can_compile", "has_metric"]
@@ -44,7 +45,7 @@ def _agrees(name: str, function: Any) -> bool:
     rows = rng.normal(size=(6, 2 if name == "haversine" else 5)).astype(np.float32)
     if is_boolean(name):
         rows = (rows > 0).astype(np.float32)
-    pairs = np.triu_indices(len(rows), 1)
+    pairs = np.triu_indices(len(rows))  # a row and itself too: it is no metric if they differ
     # The Python code of the function, since to compile it takes seconds.
     function = getattr(function, "py_func", function)
     try:
@@ -97,7 +98,7 @@ class PyNNDescentSearch:
     """Most pairs of rows that are measured rather than to compile what queries need."""
 
     def __init__(
-        self, *, n_trees: int | None = None, n_iters: int | None = None, min_rows: int = 4096
+        self, *, n_trees: int | None = None, n_iters: int | None = None, min_rows: int = MIN_ROWS
     ) -> None:
         self.n_trees = None if n_trees is None else check_integer("n_trees", n_trees, at_least=1)
         self.n_iters = None if n_iters is None else check_integer("n_iters", n_iters, at_least=1)
