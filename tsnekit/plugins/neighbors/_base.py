@@ -77,8 +77,10 @@ class RowSearch(ABC):
     def _graph(
         self, lists: Lists, queries: NDArray[np.float32], k: int, *, first: int
     ) -> NeighborGraph:
-        indices = np.ascontiguousarray(lists[0][:, :k])
-        distances = np.ascontiguousarray(lists[1][:, :k])
+        indices, distances = lists
+        del lists  # wider than k, they can be let go one after the other
+        indices = np.ascontiguousarray(indices[:, :k])
+        distances = np.ascontiguousarray(distances[:, :k])
         short = np.flatnonzero(indices[:, -1] < 0)
         if len(short):
             # An approximate search may find too few; measuring every pair does not.
