@@ -10,7 +10,9 @@ HEAVY = ("numba", "sklearn", "scipy", "matplotlib", "annoy", "pynndescent", "hns
 
 def modules_after(statement):
     code = f"{statement}; import sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.split())
 
 

@@ -38,5 +38,7 @@ def test_cpu_affinity_is_honoured():
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
         "from tsnekit.threads import resolve_n_jobs; print(resolve_n_jobs(-1))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "1"

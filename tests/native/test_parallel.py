@@ -67,7 +67,7 @@ _, status = os.waitpid(child, 0)
 assert os.waitstatus_to_exitcode(status) == 0
 assert np.array_equal(run(2), expected)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-I", "-c", code], check=True, timeout=60)
 
 
 def test_the_process_ends_while_threads_are_idle():
@@ -75,4 +75,4 @@ def test_the_process_ends_while_threads_are_idle():
         "import numpy as np; from tsnekit._native.update import center;"
         "center(np.ones((50_000, 2), np.float32), np.empty(2), 4)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-I", "-c", code], check=True, timeout=60)

@@ -218,7 +218,7 @@ def test_every_instruction_set(isa, tmp_path):
     )
     paths = [str(tmp_path / "distances.npy"), str(tmp_path / "weights.npy")]
     done = subprocess.run(
-        [sys.executable, "-c", code, *paths],
+        [sys.executable, "-I", "-c", code, *paths],
         env=os.environ | {"TSNEKIT_ISA": isa},
         capture_output=True,
         text=True,

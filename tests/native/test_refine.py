@@ -187,7 +187,7 @@ def test_other_instruction_sets_find_the_same(isa):
     )
     outputs = [
         subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-I", "-c", code],
             env=os.environ | {"TSNEKIT_ISA": name},
             capture_output=True,
             check=True,

@@ -281,7 +281,7 @@ for d, dof, theta, limit in [(1, 1, 0, 1e-5), (2, 1, 0, 1e-5), (3, 1, 0, 1e-5),
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
 def test_lower_instruction_sets(isa, monkeypatch):
     monkeypatch.setenv("TSNEKIT_ISA", isa)
-    subprocess.run([sys.executable, "-c", SCRIPT], check=True)
+    subprocess.run([sys.executable, "-I", "-c", SCRIPT], check=True)
 
 
 # -- What it refuses ---------------------------------------------------------------------------

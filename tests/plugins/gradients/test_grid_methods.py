@@ -348,7 +348,7 @@ for method in (MeshMethod, FFTMethod):
 
 def digests(**environment):
     result = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-I", "-c", SCRIPT],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -375,7 +375,7 @@ for method, d in tests.CASES:
     tests.test_late_in_a_run(method, d, 1.0)
 """
     subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "TSNEKIT_ISA": isa}, check=True
+        [sys.executable, "-I", "-c", script], env={**os.environ, "TSNEKIT_ISA": isa}, check=True
     )
 
 

@@ -135,4 +135,4 @@ def test_fault_28_backends_are_imported_when_used():
         "loaded = {'numba', 'pynndescent', 'annoy', 'hnswlib', 'sklearn'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)
