@@ -68,8 +68,8 @@ def plot_embedding(
 
 
 def _point_size(n: int) -> float:
-    """Area in points, so that the cloud covers about the same share of any picture."""
-    return float(np.clip(15_000 / max(n, 1), 0.3, 40))
+    """Area in points: smaller for more points, but not so small that single ones fade."""
+    return float(np.clip(1_500 / max(n, 1) ** 0.7, 0.3, 40))
 
 
 def _class_colors(n_classes: int) -> NDArray[np.float64]:
