@@ -18,15 +18,15 @@ void for_edges(const Affinities& p, index_t row, const float* y, const float* ta
   const index_t begin = p.row_start[row];
   const int count = static_cast<int>(p.row_start[row + 1] - begin);
   for (int k = 0; k < count; k += Pack::width) {
-    const Edges<D> edges = load_edges<D>(p.column + begin + k, p.value + begin + k, count - k, target);
-    Pack offset[D];
+    Pack value, offset[D];
+    load_edges<D>(p.column + begin + k, p.value + begin + k, count - k, target, value, offset);
     Pack squared(0.0f);
     for (int c = 0; c < D; ++c) {
-      offset[c] = Pack(y[c]) - edges.point[c];
+      offset[c] = Pack(y[c]) - offset[c];
       squared = multiply_add(offset[c], offset[c], squared);
     }
     const Pack spread = multiply_add(squared, Pack(inverse_dof), Pack(1.0f));
-    body(edges.value, offset, min(spread, Pack(largest)));
+    body(value, offset, min(spread, Pack(largest)));
   }
 }
 
