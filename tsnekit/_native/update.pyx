@@ -11,7 +11,7 @@ cdef extern from "kernels/update.hpp" namespace "tsnekit":
         float max_step_norm
 
     void c_momentum_step "tsnekit::momentum_step"(
-        int64_t n, int d, float* y, const float* gradient, float* update, float* gains,
+        int64_t n, int d, float* y, float* gradient, float* update, float* gains,
         const Step& step, int threads,
     ) noexcept nogil
     void c_center "tsnekit::center"(
@@ -20,10 +20,10 @@ cdef extern from "kernels/update.hpp" namespace "tsnekit":
 
 
 def momentum_step(
-    float[:, ::1] Y, const float[:, ::1] gradient, float[:, ::1] update, float[:, ::1] gains,
+    float[:, ::1] Y, float[:, ::1] gradient, float[:, ::1] update, float[:, ::1] gains,
     float learning_rate, float momentum, float max_grad_norm, float max_step_norm, int n_threads,
 ):
-    """Move `Y` by one step in place, and with it `update` and `gains`.
+    """Move `Y` by one step in place, and with it `update` and `gains`; `gradient` may be clipped.
 
     The norms are infinity where there is no bound.
     """

@@ -17,8 +17,8 @@ struct Step {
 // of the last update, which went against the gradient of then, and grows by 0.2 where it has not;
 // it is never below 0.01. Then
 // update = momentum * update - learning_rate * gain * gradient and y += update, each row's gradient
-// and update clipped to its maximal norm. All arrays are (n, d).
-TSNEKIT_DECLARE(void, momentum_step, index_t n, int d, float* y, const float* gradient,
+// and update clipped to its maximal norm, in place. All arrays are (n, d).
+TSNEKIT_DECLARE(void, momentum_step, index_t n, int d, float* y, float* gradient,
                 float* update, float* gains, const Step& step, int threads)
 
 // Subtracts the mean of the rows, `mean` (d,) being scratch space.
