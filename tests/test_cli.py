@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 
 import numpy as np
@@ -157,18 +158,104 @@ def test_plugins_lists_every_backend(capsys):
             assert found.spec.name in table
 
 
-def test_plugins_shows_the_broken_ones(monkeypatch, fake_entry_points, capsys):
-    from tsnekit.errors import PluginWarning
+@pytest.fixture
+def fake_registry(monkeypatch, fake_entry_points):
+    """Return a function that puts some of the fake plugins beside the built-ins."""
     from tsnekit.registry import Registry
 
+    def registry_of(*names):
+        registry = Registry(fake_entry_points(*names))
+        monkeypatch.setattr("tsnekit.registry.default_registry", lambda: registry)
+
+    return registry_of
+
+
+def test_plugins_shows_the_broken_ones(fake_registry, capsys):
+    from tsnekit.errors import PluginWarning
+
     with pytest.warns(PluginWarning):
-        registry = Registry(fake_entry_points("tsnekit-broken", "tsnekit-good"))
-    monkeypatch.setattr("tsnekit.registry.default_registry", lambda: registry)
+        fake_registry("tsnekit-broken", "tsnekit-good")
     main(["plugins"])
     table = capsys.readouterr().out
     assert "good_optimizer" in table
-    assert "tsnekit-good 1.2" in table
+    row = next(line for line in table.splitlines() if " good_optimizer " in line)
+    assert row.split() == ["optimizer", "good_optimizer", "-", "tsnekit-good", "1.2", "yes"]
     assert "failed: tsnekit-broken of tsnekit-broken: RuntimeError" in table
+
+
+def listed(capsys):
+    assert main(["plugins", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def backend_of(plugins, name):
+    return next(backend for backend in plugins["backends"] if backend["name"] == name)
+
+
+def test_plugins_json_has_all_there_is_to_know(fake_registry, capsys):
+    fake_registry("tsnekit-good")
+    plugins = listed(capsys)
+    assert backend_of(plugins, "good_neighbors") == {
+        "point": "neighbors",
+        "kind": "neighbor search",
+        "name": "good_neighbors",
+        "aliases": ["gn"],
+        "distribution": "tsnekit-good",
+        "version": "1.2",
+        "summary": "",
+        "capabilities": {
+            "metrics": ["euclidean"],
+            "callable_metrics": False,
+            "metric_params": False,
+            "sparse": False,
+            "query": False,
+            "exact": False,
+            "deterministic": False,
+            "recall": 0.9,
+            "cost": None,
+        },
+        "available": True,
+        "missing": [],
+    }
+    assert backend_of(plugins, "good_gradient")["capabilities"]["n_components"] == [1, 2]
+    assert "FFT" in backend_of(plugins, "fft")["aliases"]
+    assert backend_of(plugins, "fft")["version"] == importlib.metadata.version("tsnekit")
+
+
+def test_plugins_says_why_a_backend_is_not_available(fake_registry, capsys):
+    from tsnekit.errors import PluginWarning
+
+    with pytest.warns(PluginWarning):
+        fake_registry("tsnekit-greedy")
+    greedy = backend_of(listed(capsys), "greedy")
+    assert greedy["available"] is False
+    assert greedy["missing"] == ["needs no_such_lib: pip install no_such_lib"]
+    main(["plugins"])
+    row = next(line for line in capsys.readouterr().out.splitlines() if " greedy " in line)
+    assert row.endswith("no         needs no_such_lib: pip install no_such_lib")
+
+
+def test_plugins_shows_names_that_two_distributions_claim(fake_registry, capsys):
+    fake_registry("tsnekit-good", "tsnekit-rival")
+    plugins = listed(capsys)
+    claimed = [b for b in plugins["backends"] if b["name"] == "good_optimizer"]
+    assert [backend["distribution"] for backend in claimed] == ["tsnekit-good", "tsnekit-rival"]
+    for backend in claimed:
+        assert not backend["available"]
+        assert "claimed by tsnekit-good 1.2 and tsnekit-rival 0.3" in backend["missing"][0]
+    assert backend_of(plugins, "rival_optimizer")["available"]
+
+
+def test_plugins_shows_what_the_user_left_out(fake_entry_points, monkeypatch, capsys):
+    from tsnekit.registry import Registry
+
+    points = fake_entry_points("tsnekit-good", "tsnekit-rival")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    monkeypatch.setenv("TSNEKIT_LOAD_PLUGINS", "tsnekit-good")
+    monkeypatch.setattr("tsnekit.registry.default_registry", Registry)
+    assert listed(capsys)["left_out"] == ["tsnekit-rival"]
+    main(["plugins"])
+    assert "left out: tsnekit-rival" in capsys.readouterr().out
 
 
 def test_info(capsys):

@@ -3,7 +3,7 @@ import importlib.metadata
 import pytest
 
 from tsnekit.errors import PluginConflictError, PluginWarning, UnknownPluginError
-from tsnekit.registry import Registry
+from tsnekit.registry import Registry, select_plugins
 from tsnekit.specs import POINTS
 
 
@@ -104,3 +104,87 @@ def test_every_builtin_factory_loads_and_fits_its_interface():
             assert found.builtin
             if not found.spec.missing():
                 check_name(point, found.spec.load()())
+
+
+# -- Which plugins are loaded, and what they do ----------------------------------------------------
+
+
+@pytest.fixture
+def installed(fake_entry_points, monkeypatch):
+    """Install the good, the rival and the broken plugin, and set the variables for a test."""
+    points = fake_entry_points("tsnekit-good", "tsnekit-rival", "tsnekit-broken")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+
+    def set_variables(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(f"TSNEKIT_{name.upper()}_PLUGINS", value)
+
+    return set_variables
+
+
+def third_party(registry):
+    return {f.distribution for point in POINTS for f in registry.all(point) if not f.builtin}
+
+
+@pytest.mark.parametrize("value", ["tsnekit-good", " Tsnekit_Good ,", "TSNEKIT.good,tsnekit-good"])
+def test_only_the_distributions_that_the_user_names_are_loaded(installed, value):
+    installed(load=value)
+    registry = Registry()  # the broken plugin is not even imported, and so warns of nothing
+    assert third_party(registry) == {"tsnekit-good"}
+    assert registry.left_out == ("tsnekit-broken", "tsnekit-rival")
+    assert registry.get("neighbors", "exact").builtin
+
+
+def test_an_empty_list_loads_no_plugins(installed):
+    installed(load="")
+    registry = Registry()
+    assert third_party(registry) == set()
+    with pytest.raises(UnknownPluginError, match=r"since TSNEKIT_LOAD_PLUGINS is set: .*-rival"):
+        registry.get("optimizer", "rival_optimizer")
+
+
+def test_without_the_variable_all_are_loaded(installed):
+    with pytest.warns(PluginWarning, match="tsnekit-broken"):
+        registry = Registry()
+    assert third_party(registry) == {"tsnekit-good", "tsnekit-rival"}
+    assert registry.left_out == ()
+
+
+def test_a_name_that_no_plugin_has_is_a_warning(installed):
+    installed(load="tsnekit-good,tsnekit-faast")
+    with pytest.warns(PluginWarning, match="tsnekit-faast: TSNEKIT_LOAD_PLUGINS names it, but"):
+        registry = Registry()
+    assert third_party(registry) == {"tsnekit-good"}
+    assert [failure.plugin for failure in registry.failures] == ["tsnekit-faast"]
+
+
+def test_selection_is_a_pure_function(fake_entry_points):
+    points = fake_entry_points("tsnekit-good", "tsnekit-rival")
+    assert select_plugins(points).chosen == tuple(points)
+    chosen = select_plugins(points, "tsnekit-rival,nobody")
+    assert {point.dist.name for point in chosen.chosen} == {"tsnekit-rival"}
+    assert chosen.left_out == ("tsnekit-good",)
+    assert chosen.unknown == ("nobody",)
+
+
+def test_loading_can_be_traced(installed, capsys):
+    installed(trace="1")
+    with pytest.warns(PluginWarning):
+        Registry()
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("tsnekit: ") for line in lines)
+
+    def line(*parts):
+        return [line for line in lines if all(part in line for part in parts)]
+
+    assert line("of tsnekit-good: loaded tsnekit_good", " ms)")
+    assert line("of tsnekit-good: tsnekit_optimizers() -> good_optimizer", " ms)")
+    assert line("of tsnekit: tsnekit_neighbor_searches() -> exact, annoy, ")
+    assert line("of tsnekit-broken: left out, RuntimeError: the fake accelerator is on fire")
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_tracing_can_be_switched_off(installed, capsys, value):
+    installed(trace=value, load="tsnekit-good")
+    Registry()
+    assert capsys.readouterr().err == ""

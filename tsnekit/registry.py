@@ -3,6 +3,19 @@
 Built-ins and entry points in group ``tsnekit`` register through the same hooks. A plugin that
 fails to load, or claims what it may not, is left out with a warning and is remembered, so that an
 unknown name can be explained; everything else goes on working.
+
+Two environment variables, read when the plugins are loaded, help to find out what a plugin does:
+
+``TSNEKIT_LOAD_PLUGINS``
+    Names of distributions, separated by commas. Of all third-party plugins only theirs are loaded;
+    an empty value loads none. A name that no installed plugin has is left out with a warning.
+``TSNEKIT_TRACE_PLUGINS``
+    Any value but ``0`` and the empty one has every plugin that is loaded, and what each of its
+    hooks returned, written to standard error, with the time that it took.
+
+::
+
+    TSNEKIT_LOAD_PLUGINS=tsnekit-faiss,tsnekit-adam TSNEKIT_TRACE_PLUGINS=1 tsnekit plugins
 """
 
 from __future__ import annotations
@@ -10,7 +23,10 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
-import logging
+import os
+import re
+import sys
+import time
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,11 +40,11 @@ from tsnekit.errors import PluginConflictError, PluginWarning, UnknownPluginErro
 from tsnekit.plugins import BUILTIN_PLUGINS
 from tsnekit.specs import POINTS, Spec
 
-__all__ = ["LoadFailure", "Registered", "Registry", "default_registry"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["LoadFailure", "Registered", "Registry", "default_registry", "select_plugins"]
 
 ENTRY_POINT_GROUP = "tsnekit"
+LOAD_VARIABLE = "TSNEKIT_LOAD_PLUGINS"
+TRACE_VARIABLE = "TSNEKIT_TRACE_PLUGINS"
 RESERVED_NAMES = frozenset({"auto", "approx", "fastest"})
 
 
@@ -56,7 +72,58 @@ class LoadFailure:
     error: str
 
     def __str__(self) -> str:
-        return f"{self.plugin} of {self.distribution}: {self.error}"
+        where = "" if self.plugin == self.distribution else f" of {self.distribution}"
+        return f"{self.plugin}{where}: {self.error}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is left of some entry points after the user's choice.
+
+    Parameters
+    ----------
+    chosen : tuple of importlib.metadata.EntryPoint
+    left_out : tuple of str
+        Distributions that have plugins but were not chosen.
+    unknown : tuple of str
+        Names that were chosen, but that no distribution with plugins has.
+    """
+
+    chosen: tuple[metadata.EntryPoint, ...]
+    left_out: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def select_plugins(
+    entry_points: Iterable[metadata.EntryPoint], wanted: str | None = None
+) -> Selection:
+    """Select the entry points of the distributions that the user wants.
+
+    Parameters
+    ----------
+    entry_points : iterable of importlib.metadata.EntryPoint
+    wanted : str, optional
+        Names of distributions, separated by commas; all of them by default.
+    """
+    entry_points = tuple(entry_points)
+    if wanted is None:
+        return Selection(entry_points)
+    names = {_normalized(name): name.strip() for name in wanted.split(",") if name.strip()}
+    owners = {_normalized(_distribution(entry)): _distribution(entry) for entry in entry_points}
+    return Selection(
+        tuple(entry for entry in entry_points if _normalized(_distribution(entry)) in names),
+        tuple(sorted(owner for key, owner in owners.items() if key not in names)),
+        tuple(name for key, name in names.items() if key not in owners),
+    )
+
+
+def _normalized(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
+
+
+def _distribution(entry_point: metadata.EntryPoint) -> str:
+    dist = entry_point.dist
+    return "an unknown distribution" if dist is None else dist.name
 
 
 class Registry:
@@ -65,21 +132,36 @@ class Registry:
     Parameters
     ----------
     entry_points : iterable of importlib.metadata.EntryPoint, optional
-        Plugins beside the built-ins; by default those of the installed distributions.
+        Plugins beside the built-ins; by default those of the installed distributions, as far as
+        ``TSNEKIT_LOAD_PLUGINS`` lets them.
+
+    Attributes
+    ----------
+    failures : list of LoadFailure
+        What could not be registered, and why.
+    left_out : tuple of str
+        Distributions with plugins that ``TSNEKIT_LOAD_PLUGINS`` does not name.
     """
 
     def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
         if entry_points is None:
-            entry_points = metadata.entry_points(group=ENTRY_POINT_GROUP)
+            installed = metadata.entry_points(group=ENTRY_POINT_GROUP)
+            selection = select_plugins(installed, os.environ.get(LOAD_VARIABLE))
+        else:
+            selection = select_plugins(entry_points)
         self.failures: list[LoadFailure] = []
+        self.left_out = selection.left_out
+        self._traced = os.environ.get(TRACE_VARIABLE, "") not in ("", "0")
         self._claims: dict[str, dict[str, list[Registered]]] = {point: {} for point in POINTS}
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
 
         for module in BUILTIN_PLUGINS:
             self._register(importlib.import_module(module), module, "tsnekit", None, builtin=True)
-        for entry_point in entry_points:
+        for entry_point in selection.chosen:
             self._load(entry_point)
+        for name in selection.unknown:
+            self._fail(name, name, f"{LOAD_VARIABLE} names it, but it has no installed plugin")
 
     def all(self, point: str) -> tuple[Registered, ...]:
         """Return every backend of an extension point, built-ins first, each once."""
@@ -116,16 +198,20 @@ class Registry:
         parts.append(f"registered: {', '.join(known)}")
         if self.failures:
             parts.append("failed to load: " + "; ".join(map(str, self.failures)))
+        if self.left_out:
+            parts.append(f"left out, since {LOAD_VARIABLE} is set: {', '.join(self.left_out)}")
         return "; ".join(parts)
 
     def _load(self, entry_point: metadata.EntryPoint) -> None:
         dist = entry_point.dist
-        distribution = dist.name if dist is not None else "an unknown distribution"
+        distribution = _distribution(entry_point)
+        start = time.perf_counter()
         try:
             plugin = entry_point.load()
         except Exception as error:
             self._fail(entry_point.name, distribution, f"{type(error).__name__}: {error}")
             return
+        self._trace(f"{entry_point.name} of {distribution}", f"loaded {entry_point.value}", start)
         version = dist.version if dist is not None else None
         self._register(plugin, entry_point.name, distribution, version)
 
@@ -156,11 +242,15 @@ class Registry:
                         self._claim(point, found, name)
 
     def _specs(self, hook: Any, point: str, name: str, distribution: str) -> Iterator[Spec]:
+        start = time.perf_counter()
         try:
             specs = list(hook())
         except Exception as error:
             self._fail(name, distribution, f"{type(error).__name__}: {error}")
             return
+        names = ", ".join(getattr(spec, "name", repr(spec)) for spec in specs)
+        hook_name = POINTS[point].hook
+        self._trace(f"{name} of {distribution}", f"{hook_name}() -> {names or 'nothing'}", start)
         for spec in specs:
             if isinstance(spec, POINTS[point]):
                 yield spec
@@ -181,10 +271,15 @@ class Registry:
         for name in found.spec.names:
             claims.setdefault(name, []).append(found)
 
+    def _trace(self, plugin: str, what: str, start: float | None = None) -> None:
+        if self._traced:
+            taken = "" if start is None else f" ({(time.perf_counter() - start) * 1e3:.1f} ms)"
+            print(f"tsnekit: {plugin}: {what}{taken}", file=sys.stderr)
+
     def _fail(self, plugin: str, distribution: str, error: str) -> None:
         failure = LoadFailure(plugin, distribution, error)
         self.failures.append(failure)
-        logger.warning("plugin left out: %s", failure)
+        self._trace(f"{plugin} of {distribution}", f"left out, {error}")
         warnings.warn(f"plugin left out: {failure}", PluginWarning, stacklevel=2)
 
 

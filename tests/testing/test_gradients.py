@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tsnekit.gradient import KLGradient
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.specs import GradientSpec
 from tsnekit.testing import GradientMethodConformance
@@ -93,41 +94,39 @@ def test_a_spec_that_accepts_everything_is_found(monkeypatch):
 
 
 class Whole:
-    """A whole gradient in NumPy, right or wrong by a factor."""
+    """A whole gradient by the core's own attraction, right or wrong by a factor."""
 
-    def __init__(self, factor=1.0):
+    def __init__(self, factor):
         self.factor = factor
 
     def plan(self, problem):
-        self.problem = problem
-        P = problem.affinities
-        self.rows = np.repeat(np.arange(problem.n_samples), np.diff(P.indptr))
+        self.inner = KLGradient(
+            problem.affinities,
+            ExactMethod().plan(problem),
+            dof=problem.dof,
+            n_jobs=1,
+            reference=problem.reference,
+        )
         return self
 
-    def _attraction(self, Y):
-        P = self.problem.affinities
-        offset = Y[self.rows].astype(float) - Y[P.indices]
-        return offset, 1 / (1 + (offset**2).sum(1) / self.problem.dof)
-
     def gradient(self, Y, out, exaggeration):
-        force = np.empty_like(out)
-        z = ExactMethod().plan(self.problem)(Y, force)
-        offset, w = self._attraction(Y)
-        pull = self.problem.affinities.data * w * exaggeration
-        total = -force / z
-        np.add.at(total, self.rows, pull[:, None] * offset)
-        out[:] = self.factor * total
+        self.inner.gradient(Y, out, exaggeration)
+        out *= np.float32(self.factor)
 
     def kl_divergence(self, Y):
-        z = ExactMethod().plan(self.problem)(Y, np.empty_like(Y))
-        _, w = self._attraction(Y)
-        p = self.problem.affinities.data
-        return float(np.sum(p * np.log(p / (w**self.problem.dof / z))))
+        return self.inner.kl_divergence(Y)
 
 
 class WholeSuite(Suite):
     def spec(self):
-        return GradientSpec(name="whole", factory="unused:unused", exact=True, whole_gradient=True)
+        return GradientSpec(
+            name="whole",
+            factory="unused:unused",
+            exact=True,
+            any_dof=True,
+            reference=True,
+            whole_gradient=True,
+        )
 
     def method(self):
         return Whole(self.fault)

@@ -41,6 +41,10 @@ class Faulty:
             distances **= 2
         elif self.fault == "finds one in ten wrong":
             indices[::10] = self.inner.neighbors(len(self.X) - 1).indices[::10, -k:]
+        elif self.fault == "misses some":
+            others = self.inner.neighbors(len(self.X) - 1)
+            indices[::10] = others.indices[::10, -k:]
+            distances[::10] = others.distances[::10, -k:]
         elif self.fault == "-1 for a neighbor":
             indices[-1, -1] = -1
         elif self.fault == "a neighbor twice" and k > 1:
@@ -90,6 +94,14 @@ def test_a_fault_is_found(fault, test, arguments):
     getattr(Suite(None), test)(*arguments)
     with pytest.raises((AssertionError, ValueError)):
         getattr(Suite(fault), test)(*arguments)
+
+
+def test_an_exact_search_must_find_all():
+    suite = Suite("misses some", exact=False, recall=0.85)
+    suite.test_neighbors("euclidean")
+    suite.claims = {"exact": True, "recall": 0.85}
+    with pytest.raises(AssertionError):
+        suite.test_neighbors("euclidean")
 
 
 def test_a_metric_that_means_something_else_is_found():

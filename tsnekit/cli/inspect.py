@@ -27,22 +27,31 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run_plugins(args: argparse.Namespace) -> int:
     """List the backends."""
-    backends, failures = _describe_plugins()
+    found = _describe_plugins()
     if args.json:
-        print(json.dumps({"backends": backends, "failures": failures}, indent=2))
+        print(json.dumps(found, indent=2))
         return 0
-    columns = ("kind", "name", "aliases", "origin", "available", "capabilities")
-    rows = [columns] + [tuple(_cell(backend[name]) for name in columns) for backend in backends]
+    columns = ("kind", "name", "aliases", "distribution", "version", "available", "capabilities")
+    rows = [columns]
+    for backend in found["backends"]:
+        # Why one is not available takes the place of what it could do.
+        shown = backend if backend["available"] else backend | {"capabilities": backend["missing"]}
+        rows.append(tuple(_cell(shown[name]) for name in columns))
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         print("  ".join([*cells, row[-1]]).rstrip())
-    for failure in failures:
+    for failure in found["failures"]:
         print(f"failed: {failure['plugin']} of {failure['distribution']}: {failure['error']}")
+    for distribution in found["left_out"]:
+        print(f"left out: {distribution}, which TSNEKIT_LOAD_PLUGINS does not name")
     return 0
 
 
-def _describe_plugins() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _describe_plugins() -> dict[str, Any]:
+    from importlib import metadata
+
+    from tsnekit.errors import PluginConflictError
     from tsnekit.registry import default_registry
     from tsnekit.specs import POINTS, Spec
 
@@ -56,23 +65,31 @@ def _describe_plugins() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
                 for field in dataclasses.fields(kind)
                 if field.name not in common
             }
-            missing = found.spec.missing()
+            missing = list(found.spec.missing())
+            for name in found.spec.names:
+                try:
+                    registry.get(point, name)
+                except PluginConflictError as error:
+                    missing.append(str(error))
             backends.append(
                 {
                     "point": point,
                     "kind": kind.kind,
                     "name": found.spec.name,
                     "aliases": list(found.spec.aliases),
-                    "origin": found.origin,
                     "distribution": found.distribution,
-                    "version": found.version,
+                    "version": metadata.version("tsnekit") if found.builtin else found.version,
                     "summary": found.spec.summary,
                     "capabilities": capabilities,
                     "available": not missing,
-                    "missing": list(missing),
+                    "missing": missing,
                 }
             )
-    return backends, [dataclasses.asdict(failure) for failure in registry.failures]
+    return {
+        "backends": backends,
+        "failures": [dataclasses.asdict(failure) for failure in registry.failures],
+        "left_out": list(registry.left_out),
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -81,10 +98,8 @@ def _plain(value: Any) -> Any:
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        claims = [
-            _claim(name, claim) for name, claim in value.items() if claim not in (False, None)
-        ]
-        return ", ".join(claims)
+        claims = [_claim(name, claim) for name, claim in value.items()]
+        return ", ".join(filter(None, claims))
     if isinstance(value, list):
         return ", ".join(value) or "-"
     if isinstance(value, bool):
@@ -93,6 +108,10 @@ def _cell(value: Any) -> str:
 
 
 def _claim(name: str, claim: Any) -> str:
+    if claim is None and name == "n_components":
+        return "n_components=any"
+    if claim is None or claim is False:
+        return ""
     if claim is True:
         return name
     if isinstance(claim, list | tuple):

@@ -6,6 +6,17 @@
 
     class TestTreecode(GradientMethodConformance):
         name = "treecode"
+
+There is a suite for each extension point. A suite finds the backend by its registered name, so the
+package must be installed. It reads the spec, tests every capability that is claimed, and checks
+that what is not claimed is refused. A test that is known to fail is listed with its reason, and
+fails the suite as soon as it passes::
+
+    class TestTreecode(GradientMethodConformance):
+        name = "treecode"
+        expected_failures = {
+            "test_forces_and_normalization[3d-dof0.5]": "too few terms, see issue 12",
+        }
 """
 
 from __future__ import annotations
@@ -18,12 +29,14 @@ if TYPE_CHECKING:
     from tsnekit.testing.gradients import GradientMethodConformance
     from tsnekit.testing.initializers import InitializerConformance
     from tsnekit.testing.neighbors import NeighborSearchConformance
+    from tsnekit.testing.optimizers import OptimizerConformance
 
 __all__ = [
     "AffinityKernelConformance",
     "GradientMethodConformance",
     "InitializerConformance",
     "NeighborSearchConformance",
+    "OptimizerConformance",
 ]
 
 _MODULES = {
@@ -31,6 +44,7 @@ _MODULES = {
     "GradientMethodConformance": "gradients",
     "InitializerConformance": "initializers",
     "NeighborSearchConformance": "neighbors",
+    "OptimizerConformance": "optimizers",
 }
 
 

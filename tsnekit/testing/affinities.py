@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 
 from tsnekit.backends import options_of
 from tsnekit.interfaces import AffinityKernel
-from tsnekit.registry import default_registry
+from tsnekit.testing.base import Conformance
 
 __all__ = ["AffinityKernelConformance"]
 
 
-class AffinityKernelConformance:
+class AffinityKernelConformance(Conformance):
     """Tests of a registered affinity kernel.
 
     Subclass it, with a name that starts with ``Test``, and set `name`::
@@ -32,17 +31,16 @@ class AffinityKernelConformance:
         The kernel's registered name.
     options : mapping, default={}
         Options to build it with.
+    expected_failures : mapping of str to str, default={}
+        See `tsnekit.testing.base.Conformance`.
     """
 
-    name: ClassVar[str]
-    options: ClassVar[Mapping[str, Any]] = {}
+    point = "affinity"
 
     @pytest.fixture
     def kernel(self) -> AffinityKernel:
         """Return the kernel, built with its options."""
-        spec = default_registry().get("affinity", self.name).spec
-        assert not spec.missing()
-        built: AffinityKernel = spec.load()(**self.options)
+        built: AffinityKernel = self.registered().load()(**self.options)
         return built
 
     @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,8 +18,8 @@ from tsnekit.interfaces import (
     WholeGradient,
 )
 from tsnekit.plugins.gradients.exact import ExactMethod
-from tsnekit.registry import default_registry
 from tsnekit.specs import GradientSpec
+from tsnekit.testing.base import Conformance
 
 __all__ = ["Case", "GradientMethodConformance"]
 
@@ -85,7 +84,7 @@ def _relative_error(found: NDArray[Any], expected: NDArray[Any]) -> float:
     return float(difference / max(np.linalg.norm(expected), np.finfo(np.float64).tiny))
 
 
-class GradientMethodConformance:
+class GradientMethodConformance(Conformance):
     """Test a registered gradient method for everything that its spec claims.
 
     Subclass it with a name that pytest collects::
@@ -106,10 +105,11 @@ class GradientMethodConformance:
         Largest relative error of Z, and of all Z_i together, of a method that is not exact.
     rounding : float, default=1e-5
         Takes the place of both for an exact method.
+    expected_failures : mapping of str to str, default={}
+        See `tsnekit.testing.base.Conformance`.
     """
 
-    name: ClassVar[str]
-    options: ClassVar[Mapping[str, Any]] = {}
+    point = "negative_gradient_method"
     force_tolerance: ClassVar[float] = 0.03
     z_tolerance: ClassVar[float] = 0.03
     rounding: ClassVar[float] = 1e-5
@@ -123,7 +123,7 @@ class GradientMethodConformance:
 
     def spec(self) -> GradientSpec:
         """Find the spec by the name."""
-        spec = default_registry().get("negative_gradient_method", self.name).spec
+        spec = self.registered()
         assert isinstance(spec, GradientSpec)
         return spec
 
@@ -145,7 +145,7 @@ class GradientMethodConformance:
             dof=case.dof,
             n_jobs=n_jobs,
             reference=None if reference is None else _read_only(reference),
-            affinities=_ring(len(Y)) if self.spec().whole_gradient else None,
+            affinities=_ring(len(Y), reference) if self.spec().whole_gradient else None,
         )
 
     def repulsion(self, problem: RepulsionProblem) -> Repulsion:
@@ -282,29 +282,36 @@ class GradientMethodConformance:
                 assert error <= tolerance * max(1.0, abs(kl)), f"{case}: KL is off by {error:.2e}"
 
 
-def _ring(n: int) -> SparseAffinities:
-    """Return affinities that tie every point to the two beside it."""
-    columns = np.stack([np.arange(-1, n - 1) % n, np.arange(1, n + 1) % n], axis=1)
+def _ring(n: int, reference: Points | None) -> SparseAffinities:
+    """Return affinities that tie every point to the two beside it, or those of a reference."""
+    m = n if reference is None else len(reference)
+    columns = np.stack([np.arange(-1, n - 1) % m, np.arange(1, n + 1) % m], axis=1)
     return SparseAffinities(
         indptr=np.arange(0, 2 * n + 1, 2, dtype=np.int64),
         indices=np.sort(columns, axis=1).astype(np.int32).ravel(),
-        data=np.full(2 * n, 0.5 / n, dtype=np.float32),
-        shape=(n, n),
+        # P is a distribution over all pairs, or, with a reference, one in every row.
+        data=np.full(2 * n, 0.5 / n if reference is None else 0.5, dtype=np.float32),
+        shape=(n, m),
     )
 
 
 def _gradient_and_kl(
     problem: RepulsionProblem, Y: Points, exaggeration: float
 ) -> tuple[NDArray[np.float64], float]:
-    force = np.empty(Y.shape, dtype=np.float32)
-    z = ExactMethod().plan(problem)(Y, force)
+    """Return gradient and KL divergence by their definition; see `tsnekit.gradient.KLGradient`."""
+    force, row_z = np.empty(Y.shape, dtype=np.float32), np.empty(len(Y))
+    total = ExactMethod().plan(problem)(Y, force, row_z)
     P = problem.affinities
     assert P is not None
-    targets = Y if problem.reference is None else problem.reference
+    targets = Y
+    if problem.reference is None:
+        row_z.fill(total)
+    else:
+        targets = problem.reference
     rows = np.repeat(np.arange(len(Y)), np.diff(P.indptr))
     offset = Y[rows].astype(np.float64) - targets[P.indices]
     w = 1 / (1 + (offset**2).sum(axis=1) / problem.dof)
-    gradient = -force.astype(np.float64) / z
+    gradient = -force.astype(np.float64) / row_z[:, None]
     np.add.at(gradient, rows, exaggeration * (P.data * w)[:, None] * offset)
-    kl = float(np.sum(P.data * np.log(P.data * z / w**problem.dof)))
-    return gradient, kl
+    kl = float(np.sum(P.data * np.log(P.data * row_z[rows] / w**problem.dof)))
+    return gradient, kl if problem.reference is None else kl / len(Y)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tsnekit.interfaces import Initializer, InitSource
-from tsnekit.registry import default_registry
 from tsnekit.specs import InitializerSpec
 from tsnekit.symmetrize import from_scipy
+from tsnekit.testing.base import Conformance
 
 __all__ = ["InitializerConformance"]
 
 
-class InitializerConformance:
+class InitializerConformance(Conformance):
     """Tests of a registered initializer.
 
     Subclass it, with a name that starts with ``Test``, and set `name`::
@@ -34,19 +33,18 @@ class InitializerConformance:
         The initializer's registered name.
     options : mapping, default={}
         Options to build it with.
+    expected_failures : mapping of str to str, default={}
+        See `tsnekit.testing.base.Conformance`.
     """
 
-    name: ClassVar[str]
-    options: ClassVar[Mapping[str, Any]] = {}
-
+    point = "initialization"
     n_samples = 150
 
     @pytest.fixture
     def spec(self) -> InitializerSpec:
         """Return the spec."""
-        spec = default_registry().get("initialization", self.name).spec
+        spec = self.registered()
         assert isinstance(spec, InitializerSpec)
-        assert not spec.missing()
         return spec
 
     @pytest.fixture

@@ -1,0 +1,58 @@
+"""What the conformance suites have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+
+from tsnekit.registry import default_registry
+from tsnekit.specs import Spec
+
+__all__ = ["Conformance"]
+
+
+class Conformance:
+    """A suite that tests one registered backend.
+
+    Attributes
+    ----------
+    name : str
+        The backend's registered name.
+    options : mapping, default={}
+        Options to build it with.
+    expected_failures : mapping of str to str, default={}
+        For each test that the backend is known to fail, by its name or, for one case of it, by its
+        name with the case in brackets, the reason. One that passes after all fails the suite, so
+        that the list never outlives its reasons.
+    """
+
+    point: ClassVar[str]
+    name: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check that expected failures are of tests that there are, and have reasons."""
+        super().__init_subclass__(**kwargs)
+        for test, reason in cls.expected_failures.items():
+            name = test.partition("[")[0]
+            if not name.startswith("test_") or not hasattr(cls, name):
+                raise TypeError(f"expected_failures: {cls.__name__} has no test {name!r}")
+            if not reason:
+                raise TypeError(f"expected_failures: {test!r} has no reason")
+
+    @pytest.fixture(autouse=True)
+    def _expect_failure(self, request: pytest.FixtureRequest) -> None:
+        for name in (request.node.name, request.node.originalname):
+            if name in self.expected_failures:
+                reason = self.expected_failures[name]
+                request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+    def registered(self) -> Spec:
+        """Find the spec by the name; what it requires must be installed."""
+        spec = default_registry().get(self.point, self.name).spec
+        missing = spec.missing()
+        assert not missing, f"{self.name} cannot be tested: {'; '.join(missing)}"
+        return spec

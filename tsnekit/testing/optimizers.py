@@ -1,0 +1,333 @@
+"""The conformance suite of optimizers."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tsnekit.backends import options_of
+from tsnekit.interfaces import Optimizer, Phase
+from tsnekit.pinning import PinnedOptimizer, select_rows
+from tsnekit.testing.base import Conformance
+
+__all__ = ["OptimizerConformance"]
+
+Points = NDArray[np.float32]
+
+PHASE = Phase(name="descent", n_iter=20, learning_rate=0.1, momentum=0.8, max_step_norm=5.0)
+CENTER = np.float32(3)
+
+
+def start_of(n: int, d: int = 2, seed: int = 0) -> Points:
+    """Return points in a cloud around the origin."""
+    return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
+
+
+def bowl(Y: Points) -> Points:
+    """Return the gradient of half the squared distance of each point from `CENTER`.
+
+    No gradient method of t-SNE has anything to do with it.
+    """
+    return Y - CENTER
+
+
+def same_state(found: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any]]) -> None:
+    """Check that two states are the same to the bit."""
+    assert set(found) == set(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name, strict=True)
+
+
+class OptimizerConformance(Conformance):
+    """Test a registered optimizer.
+
+    Subclass it with a name that pytest collects::
+
+        class TestAdam(OptimizerConformance):
+            name = "adam"
+
+    Attributes
+    ----------
+    name : str
+        The registered name.
+    options : mapping, default={}
+        Options with which the optimizer is built.
+    expected_failures : mapping of str to str, default={}
+        See `tsnekit.testing.base.Conformance`.
+    """
+
+    point = "optimizer"
+    n_samples = 300
+
+    def build(self) -> Optimizer:
+        """Build the optimizer."""
+        optimizer = self.registered().load()(**self.options)
+        assert isinstance(optimizer, Optimizer)
+        return optimizer
+
+    def started(self, Y: Points) -> Optimizer:
+        """Return an optimizer that has started on these points."""
+        optimizer = self.build()
+        optimizer.start(Y)
+        return optimizer
+
+    def run(
+        self, optimizer: Any, Y: Points, n_iter: int = 20, phases: Iterable[Phase] = (PHASE,)
+    ) -> Points:
+        """Take steps in the bowl, in place, one after the other in each phase."""
+        for phase in phases:
+            for _ in range(n_iter):
+                gradient = bowl(Y)
+                optimizer.step(Y, gradient, phase)
+                gradient.fill(np.nan)  # the core uses the array for the next gradient
+        return Y
+
+    # -- The interface -------------------------------------------------------------------------
+
+    def test_is_what_it_claims(self) -> None:
+        """It has the methods of the interface, and its spec has nothing against any problem."""
+        self.build()
+        assert self.registered().unmet(None) == ()
+
+    def test_keeps_its_options(self) -> None:
+        """Each option is kept in an attribute of its name, so that it can be read back."""
+        optimizer = self.build()
+        for option in options_of(type(optimizer)):
+            assert hasattr(optimizer, option)
+
+    def test_start_leaves_the_points_alone(self) -> None:
+        """Points may be read-only when the optimizer starts."""
+        Y = start_of(self.n_samples)
+        before = Y.copy()
+        Y.flags.writeable = False
+        self.started(Y)
+        np.testing.assert_array_equal(Y, before)
+
+    def test_start_forgets_what_was(self) -> None:
+        """An optimizer that starts again is as good as a new one."""
+        used = self.started(start_of(self.n_samples, seed=1))
+        self.run(used, start_of(self.n_samples, seed=1))
+        Y = start_of(self.n_samples)
+        used.start(Y)
+        fresh = self.started(Y)
+        same_state(used.state(), fresh.state())
+        np.testing.assert_array_equal(self.run(used, Y.copy()), self.run(fresh, Y.copy()))
+
+    # -- Steps ---------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("shape", [(1, 2), (2, 1), (300, 1), (300, 2), (300, 3), (20, 50)])
+    def test_steps_in_place(self, shape: tuple[int, int]) -> None:
+        """It moves the points that it is given, which need not be those that it started on."""
+        first = start_of(*shape)
+        optimizer = self.started(first)
+        Y = first.copy()
+        assert optimizer.step(Y, bowl(Y), PHASE) is None  # type: ignore[func-returns-value]
+        assert np.isfinite(Y).all()
+        assert (first != Y).all(), "not every point has moved"
+        np.testing.assert_array_equal(first, start_of(*shape))
+
+    def test_descends(self) -> None:
+        """It comes down from anywhere, whatever the gradient is of."""
+        Y = start_of(self.n_samples)
+        before = float(np.mean((Y - CENTER) ** 2))
+        optimizer = self.started(Y)
+        first = Y.copy()
+        optimizer.step(first, bowl(Y), PHASE)
+        assert ((first - Y) * bowl(Y) < 0).all(), "the first step leads uphill"
+        self.run(optimizer, first, 400)
+        after = float(np.mean((first - CENTER) ** 2))
+        assert after < 0.1 * before, f"mean squared distance {after:.3g}, from {before:.3g}"
+
+    def test_no_gradient_no_step(self) -> None:
+        """Points on which no force acts stay where they are."""
+        Y = start_of(self.n_samples)
+        before = Y.copy()
+        self.started(Y).step(Y, np.zeros_like(Y), PHASE)
+        np.testing.assert_array_equal(Y, before)
+
+    @pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e15])
+    def test_any_scale_of_the_gradient(self, scale: float) -> None:
+        """Very small and very large gradients do no harm where steps are bounded."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        for _ in range(3):
+            optimizer.step(Y, bowl(Y) * np.float32(scale), PHASE)
+        assert np.isfinite(Y).all()
+        assert all(np.isfinite(array).all() for array in optimizer.state().values())
+
+    @pytest.mark.parametrize("bound", [0.01, 1.0])
+    def test_bound_on_steps(self, bound: float) -> None:
+        """No point moves farther in one step than `max_step_norm`."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        phase = replace(PHASE, max_step_norm=bound, learning_rate=100.0)
+        for _ in range(5):
+            before = Y.copy()
+            optimizer.step(Y, bowl(Y), phase)
+            assert np.linalg.norm(Y - before, axis=1).max() <= bound * (1 + 1e-4)
+
+    def test_bound_on_gradients(self) -> None:
+        """A gradient longer than `max_grad_norm` counts as one of that length."""
+        Y = start_of(self.n_samples)
+        gradient = bowl(Y)
+        norm = np.linalg.norm(gradient, axis=1, keepdims=True)
+        clipped = gradient * np.minimum(1, 2 / norm).astype(np.float32)
+        assert (norm > 2).any()
+        bounded, plain = Y.copy(), Y.copy()
+        self.started(Y).step(bounded, gradient, replace(PHASE, max_grad_norm=2.0))
+        self.started(Y).step(plain, clipped, PHASE)
+        np.testing.assert_allclose(bounded, plain, rtol=1e-5, atol=1e-6)
+
+    # -- Repetition ----------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("n_jobs", [2, 3])
+    def test_same_bits_for_any_n_jobs(self, n_jobs: int) -> None:
+        """Threads change nothing."""
+        Y = start_of(20_000)
+        one = self.run(self.started(Y), Y.copy(), 5)
+        threaded = self.run(self.started(Y), Y.copy(), 5, [replace(PHASE, n_jobs=n_jobs)])
+        np.testing.assert_array_equal(threaded, one)
+
+    def test_one_phase_or_many(self) -> None:
+        """A hundred phases of one iteration are one phase of a hundred."""
+        Y = start_of(self.n_samples)
+        whole = self.run(self.started(Y), Y.copy(), 100, [replace(PHASE, n_iter=100)])
+        single = [replace(PHASE, n_iter=1, name=f"part {i}") for i in range(100)]
+        np.testing.assert_array_equal(self.run(self.started(Y), Y.copy(), 1, single), whole)
+
+    def test_phases(self) -> None:
+        """The parameters may change from one phase to the next, as after early exaggeration."""
+        Y = start_of(self.n_samples)
+        phases = [
+            replace(PHASE, exaggeration=12.0, momentum=0.5, learning_rate=0.01),
+            replace(PHASE, max_grad_norm=1.0, max_step_norm=None),
+        ]
+        end = self.run(self.started(Y), Y.copy(), 10, phases)
+        assert np.isfinite(end).all()
+        assert np.mean((end - CENTER) ** 2) < np.mean((Y - CENTER) ** 2)
+
+    # -- State ---------------------------------------------------------------------------------
+
+    def test_no_state_before_start(self) -> None:
+        """The state is empty before the optimizer starts."""
+        assert self.build().state() == {}
+
+    def test_state_is_plain_arrays(self) -> None:
+        """The state is made of arrays of numbers, whose number and kind do not change."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        first = optimizer.state()
+        self.run(optimizer, Y)
+        for state in (first, optimizer.state()):
+            for name, array in state.items():
+                assert isinstance(name, str)
+                assert isinstance(array, np.ndarray), f"{name} is {type(array).__name__}"
+                assert array.dtype.kind in "biuf", f"{name} holds {array.dtype}"
+                assert np.isfinite(array).all(), f"{name} is not finite"
+        kinds = [{n: (a.shape, a.dtype) for n, a in s.items()} for s in (first, optimizer.state())]
+        assert kinds[0] == kinds[1]
+
+    def test_state_goes_with_the_points(self) -> None:
+        """Each array has a row for each point, or a shape that does not depend on the points."""
+        many, few = (self.started(start_of(n)).state() for n in (self.n_samples, 41))
+        assert set(many) == set(few)
+        for name, array in many.items():
+            if array.ndim and len(array) == self.n_samples:
+                assert few[name].shape == (41, *array.shape[1:]), name
+            else:
+                assert few[name].shape == array.shape, name
+
+    def test_restored_state_goes_on_to_the_bit(self) -> None:
+        """What is saved, also in a file, and restored into a new optimizer goes on the same way."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        self.run(optimizer, Y)
+        file = io.BytesIO()
+        np.savez(file, **optimizer.state())  # type: ignore[arg-type]
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as saved:
+            state = dict(saved)
+        resumed = self.build()
+        resumed.restore(state)
+        same_state(resumed.state(), optimizer.state())
+        expected = self.run(optimizer, Y.copy())
+        np.testing.assert_array_equal(self.run(resumed, Y.copy()), expected)
+        same_state(resumed.state(), optimizer.state())
+
+    def test_states_are_copies(self) -> None:
+        """No step changes a state that was saved or restored, nor the other way round."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        self.run(optimizer, Y)
+        saved = optimizer.state()
+        kept = copy.deepcopy(saved)
+        given = copy.deepcopy(saved)
+        for array in given.values():
+            array.flags.writeable = False
+        resumed = self.build()
+        resumed.restore(given)
+        expected = self.run(optimizer, Y.copy())
+        same_state(saved, kept)
+        for array in given.values():
+            array.flags.writeable = True
+            array.fill(0)
+        np.testing.assert_array_equal(self.run(resumed, Y.copy()), expected)
+        after = resumed.state()
+        for array in resumed.state().values():
+            array.fill(0)
+        same_state(resumed.state(), after)
+
+    @pytest.mark.parametrize("how", ["pickle", "deepcopy"])
+    def test_copies_of_the_optimizer(self, how: str) -> None:
+        """A copy goes on where the original was, and neither feels the other."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        self.run(optimizer, Y)
+        if how == "pickle":
+            other = pickle.loads(pickle.dumps(optimizer))
+        else:
+            other = copy.deepcopy(optimizer)
+        expected = self.run(optimizer, Y.copy())
+        np.testing.assert_array_equal(self.run(other, Y.copy()), expected)
+
+    # -- Some of the points --------------------------------------------------------------------
+
+    def test_state_of_some_points(self) -> None:
+        """It goes on with some of the points, given their part of the state."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        self.run(optimizer, Y)
+        rows = np.arange(0, self.n_samples, 3)
+        part = self.build()
+        part.restore(select_rows(optimizer.state(), self.n_samples, rows))
+        moved = self.run(part, Y[rows])
+        assert np.isfinite(moved).all()
+        assert np.mean((moved - CENTER) ** 2) < np.mean((start_of(self.n_samples) - CENTER) ** 2)
+        for name, array in optimizer.state().items():
+            if array.ndim and len(array) == self.n_samples:
+                assert len(part.state()[name]) == len(rows)
+
+    def test_pinned_points(self) -> None:
+        """Points that are held stay, and so does their part of the state; the others move."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        self.run(optimizer, Y)
+        before, state = Y.copy(), optimizer.state()
+        fixed = (np.arange(self.n_samples) % 3 == 0).astype(np.float32)
+        pinned = PinnedOptimizer(optimizer, fixed)
+        self.run(pinned, Y, 5)
+        pinned.release()
+        held = fixed == 1
+        np.testing.assert_array_equal(Y[held], before[held])
+        assert (Y[~held] != before[~held]).all()
+        for name, array in optimizer.state().items():
+            if array.ndim and len(array) == self.n_samples:
+                np.testing.assert_array_equal(array[held], state[name][held], err_msg=name)
