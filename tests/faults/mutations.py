@@ -352,9 +352,7 @@ def main() -> int:
             )
         for mutation in chosen:
             found = (
-                try_native(mutation, sources)
-                if arguments.native
-                else try_python(mutation, package)
+                try_native(mutation, sources) if arguments.native else try_python(mutation, package)
             )
             print(f"fault {mutation.fault:2}: {'noticed' if found else 'NOT NOTICED'}", flush=True)
             if not found:
