@@ -107,7 +107,7 @@ def test_finite_maps(method, case):
         for d in (1, 2):
             model = TSNE(d, initialization=initialization, negative_gradient_method=method, **QUICK)
             assert_finite(model.fit(X), (X.shape[0], d))
-    assert (X != before).sum() == 0
+    assert (before != X).sum() == 0
 
 
 @pytest.mark.parametrize("neighbors", ["exact", "annoy", "hnsw", "pynndescent"])
@@ -236,7 +236,8 @@ def test_divergence_is_an_error(affinities, method):
 
 
 def components(*sizes):
-    return sparse.block_diag([np.ones((n, n)) - np.eye(n) for n in sizes], format="csr")
+    blocks = [sparse.csr_matrix(np.ones((n, n)) - np.eye(n)) for n in sizes]
+    return sparse.block_diag(blocks, format="csr")
 
 
 GRAPHS = {
@@ -281,7 +282,7 @@ def test_new_rows_of_any_kind(method):
     assert_finite(embedding.extend(new, n_iter=10), (N + 6, 2))
     for bad in (np.nan, np.inf):
         for method_of in (embedding.transform, embedding.extend):
-            with pytest.raises(ValueError, match="NaN|infinity"):
+            with pytest.raises(ValueError, match=r"NaN|infinity"):
                 method_of(np.full((1, 5), bad))
     with pytest.raises(ValueError, match="too large"):
         embedding.transform(np.full((1, 5), 1e300))

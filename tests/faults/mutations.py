@@ -56,7 +56,7 @@ MUTATIONS = [
         4,
         "_native/kernels/grid_bounds.cpp",
         "          most = value > most ? value : most;\n",
-        "          if (value >= least && i > begin) most = value > most || i == 1 ? value : most;\n",
+        "          if (i > begin) most = value > most || i == 1 ? value : most;\n",
     ),
     Mutation(
         5,

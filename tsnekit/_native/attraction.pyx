@@ -3,7 +3,7 @@
 
 from affinities cimport Affinities, borrow
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect, expect_rows
+from shapes cimport expect, expect_indices, expect_rows
 
 cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
     void c_attraction "tsnekit::attraction"(
@@ -46,6 +46,7 @@ def gradient_from_repulsion(
         expect("Z", Z.shape[0], Y.shape[0])
     if order is not None:
         expect("order", order.shape[0], Y.shape[0])
+        expect_indices("order", &order[0], order.shape[0], 0, Y.shape[0])
     with nogil:
         c_attraction(
             p, <int>Y.shape[1], &Y[0, 0], &targets[0, 0], dof, exaggeration,

@@ -100,6 +100,8 @@ cdef class PointGrid:
                 f"a stencil must be 1 to {max_grid_width} nodes wide and step at least 1 node, "
                 f"got {weight.shape[0]} and {step}"
             )
+        if not cell > 0:
+            raise ValueError(f"cell must be greater than 0, got {cell}")
         self.weight = weight
         self.grid.d = <int>corner.shape[0]
         self.grid.width = <int>weight.shape[0]

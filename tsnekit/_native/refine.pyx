@@ -2,7 +2,7 @@
 """From rough lists of nearest neighbors to good ones, by following links between rows."""
 
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect, expect_rows
+from shapes cimport expect, expect_indices, expect_rows
 
 cdef extern from "kernels/rows.hpp" namespace "tsnekit":
     enum class RowMetric:
@@ -104,6 +104,7 @@ def rank_candidates(
         return
     cdef Problem p = borrow(queries, first, X, metric, indices, distances)
     expect("candidates", candidates.shape[0], indices.shape[0])
+    expect_indices("candidates", &candidates[0, 0], candidates.size, -1, X.shape[0])
     with nogil:
         c_rank_candidates(
             p.queries, p.data, p.metric, &candidates[0, 0], <int>candidates.shape[1], p.lists,
@@ -120,6 +121,8 @@ def link_rows(
         return
     cdef Problem p = borrow(X, 0, X, metric, indices, distances)
     expect("links", links.shape[0], X.shape[0])
+    expect("indices", indices.shape[0], X.shape[0])
+    expect_indices("indices", &indices[0, 0], indices.size, -1, X.shape[0])
     cdef Links out = Links(degree=<int>links.shape[1], index=&links[0, 0])
     with nogil:
         c_link_rows(p.data, p.metric, p.lists, reach, out, n_threads)
@@ -135,6 +138,8 @@ def follow_links(
         return
     cdef Problem p = borrow(queries, first, X, metric, indices, distances)
     expect("links", links.shape[0], X.shape[0])
+    expect_indices("links", &links[0, 0], links.size, -1, X.shape[0])
+    expect_indices("indices", &indices[0, 0], indices.size, -1, X.shape[0])
     cdef Links followed = Links(degree=<int>links.shape[1], index=&links[0, 0])
     with nogil:
         c_follow_links(

@@ -54,7 +54,7 @@ cdef class BarnesHut:
         self.d = n_components
         self.dof = dof
         self.theta = theta
-        self.n_threads = n_threads
+        self.n_threads = max(1, n_threads)
         # The square of a distance must not overflow, nor its quotient by dof.
         self.limit = 1e18 * min(1.0, sqrt(dof))
         self.has_reference = reference is not None
