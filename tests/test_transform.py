@@ -231,7 +231,7 @@ def test_a_partial_embedding_keeps_the_reference_that_it_was_made_for(embedding,
     np.testing.assert_array_equal(partial.optimize(20), expected)
 
 
-def test_the_field_is_planned_once(embedding, data):
+def test_fault_26_the_field_is_planned_once(embedding, data):
     method = CountingMethod()
     using(embedding, method)
     embedding.transform(data[1], n_iter=3)

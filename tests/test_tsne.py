@@ -285,7 +285,7 @@ def test_seconds_of_every_step_are_recorded(blobs):
     ]  # fmt: skip
 
 
-def test_verbose_shows_choices_and_progress_and_silence_is_silent(blobs, capfd):
+def test_fault_23_verbose_shows_choices_and_progress_and_silence_is_silent(blobs, capfd):
     TSNE(**QUICK).fit(blobs)
     assert capfd.readouterr() == ("", "")
     TSNE(**QUICK, verbose=True, callbacks_every_iters=10).fit(blobs)

@@ -21,7 +21,7 @@ from tsnekit.neighbor_index import NeighborIndex
 from tsnekit.progress import show_logs
 from tsnekit.symmetrize import conditional_affinities, from_scipy, joint_affinities, to_scipy
 from tsnekit.threads import resolve_n_jobs
-from tsnekit.validation import short_repr
+from tsnekit.validation import check_rows, short_repr
 
 __all__ = [
     "Affinities",
@@ -311,6 +311,8 @@ class PrecomputedAffinities(Affinities):
         checked = check_array(
             affinities, accept_sparse="csr", dtype=np.float64, input_name="affinities"
         )
+        if hasattr(checked, "indptr"):
+            check_rows(checked, name="affinities")
         if checked.shape[0] != checked.shape[1]:
             raise ValueError(f"affinities must be square, got shape {checked.shape}")
         if checked.min() < 0:

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.interfaces import SparseAffinities
 from tsnekit.symmetrize import from_scipy, to_scipy
+from tsnekit.validation import check_rows
 
 __all__ = ["check_graph", "diffusion_map"]
 
@@ -34,6 +35,8 @@ def check_graph(A: Any) -> Any:
     from scipy.sparse import csr_matrix
 
     graph = to_scipy(A) if isinstance(A, SparseAffinities) else csr_matrix(A, dtype=np.float32)
+    if not isinstance(A, SparseAffinities):
+        check_rows(graph, name="A")
     if graph.shape[0] != graph.shape[1]:
         raise ValueError(f"A must be square, got shape {graph.shape}")
     if not np.isfinite(graph.data).all() or (graph.data < 0).any():

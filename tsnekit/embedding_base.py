@@ -31,7 +31,7 @@ from tsnekit.progress import ProgressBar, show_logs
 from tsnekit.reference_field import ReferenceField
 from tsnekit.run_state import RunState
 from tsnekit.threads import resolve_n_jobs
-from tsnekit.validation import check_integer
+from tsnekit.validation import MAX_POSITION, check_integer
 
 __all__ = ["BaseEmbedding"]
 
@@ -208,6 +208,8 @@ class BaseEmbedding(EmbeddingArray):
             If a callback ended the optimization.
         InterruptedByUser
             On Ctrl-C.
+        ValueError
+            If the map diverged.
         """
         state = self.state
         started = time.perf_counter()
@@ -246,6 +248,7 @@ class BaseEmbedding(EmbeddingArray):
                     recenter=self._recentered and pinned is None,
                     observers=observers,
                 )
+                self._check_convergence(parameters)
             except KeyboardInterrupt:
                 raise InterruptedByUser(self) from None
             finally:
@@ -253,6 +256,14 @@ class BaseEmbedding(EmbeddingArray):
                     pinned.release()
                 elapsed = time.perf_counter() - started
                 state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
+
+    def _check_convergence(self, parameters: DescentParameters) -> None:
+        if not (np.abs(self._positions()) <= MAX_POSITION).all():
+            raise ValueError(
+                f"the optimization diverged: the map holds values beyond {MAX_POSITION:g}; try a "
+                f"smaller learning_rate than {parameters.learning_rate!r}, or a bound on steps "
+                f"instead of max_step_norm={parameters.max_step_norm!r}"
+            )
 
     def _observer(
         self,

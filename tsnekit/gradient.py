@@ -10,6 +10,9 @@ from tsnekit.locality import REORDER_FROM, MapOrder
 
 __all__ = ["KLGradient"]
 
+LEAST_Z = 1e-30
+"""Below it the forces, which are still smaller, vanish in float32; its reciprocal is a number."""
+
 
 class KLGradient:
     """Gradient and value of the Kullback-Leibler divergence KL(P || Q).
@@ -67,6 +70,7 @@ class KLGradient:
         from tsnekit._native.attraction import gradient_from_repulsion
 
         self._evaluate_repulsion(Y, out)
+        np.maximum(self._z, LEAST_Z, out=self._z)
         P, order, sources = self._affinities, None, self._reference
         if self._map_order is not None:
             Y = self._map_order.follow(Y)

@@ -16,7 +16,7 @@ from tsnekit.parameters import DescentParameters
 from tsnekit.reference_field import ReferenceField
 from tsnekit.run_state import fresh_state
 from tsnekit.symmetrize import from_scipy
-from tsnekit.validation import check_positions, short_repr
+from tsnekit.validation import check_positions, check_rows, short_repr
 
 if TYPE_CHECKING:
     from tsnekit.embedding import TSNEEmbedding
@@ -163,6 +163,8 @@ def _checked_affinities(P: Any, n_reference: int) -> SparseAffinities:
     checked = check_array(
         P, accept_sparse="csr", dtype=np.float32, ensure_min_samples=0, input_name="P"
     )
+    if hasattr(checked, "indptr"):
+        check_rows(checked, name="P")
     if checked.shape[1] != n_reference:
         raise ValueError(
             f"P must have a column for each of the {n_reference} embedded points, "

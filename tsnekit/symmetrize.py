@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import SparseAffinities
+from tsnekit.validation import check_rows
 
 __all__ = ["conditional_affinities", "from_scipy", "joint_affinities", "to_scipy"]
 
@@ -129,6 +130,7 @@ def from_scipy(matrix: Any, *, copy: bool = True) -> SparseAffinities:
 
     rows = csr_matrix(matrix, dtype=np.float32, copy=copy)
     if copy:
+        check_rows(rows, name="matrix")
         rows.sum_duplicates()
     return SparseAffinities(
         rows.indptr.astype(np.int64, copy=False),

@@ -12,7 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_data", "check_integer", "check_positions", "check_real", "short_repr"]
+__all__ = [
+    "MAX_POSITION",
+    "check_data",
+    "check_integer",
+    "check_positions",
+    "check_real",
+    "check_rows",
+    "short_repr",
+]
+
+MAX_POSITION = 1e15
+"""Farthest positions; squares of their differences, and of their sums, are numbers in float32."""
 
 
 def check_real(
@@ -81,11 +92,27 @@ def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any
     small = isinstance(given, np.dtype) and given.kind in "biu" and given.itemsize <= 2
     dtype = np.float32 if small else (np.float64, np.float32)
     checked = check_array(X, accept_sparse="csr", dtype=dtype, order="C", input_name=name)
+    if hasattr(checked, "indptr"):
+        check_rows(checked, name=name)
     if n_features is not None and checked.shape[1] != n_features:
         raise ValueError(
             f"{name} has {checked.shape[1]} features, but the fitted data has {n_features}"
         )
     return checked
+
+
+def check_rows(matrix: Any, *, name: str) -> None:
+    """Check that the arrays of a CSR matrix make sense, since native code relies on it.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
+    try:
+        matrix.check_format(full_check=True)
+    except ValueError as error:
+        raise ValueError(f"{name} is a broken sparse matrix: {error}") from None
 
 
 def check_positions(
@@ -96,7 +123,7 @@ def check_positions(
     Raises
     ------
     TypeError, ValueError
-        If `Y` is not numeric, not two-dimensional, of another shape, or not finite.
+        If `Y` is not numeric, not two-dimensional, of another shape, not finite, or too far out.
     """
     try:
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
@@ -111,8 +138,8 @@ def check_positions(
     )
     if checked.shape != wanted:
         raise ValueError(f"{name} must have shape {wanted}, got {checked.shape}")
-    if not np.isfinite(checked).all():
-        raise ValueError(f"{name} holds NaN or infinity (or values too large for float32)")
+    if not (np.abs(checked) <= MAX_POSITION).all():
+        raise ValueError(f"{name} holds NaN, infinity or values beyond {MAX_POSITION:g}")
     return checked
 
 

@@ -182,8 +182,8 @@ def test_any_number_of_points(n):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 8191, 8192, 8193, 30000])
 @pytest.mark.parametrize("where", [0, -1, "middle"])
-def test_bounds_see_every_row(n, where, d):
-    # Fault 4: bounds from `if min / elif max` miss a maximum in row 0.
+def test_fault_4_bounds_see_every_row(n, where, d):
+    # Bounds from `if min / elif max` miss a maximum in row 0.
     Y = np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
     row = n // 2 if where == "middle" else where
     Y[row] = 100.0

@@ -2,6 +2,7 @@
 """Sparse affinities as the kernels read them, borrowed from their arrays."""
 
 from libc.stdint cimport int32_t, int64_t
+from shapes cimport expect, expect_least
 
 cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
     struct Affinities:
@@ -13,9 +14,17 @@ cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
 
 cdef inline Affinities borrow(
     const int64_t[::1] indptr, const int32_t[::1] indices, const float[::1] data
-) noexcept nogil:
+) except *:
+    """Return the matrix; its ends are checked here, all its entries when it was made."""
     cdef Affinities p
+    expect_least("indptr", indptr.shape[0], 1)
+    expect("data", data.shape[0], indices.shape[0])
     p.n_rows = indptr.shape[0] - 1
+    if not 0 <= indptr[0] <= indptr[p.n_rows] <= indices.shape[0]:
+        raise ValueError(
+            f"indptr must lie within the {indices.shape[0]} entries, "
+            f"got {indptr[0]} to {indptr[p.n_rows]}"
+        )
     p.row_start = &indptr[0]
     p.column = &indices[0] if indices.shape[0] else NULL
     p.value = &data[0] if data.shape[0] else NULL

@@ -3,6 +3,7 @@
 
 from affinities cimport Affinities, borrow
 from libc.stdint cimport int32_t, int64_t
+from shapes cimport expect, expect_indices, expect_rows
 
 cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
     void c_attraction "tsnekit::attraction"(
@@ -14,6 +15,16 @@ cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
         const Affinities& p, int d, const float* y, const float* target, double dof,
         double* row_cost, int threads,
     ) noexcept nogil
+
+
+cdef int expect_points(
+    const Affinities& p, const float[:, ::1] Y, const float[:, ::1] targets
+) except -1:
+    expect("indptr", p.n_rows + 1, Y.shape[0] + 1)
+    expect_rows("targets", targets.shape[0], targets.shape[1], targets.shape[0], Y.shape[1])
+    if targets.shape[0] == 0 or Y.shape[1] == 0:
+        raise ValueError("there must be points to attract, in at least one dimension")
+    return 0
 
 
 def gradient_from_repulsion(
@@ -29,6 +40,13 @@ def gradient_from_repulsion(
     if Y.shape[0] == 0:
         return
     cdef Affinities p = borrow(indptr, indices, data)
+    expect_points(p, Y, targets)
+    expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], Y.shape[1])
+    if Z.shape[0] != 1:
+        expect("Z", Z.shape[0], Y.shape[0])
+    if order is not None:
+        expect("order", order.shape[0], Y.shape[0])
+        expect_indices("order", &order[0], order.shape[0], 0, Y.shape[0])
     with nogil:
         c_attraction(
             p, <int>Y.shape[1], &Y[0, 0], &targets[0, 0], dof, exaggeration,
@@ -46,6 +64,8 @@ def attraction_cost(
     if Y.shape[0] == 0:
         return
     cdef Affinities p = borrow(indptr, indices, data)
+    expect_points(p, Y, targets)
+    expect("row_cost", row_cost.shape[0], Y.shape[0])
     with nogil:
         c_attraction_cost(
             p, <int>Y.shape[1], &Y[0, 0], &targets[0, 0], dof, &row_cost[0], n_threads,

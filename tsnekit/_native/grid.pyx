@@ -2,9 +2,11 @@
 """Points on regular grids: spreading their charges, gathering fields, and exact pairs."""
 
 from libc.stdint cimport int64_t
+from shapes cimport expect, expect_dimensions, expect_least, expect_rows
 
 cdef extern from "kernels/grid.hpp" namespace "tsnekit":
     const int difference_taps
+    const int max_grid_width
 
     struct Grid:
         int d
@@ -24,31 +26,35 @@ cdef extern from "kernels/grid.hpp" namespace "tsnekit":
 
     void c_point_bounds "tsnekit::point_bounds"(
         int64_t n, int d, const float* y, float* lower, float* upper, int threads,
-    ) noexcept nogil
+    ) except + nogil
     void c_spread_charges "tsnekit::spread_charges"(
         const Grid& grid, int64_t n, const float* y, float* scratch, int64_t size, float* charge,
         int threads,
-    ) noexcept nogil
+    ) except + nogil
     void c_difference_fields "tsnekit::difference_fields"(
         const Grid& grid, const int64_t* nodes, const float* tap, int64_t field_stride,
         float* field, int threads,
-    ) noexcept nogil
+    ) except + nogil
     double c_gather_fields "tsnekit::gather_fields"(
         const Grid& grid, int64_t n, const float* y, const float* field, int64_t field_stride,
         const Normalization& normalization, float* out, double* row_z, int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 cdef extern from "kernels/pairs.hpp" namespace "tsnekit":
     void c_add_pairs "tsnekit::add_pairs"(
         int64_t n_rows, const int64_t* rows, int d, const float* y, int64_t m,
         const float* source, bint skip_own, double dof, float* out, double* row_z, int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 N_TAPS = difference_taps
 
 
 def point_bounds(const float[:, ::1] Y, float[::1] lower, float[::1] upper, int n_threads):
     """Fill `lower` and `upper` with the smallest and largest coordinate per axis."""
+    expect_least("Y", Y.shape[0], 1)
+    expect_dimensions(<int>Y.shape[1], 3)
+    expect("lower", lower.shape[0], Y.shape[1])
+    expect("upper", upper.shape[0], Y.shape[1])
     with nogil:
         c_point_bounds(
             Y.shape[0], <int>Y.shape[1], &Y[0, 0], &lower[0], &upper[0], n_threads,
@@ -77,11 +83,25 @@ cdef class PointGrid:
 
     cdef Grid grid
     cdef const float[:, ::1] weight
+    cdef int64_t nodes
 
     def __init__(
         self, const float[:, ::1] weight, int step, double shift, const float[::1] corner,
         double cell, const int64_t[::1] cells, const int64_t[::1] strides,
     ):
+        expect_dimensions(<int>corner.shape[0], 3)
+        expect("cells", cells.shape[0], corner.shape[0])
+        expect("strides", strides.shape[0], corner.shape[0])
+        expect_rows(
+            "weight", weight.shape[0], weight.shape[1], weight.shape[1], weight.shape[1]
+        )
+        if not 1 <= weight.shape[0] <= max_grid_width or step < 1:
+            raise ValueError(
+                f"a stencil must be 1 to {max_grid_width} nodes wide and step at least 1 node, "
+                f"got {weight.shape[0]} and {step}"
+            )
+        if not cell > 0:
+            raise ValueError(f"cell must be greater than 0, got {cell}")
         self.weight = weight
         self.grid.d = <int>corner.shape[0]
         self.grid.width = <int>weight.shape[0]
@@ -93,11 +113,23 @@ cdef class PointGrid:
             self.grid.corner[c] = corner[c]
             self.grid.cells[c] = cells[c]
             self.grid.stride[c] = strides[c]
+            if cells[c] < 1 or strides[c] < 1:
+                raise ValueError("cells and strides must be at least 1")
+        # Weights are worked on four at a time, beyond the last node that they belong to.
+        self.nodes = 1 + -weight.shape[0] % 4
+        for c in range(self.grid.d):
+            self.nodes += ((cells[c] - 1) * step + weight.shape[0] - 1) * strides[c]
 
     def spread(
         self, const float[:, ::1] Y, float[:, ::1] scratch, float[::1] charge, int n_threads
     ):
         """Set `charge` to the points' unit charges; `scratch` has the shape of `Y`."""
+        self.expect_points(Y)
+        expect_rows("scratch", scratch.shape[0], scratch.shape[1], Y.shape[0], self.grid.d)
+        expect_least("charge", charge.shape[0], self.nodes)
+        if Y.shape[0] == 0:
+            charge[:] = 0
+            return
         with nogil:
             c_spread_charges(
                 self.grid, Y.shape[0], &Y[0, 0], &scratch[0, 0], charge.shape[0], &charge[0],
@@ -112,6 +144,15 @@ cdef class PointGrid:
         They are sum_t taps[t - 1] * (t nodes on - t nodes back), for N_TAPS taps; so many nodes
         are left alone at each border.
         """
+        cdef int64_t size = 1
+        expect("nodes", nodes.shape[0], self.grid.d)
+        expect("taps", taps.shape[0], difference_taps)
+        expect("fields", fields.shape[0], self.grid.d + 1)
+        for c in range(self.grid.d):
+            if nodes[c] < 1:
+                raise ValueError(f"nodes must be at least 1, got {nodes[c]}")
+            size += (nodes[c] - 1) * self.grid.stride[c]
+        expect_least("each field", fields.shape[1], size)
         with nogil:
             c_difference_fields(
                 self.grid, &nodes[0], &taps[0], fields.shape[1], &fields[0, 0], n_threads,
@@ -131,6 +172,16 @@ cdef class PointGrid:
         cdef Normalization normalization
         cdef double total
         cdef double* z = &row_z[0] if row_z is not None else NULL
+        self.expect_points(Y)
+        expect("fields", fields.shape[0], self.grid.d + 1)
+        expect_least("each field", fields.shape[1], self.nodes)
+        expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], self.grid.d)
+        if row_z is not None:
+            expect("row_z", row_z.shape[0], Y.shape[0])
+        if own is not None:
+            expect("own", own.shape[0], self.grid.width ** self.grid.d)
+        if Y.shape[0] == 0:
+            return 0.0
         normalization.scale = scale
         normalization.constant = constant
         normalization.own = &own[0] if own is not None else NULL
@@ -141,6 +192,9 @@ cdef class PointGrid:
             )
         return total
 
+    cdef int expect_points(self, const float[:, ::1] Y) except -1:
+        return expect_rows("Y", Y.shape[0], Y.shape[1], Y.shape[0], self.grid.d)
+
 
 def add_pairs(
     const int64_t[::1] rows, const float[:, ::1] Y, const float[:, ::1] sources, bint skip_own,
@@ -150,6 +204,14 @@ def add_pairs(
 
     With `skip_own`, row i does not meet source i.
     """
+    cdef int64_t row
+    expect_dimensions(<int>Y.shape[1], 3)
+    expect("sources", sources.shape[0], Y.shape[1])
+    expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], Y.shape[1])
+    expect("row_z", row_z.shape[0], Y.shape[0])
+    for row in rows:
+        if not 0 <= row < Y.shape[0]:
+            raise ValueError(f"rows must be from 0 to {Y.shape[0] - 1}, got {row}")
     if rows.shape[0] == 0 or sources.shape[1] == 0:
         return
     with nogil:

@@ -2,6 +2,7 @@
 """Gaussian weights of neighbors, with bandwidths calibrated to a perplexity."""
 
 from libc.stdint cimport int32_t, int64_t
+from shapes cimport expect_least, expect_rows
 
 cdef extern from "kernels/perplexity.hpp" namespace "tsnekit":
     int calibration_not_finite
@@ -28,13 +29,17 @@ def calibrate(
 
     `status` is the number of evaluations that a row took, or one of the constants above.
     """
-    if distances.shape[0] == 0:
+    cdef Py_ssize_t n = distances.shape[0], scales = perplexities.shape[0]
+    expect_rows("weights", weights.shape[0], weights.shape[1], n, distances.shape[1])
+    expect_rows("precision", precision.shape[0], precision.shape[1], n, scales)
+    expect_rows("status", status.shape[0], status.shape[1], n, scales)
+    expect_least("perplexities", scales, 1)
+    if n == 0 or distances.shape[1] == 0:
         return
     with nogil:
         c_calibrate(
-            distances.shape[0], <int>distances.shape[1], &distances[0, 0],
-            <int>perplexities.shape[0], &perplexities[0], mixture, &weights[0, 0],
-            &precision[0, 0], &status[0, 0], n_threads,
+            n, <int>distances.shape[1], &distances[0, 0], <int>scales, &perplexities[0], mixture,
+            &weights[0, 0], &precision[0, 0], &status[0, 0], n_threads,
         )
 
 
@@ -43,7 +48,10 @@ def gaussian_weights(
 ):
     """Fill `weights` (n, k) with exp(-precision d^2), rows summing to 1; NaN where d is not finite.
     """
-    if distances.shape[0] == 0:
+    expect_rows(
+        "weights", weights.shape[0], weights.shape[1], distances.shape[0], distances.shape[1]
+    )
+    if distances.shape[0] == 0 or distances.shape[1] == 0:
         return
     with nogil:
         c_gaussian_weights(

@@ -2,6 +2,7 @@
 """From rough lists of nearest neighbors to good ones, by following links between rows."""
 
 from libc.stdint cimport int32_t, int64_t
+from shapes cimport expect, expect_indices, expect_rows
 
 cdef extern from "kernels/rows.hpp" namespace "tsnekit":
     enum class RowMetric:
@@ -32,21 +33,21 @@ cdef extern from "kernels/refine.hpp" namespace "tsnekit":
     void c_rank_candidates "tsnekit::rank_candidates"(
         const Queries& queries, const Rows& data, RowMetric metric, const int32_t* candidates,
         int width, const NeighborLists& lists, int threads,
-    ) noexcept nogil
+    ) except + nogil
     void c_link_rows "tsnekit::link_rows"(
         const Rows& data, RowMetric metric, const NeighborLists& lists, int reach,
         const Links& links, int threads,
-    ) noexcept nogil
+    ) except + nogil
     void c_follow_links "tsnekit::follow_links"(
         const Queries& queries, const Rows& data, RowMetric metric, const Links& links,
         int breadth, const NeighborLists& lists, int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 cdef extern from "kernels/scan.hpp" namespace "tsnekit":
     void c_scan_rows "tsnekit::scan_rows"(
         const Queries& queries, const Rows& data, RowMetric metric, const NeighborLists& lists,
         int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 
 cdef struct Problem:
@@ -71,6 +72,13 @@ cdef Problem borrow(
     int32_t[:, ::1] indices, float[:, ::1] distances,
 ) except *:
     cdef Problem problem
+    cdef Py_ssize_t n = indices.shape[0]
+    expect_rows("queries", queries.shape[0], queries.shape[1], n, X.shape[1])
+    expect_rows("distances", distances.shape[0], distances.shape[1], n, indices.shape[1])
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        raise ValueError("there must be rows to search, with at least 1 feature")
+    if not -1 <= first <= X.shape[0] - n and first != -1:
+        raise ValueError(f"first must be -1 or a row from which {n} follow, got {first}")
     problem.queries = Queries(data=&queries[0, 0], first=first)
     problem.data = Rows(n=X.shape[0], d=<int>X.shape[1], data=&X[0, 0])
     problem.metric = row_metric(metric)
@@ -95,6 +103,8 @@ def rank_candidates(
     if indices.shape[0] == 0 or indices.shape[1] == 0:
         return
     cdef Problem p = borrow(queries, first, X, metric, indices, distances)
+    expect("candidates", candidates.shape[0], indices.shape[0])
+    expect_indices("candidates", &candidates[0, 0], candidates.size, -1, X.shape[0])
     with nogil:
         c_rank_candidates(
             p.queries, p.data, p.metric, &candidates[0, 0], <int>candidates.shape[1], p.lists,
@@ -110,6 +120,9 @@ def link_rows(
     if indices.shape[0] == 0 or indices.shape[1] == 0:
         return
     cdef Problem p = borrow(X, 0, X, metric, indices, distances)
+    expect("links", links.shape[0], X.shape[0])
+    expect("indices", indices.shape[0], X.shape[0])
+    expect_indices("indices", &indices[0, 0], indices.size, -1, X.shape[0])
     cdef Links out = Links(degree=<int>links.shape[1], index=&links[0, 0])
     with nogil:
         c_link_rows(p.data, p.metric, p.lists, reach, out, n_threads)
@@ -124,6 +137,9 @@ def follow_links(
     if indices.shape[0] == 0 or indices.shape[1] == 0:
         return
     cdef Problem p = borrow(queries, first, X, metric, indices, distances)
+    expect("links", links.shape[0], X.shape[0])
+    expect_indices("links", &links[0, 0], links.size, -1, X.shape[0])
+    expect_indices("indices", &indices[0, 0], indices.size, -1, X.shape[0])
     cdef Links followed = Links(degree=<int>links.shape[1], index=&links[0, 0])
     with nogil:
         c_follow_links(

@@ -2,6 +2,7 @@
 """From conditional weights of neighbors to a sparse matrix with sorted rows."""
 
 from libc.stdint cimport int32_t, int64_t
+from shapes cimport expect, expect_least, expect_rows
 
 cdef extern from "kernels/symmetrize.hpp" namespace "tsnekit":
     struct ConditionalWeights:
@@ -26,8 +27,13 @@ cdef extern from "kernels/symmetrize.hpp" namespace "tsnekit":
 
 cdef ConditionalWeights borrow(
     const int32_t[:, ::1] indices, const float[:, ::1] weights
-) noexcept nogil:
+) except *:
     cdef ConditionalWeights w
+    expect_rows(
+        "weights", weights.shape[0], weights.shape[1], indices.shape[0], indices.shape[1]
+    )
+    if indices.shape[0] == 0 or indices.shape[1] == 0:
+        raise ValueError("there must be rows, each with at least 1 neighbor")
     w.n_rows = indices.shape[0]
     w.k = <int>indices.shape[1]
     w.neighbor = &indices[0, 0]
@@ -45,7 +51,11 @@ def symmetrize(
     """
     cdef ConditionalWeights w = borrow(indices, weights)
     cdef Symmetrization how = Symmetrization.max if use_max else Symmetrization.mean
+    cdef int64_t most = 2 * w.n_rows * w.k
     cdef bint valid
+    expect("indptr", indptr.shape[0], w.n_rows + 1)
+    expect_least("out_indices", out_indices.shape[0], most)
+    expect_least("out_data", out_data.shape[0], most)
     with nogil:
         valid = c_symmetrize(w, how, &indptr[0], &out_indices[0], &out_data[0], n_threads)
     return valid
@@ -61,6 +71,8 @@ def sort_rows(
     """
     cdef ConditionalWeights w = borrow(indices, weights)
     cdef bint valid
+    expect("out_indices", out_indices.shape[0], w.n_rows * w.k)
+    expect("out_data", out_data.shape[0], w.n_rows * w.k)
     with nogil:
         valid = c_sort_rows(w, n_columns, scale, &out_indices[0], &out_data[0], n_threads)
     return valid

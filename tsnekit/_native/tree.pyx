@@ -4,6 +4,7 @@
 cimport cython
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t
+from shapes cimport expect, expect_dimensions, expect_rows
 
 cdef extern from "kernels/barnes_hut.hpp" namespace "tsnekit":
     cdef cppclass Tree:
@@ -49,10 +50,11 @@ cdef class BarnesHut:
         self, int n_components, double dof, double theta, int n_threads,
         const float[:, ::1] reference=None,
     ):
+        expect_dimensions(n_components, 3)
         self.d = n_components
         self.dof = dof
         self.theta = theta
-        self.n_threads = n_threads
+        self.n_threads = max(1, n_threads)
         # The square of a distance must not overflow, nor its quotient by dof.
         self.limit = 1e18 * min(1.0, sqrt(dof))
         self.has_reference = reference is not None
@@ -61,6 +63,7 @@ cdef class BarnesHut:
 
     cdef int build(self, Tree& tree, const float[:, ::1] points) except -1:
         cdef int64_t n = points.shape[0]
+        expect_rows("points", n, points.shape[1], n, self.d)
         cdef const float* y = &points[0, 0] if n else NULL
         with nogil:
             c_build_tree(tree, y, n, self.d, self.limit, LEAF_SIZE, self.n_threads)
@@ -68,6 +71,9 @@ cdef class BarnesHut:
 
     def __call__(self, const float[:, ::1] Y, float[:, ::1] out, double[::1] row_z=None):
         """Fill `out` with the forces and `row_z` with the Z_i; return their sum."""
+        expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], self.d)
+        if row_z is not None:
+            expect("row_z", row_z.shape[0], Y.shape[0])
         if Y.shape[0] == 0:
             return 0.0
         cdef double* z = NULL

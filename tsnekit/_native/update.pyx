@@ -2,6 +2,7 @@
 """Moving the points: the optimizer's step, and recentering."""
 
 from libc.stdint cimport int64_t
+from shapes cimport expect, expect_rows
 
 cdef extern from "kernels/update.hpp" namespace "tsnekit":
     struct Step:
@@ -16,7 +17,7 @@ cdef extern from "kernels/update.hpp" namespace "tsnekit":
     ) noexcept nogil
     void c_center "tsnekit::center"(
         int64_t n, int d, float* y, double* mean, int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 
 def momentum_step(
@@ -27,7 +28,10 @@ def momentum_step(
 
     The norms are infinity where there is no bound.
     """
-    if Y.shape[0] == 0:
+    expect_rows("gradient", gradient.shape[0], gradient.shape[1], Y.shape[0], Y.shape[1])
+    expect_rows("update", update.shape[0], update.shape[1], Y.shape[0], Y.shape[1])
+    expect_rows("gains", gains.shape[0], gains.shape[1], Y.shape[0], Y.shape[1])
+    if Y.shape[0] == 0 or Y.shape[1] == 0:
         return
     cdef Step step
     step.learning_rate = learning_rate
@@ -43,7 +47,8 @@ def momentum_step(
 
 def center(float[:, ::1] Y, double[::1] mean, int n_threads):
     """Subtract the mean of the rows in place; `mean` (d,) receives it."""
-    if Y.shape[0] == 0:
+    expect("mean", mean.shape[0], Y.shape[1])
+    if Y.shape[0] == 0 or Y.shape[1] == 0:
         return
     with nogil:
         c_center(Y.shape[0], <int>Y.shape[1], &Y[0, 0], &mean[0], n_threads)

@@ -51,8 +51,8 @@ def test_theta_0_is_exact(d, dof):
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 @pytest.mark.parametrize("scale", [1e-4, 1e-8, 1e-20])
-def test_theta_0_is_exact_at_the_scale_of_a_fresh_initialization(d, scale):
-    # Fault 31: a tree that merges points closer than 1e-6 loses these forces.
+def test_fault_31_theta_0_is_exact_at_the_scale_of_a_fresh_initialization(d, scale):
+    # A tree that merges points closer than 1e-6 loses these forces.
     Y = np.random.default_rng(d).normal(size=(500, d)).astype(np.float32) * np.float32(scale)
     assert_exact(Y)
 
@@ -121,8 +121,8 @@ def test_no_points():
 
 @pytest.mark.parametrize("theta", [0.0, 0.5, 10.0])
 @pytest.mark.parametrize("d", [1, 2, 3])
-def test_equal_points_push_each_other_nowhere(d, theta):
-    # Faults 5 and 6: segmentation faults, NaN and endless recursion on constant data.
+def test_fault_5_equal_points_push_each_other_nowhere(d, theta):
+    # Segmentation faults, NaN and endless recursion on constant data.
     Y = np.full((5000, d), -7.3, dtype=np.float32)
     force, row_z, z = run(BarnesHutMethod(theta=theta), Y)
     np.testing.assert_array_equal(force, 0)
@@ -131,8 +131,8 @@ def test_equal_points_push_each_other_nowhere(d, theta):
 
 
 @pytest.mark.parametrize("theta", [0.0, 0.5])
-def test_duplicates_among_others(theta):
-    # Fault 6, and the exact self-term: duplicates of a point count in its Z.
+def test_fault_6_duplicates_among_others(theta):
+    # The exact self-term: duplicates of a point count in its Z.
     Y = clusters(1000, 2)
     Y[200:500] = Y[0]
     Y[600:620] = Y[1]
@@ -146,7 +146,7 @@ def test_duplicates_among_others(theta):
         np.testing.assert_allclose(row_z[same], row_z[same][0], rtol=1e-5)
 
 
-def test_duplicates_cost_nothing():
+def test_fault_6_duplicates_cost_nothing():
     # Summed pair by pair, these would be 1e12 interactions.
     Y = np.zeros((1_000_000, 2), dtype=np.float32)
     Y[: len(Y) // 2] = 1.0
@@ -287,8 +287,8 @@ def test_lower_instruction_sets(isa, monkeypatch):
 # -- What it refuses ---------------------------------------------------------------------------
 
 
-def test_more_dimensions_are_refused():
-    # Fault 22: a 2^50-way tree.
+def test_fault_22_more_dimensions_are_refused():
+    # A 2^50-way tree.
     from tsnekit.plugins.gradients import tsnekit_gradient_methods
 
     specs = {spec.name: spec for spec in tsnekit_gradient_methods()}

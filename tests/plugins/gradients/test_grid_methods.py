@@ -71,7 +71,7 @@ def test_late_in_a_run(method, d, dof):
 @pytest.mark.parametrize("dof", DOFS)
 @pytest.mark.parametrize(("method", "d"), CASES)
 @pytest.mark.parametrize("scale", [1e-4, 1e-9, 1e-20])
-def test_fresh_initialization(method, d, dof, scale):
+def test_fault_31_fresh_initialization(method, d, dof, scale):
     Y = np.random.default_rng(0).normal(scale=scale, size=(1500, d)).astype(np.float32)
     assert_close(method(), Y, dof=dof, force=3e-4, row=1e-8, total=1e-8)
 
@@ -116,8 +116,8 @@ def test_no_points_and_one(method):
 
 
 @pytest.mark.parametrize(("method", "d"), CASES)
-def test_row_0_is_the_maximum(method, d):
-    # Fault 4: grid bounds from `if min / elif max` do not see a maximum in row 0.
+def test_fault_4_row_0_is_the_maximum(method, d):
+    # Grid bounds from `if min / elif max` do not see a maximum in row 0.
     Y = clusters(1000, d)
     Y[0] = Y.max(axis=0) + 5
     assert_close(method(), Y)
@@ -129,8 +129,8 @@ def test_row_0_is_the_maximum(method, d):
 
 @pytest.mark.parametrize(("method", "d"), CASES)
 @pytest.mark.parametrize("value", [0.0, 1.0, -7.3, 1e6, 1e30])
-def test_constant_data(method, d, value):
-    # Fault 5: grids without extent.
+def test_fault_5_constant_data(method, d, value):
+    # Grids without extent.
     Y = np.full((3000, d), value, np.float32)
     out, row_z, z = evaluate(plan(method(), Y), Y)
     np.testing.assert_allclose(out, 0.0, atol=1e-9)
@@ -139,7 +139,7 @@ def test_constant_data(method, d, value):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_duplicates_among_others(method):
+def test_fault_6_duplicates_among_others(method):
     # Single pairs are less accurate than sums over many, and here one counts 600 times.
     Y = clusters(1500, 2)
     Y[300:900] = Y[0]
@@ -191,7 +191,7 @@ def peak_memory(method, Y):
 
 @pytest.mark.parametrize("far", [500.0, 1e6, np.finfo(np.float32).max])
 @pytest.mark.parametrize(("method", "d"), [(MeshMethod, 2), (MeshMethod, 3), (FFTMethod, 2)])
-def test_outliers_cost_neither_memory_nor_accuracy(method, d, far, caplog):
+def test_fault_8_outliers_cost_neither_memory_nor_accuracy(method, d, far, caplog):
     Y = clusters(3000, d)
     usual = peak_memory(method, Y)
     error = relative(evaluate(plan(method(), Y), Y)[0], evaluate(plan(ExactMethod(), Y), Y)[0])
@@ -221,8 +221,8 @@ def test_many_outliers(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_map_that_is_wide_everywhere_gets_a_tree(method, caplog):
-    # Fault 27: a cap on the grid's size that loses accuracy and does not say so.
+def test_fault_27_map_that_is_wide_everywhere_gets_a_tree(method, caplog):
+    # A cap on the grid's size that loses accuracy and does not say so.
     Y = np.random.default_rng(0).uniform(0, 1e5, size=(4000, 2)).astype(np.float32)
     before = tracemalloc.start() or tracemalloc.get_traced_memory()[0]
     with caplog.at_level(logging.WARNING, "tsnekit"):
@@ -241,7 +241,7 @@ def test_map_that_is_wide_everywhere_gets_a_tree(method, caplog):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_grid_that_is_too_large_gets_coarser(method, caplog):
+def test_fault_27_grid_that_is_too_large_gets_coarser(method, caplog):
     Y = clusters(2000, 2)
     wanted = plan(method(), Y)
     evaluate(wanted, Y)
@@ -301,8 +301,8 @@ def test_reference_that_is_too_wide(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scale", [1.0, 1e4])
-def test_field_of_the_reference_belongs_to_the_plan(method, scale):
-    # Fault 8: a cached grid that outlives the reference that it was made of.
+def test_fault_8_field_of_the_reference_belongs_to_the_plan(method, scale):
+    # A cached grid that outlives the reference that it was made of.
     reference, Y = clusters(2000, 2) * np.float32(scale), clusters(200, 2, seed=1)
     repulsion = plan(method(), Y, reference=reference)
     before = evaluate(repulsion, Y)

@@ -32,8 +32,8 @@ class FakeIndex:
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "minkowski"])
-def test_gaps_are_filled_by_true_neighbors(metric):
-    """Fault 16: a neighbor of -1 is no neighbor."""
+def test_fault_16_gaps_are_filled_by_true_neighbors(metric):
+    """A neighbor of -1 is no neighbor."""
     X = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
     search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
     search._index = FakeIndex(X, 13)

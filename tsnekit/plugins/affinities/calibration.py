@@ -15,6 +15,7 @@ from tsnekit.errors import ConvergenceWarning
 from tsnekit.validation import check_integer, check_real
 
 __all__ = [
+    "NOT_FINITE",
     "CalibratedKernel",
     "Calibration",
     "calibrate",
@@ -25,6 +26,10 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+NOT_FINITE = (
+    "distances to neighbors must be finite, but some are NaN or too large for single precision"
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def calibrate(
         n_jobs,
     )
     if (status == native.NOT_FINITE).any():
-        raise ValueError("distances to neighbors must be finite, but some are NaN or infinite")
+        raise ValueError(NOT_FINITE)
     return Calibration(weights, precision, status > 0, np.maximum(status, 0))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit.plugins.affinities.calibration import NOT_FINITE
 from tsnekit.plugins.affinities.neighborhood import NeighborhoodKernel
 from tsnekit.validation import check_real
 
@@ -40,5 +41,5 @@ class FixedSigmaKernel(NeighborhoodKernel):
         distances = np.ascontiguousarray(distances, dtype=np.float32)
         native.gaussian_weights(distances, precision, weights, n_jobs)
         if np.isnan(weights[:, 0]).any():
-            raise ValueError("distances to neighbors must be finite, but some are NaN or infinite")
+            raise ValueError(NOT_FINITE)
         return weights

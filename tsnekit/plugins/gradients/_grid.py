@@ -37,7 +37,7 @@ class Box:
         corners = np.empty((2, Y.shape[1]), np.float32)
         native.point_bounds(Y, corners[0], corners[1], n_jobs)
         if not np.isfinite(corners).all():
-            raise ValueError("the positions of points must be finite")
+            raise ValueError("the positions of points must be finite: has the map diverged?")
         lower, upper = corners.astype(np.float64)
         return cls(lower, upper)
 

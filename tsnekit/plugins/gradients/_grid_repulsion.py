@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,7 @@ class GridRepulsion:
             self._tree = self._tree or BarnesHutMethod().plan(self._problem)
             return self._tree(Y, out, row_z)
         if not len(self._far) and (self._mutual or self._covers(Y)):
-            return self._field.gather(Y, out, row_z, mutual=self._mutual)
+            return max(self._least_z, self._field.gather(Y, out, row_z, mutual=self._mutual))
         # Some points have to be met pair by pair: too rare to do without allocations.
         rows = np.empty(len(Y)) if row_z is None else row_z
         inside = self._box.contains(Y)
@@ -117,13 +118,14 @@ class GridRepulsion:
         out[outside] = 0.0
         rows[outside] = 0.0
         self._add_pairs(outside, Y, self._everything, out, rows, skip_own=self._mutual)
-        return float(rows.sum())
+        return max(self._least_z, float(rows.sum()))
 
     def _place(self, X: NDArray[np.float32]) -> None:
         """Choose the grid for the sources and compute their field."""
         everything = Box.around(X, self._n_jobs)
         box = bulk_box(X, everything, self._rule)
         self._everything = X
+        self._least_z = self._bound_on_z(everything) if self._mutual else 0.0
         self._far = X[:0]
         if box is not everything:
             inside = box.contains(X)
@@ -136,6 +138,15 @@ class GridRepulsion:
             self._field.place(self._rule.frame(self._box, cell), self._box.lower)
             self._field.spread(X)
             self._field.convolve()
+
+    def _bound_on_z(self, box: Box) -> float:
+        """Return Z if all points were as far apart as the two that are farthest.
+
+        In a wide map of few points, it may be more than what a grid's rounding leaves of Z.
+        """
+        n = len(self._everything)
+        squared = float(box.extent @ box.extent)
+        return n * (n - 1) * math.exp(-self._dof * math.log1p(squared / self._dof))
 
     def _affordable_cell(self, box: Box) -> float | None:
         """Return the side of a cell, wider than wanted where the grid would be too large.

@@ -7,6 +7,8 @@ length, so a search for those serves them too, and in float32 it tells close row
 
 from __future__ import annotations
 
+import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,11 @@ _KERNELS = {
     "manhattan": "manhattan",
     "hamming": "hamming",
 }
+
+
+# Largest entries that are left as they are: their squares, and sums of these, are far from the ends
+# of the range of float32.
+_SAFE = 2.0**-24, 2.0**54
 
 
 class VectorSpace:
@@ -46,6 +53,7 @@ class VectorSpace:
         self.metric = metric
         self.kernel = _KERNELS[metric]
         self._offset: NDArray[np.float64] | None = None
+        self._exponent = 0
         self._values: NDArray[np.float64] | None = None
         self._n_features = 1
 
@@ -53,8 +61,11 @@ class VectorSpace:
         """Learn what the transformation needs from the data and return its rows."""
         self._n_features = X.shape[1]
         if X.dtype != np.float32 and self.metric in ("euclidean", "sqeuclidean", "manhattan"):
-            # Distances do not feel the shift, and float32 keeps more of what is left.
-            self._offset = X.mean(axis=0, dtype=np.float64)
+            # Distances do not feel the shift, and float32 keeps more of what is left; a median, as
+            # the shift must not follow an outlier.
+            self._offset = np.median(X[:: max(1, len(X) // 1000)], axis=0).astype(np.float64)
+        if self.metric in ("euclidean", "sqeuclidean", "manhattan"):
+            self._exponent = _safe_exponent(X, self._offset)
         if X.dtype != np.float32 and self.metric == "hamming":
             self._values = np.unique(X)
         return self.rows(X)
@@ -63,13 +74,16 @@ class VectorSpace:
         """Return transformed rows: C-contiguous, and `X` itself where nothing need be done."""
         if self.metric in ("cosine", "correlation"):
             return unit_rows(X, centered=self.metric == "correlation")
-        if self._offset is not None:
-            X = X - self._offset
-        elif self._values is not None:
+        if self._values is not None:
             codes = np.searchsorted(self._values, X)
             known = self._values[np.minimum(codes, len(self._values) - 1)] == X
             X = np.where(known, codes, len(self._values))
-        return np.ascontiguousarray(X, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what overflows is infinitely far from everything
+            if self._offset is not None:
+                X = X - self._offset
+            if self._exponent:
+                X = np.ldexp(X, self._exponent)
+            return np.ascontiguousarray(X, dtype=np.float32)
 
     def restore(self, distances: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn distances of the kernel into true ones, in place."""
@@ -79,7 +93,25 @@ class VectorSpace:
             distances *= np.float32(0.5)
         elif self.metric == "hamming":
             distances /= np.float32(self._n_features)
+        if self._exponent:
+            back = -self._exponent * (2 if self.metric == "sqeuclidean" else 1)
+            with np.errstate(over="ignore"):
+                np.ldexp(distances, back, out=distances)
         return distances
+
+
+def _safe_exponent(X: NDArray[Any], offset: NDArray[np.float64] | None) -> int:
+    """Return the power of 2 by which to scale data so that squares neither overflow nor vanish.
+
+    It is 0 where the data is fit as it is. An outlier leaves the other rows less room below.
+    """
+    with np.errstate(over="ignore"):
+        bounds = np.stack([X.max(axis=0), X.min(axis=0)]) - (0 if offset is None else offset)
+    largest = min(float(np.abs(bounds).max()), sys.float_info.max)
+    if largest == 0 or _SAFE[0] <= largest <= _SAFE[1]:
+        return 0
+    exponent = math.frexp(largest)[1]
+    return -exponent if largest < _SAFE[0] else math.frexp(_SAFE[1])[1] - exponent
 
 
 def unit_rows(X: Any, *, centered: bool = False) -> Any:

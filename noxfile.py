@@ -1,0 +1,119 @@
+"""Checks that take longer than a test run, or need builds of their own.
+
+``nox -s tests-3.12``, for example; ``nox -l`` lists all. What is given after ``--`` goes to pytest.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["tests"]
+nox.needs_version = ">=2024.4"
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+# What works on memory and threads of its own; the rest of the suite runs on the same kernels.
+NATIVE = ["tests/native", "tests/plugins/gradients", "tests/test_degenerate.py"]
+
+
+def install(session: nox.Session, build: str, *options: str) -> None:
+    """Build the package into a folder of its own, and install it with what its tests need."""
+    session.install(
+        ".[test]",
+        f"-Cbuild-dir=build/{build}",
+        *(f"-Ccmake.define.{option}" for option in options),
+    )
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on each version of Python."""
+    install(session, f"tests-{session.python}")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def oldest(session: nox.Session) -> None:
+    """Run the tests on the oldest versions of everything that pyproject.toml allows."""
+    requirements = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    oldest_allowed = [re.sub(">=", "==", each, count=1) for each in requirements]
+    # Annoy and hnswlib come as source, and build with what setuptools still had in those days.
+    session.install("setuptools<81", "wheel", "pybind11")
+    session.install(*oldest_allowed)
+    session.install(".", "--no-deps", f"-Cbuild-dir=build/oldest-{session.python}")
+    session.run("pip", "check")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def debug(session: nox.Session) -> None:
+    """Run the tests with bounds checks in Cython and in the C++ standard library."""
+    install(session, "debug", "TSNEKIT_CHECKED=ON")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def sanitize(session: nox.Session) -> None:
+    """Run the native tests and the fuzzer under AddressSanitizer and UBSan."""
+    install(session, "sanitize", "TSNEKIT_SANITIZE=address,undefined")
+    environment = {
+        "LD_PRELOAD": runtime("libasan.so", "libubsan.so"),
+        # The interpreter itself leaves memory to the operating system when it ends.
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSNEKIT_FUZZ_SECONDS": "120",
+    }
+    session.run("pytest", *(session.posargs or [*NATIVE, "tests/fuzz"]), env=environment)
+
+
+@nox.session(python="3.11")
+def tsan(session: nox.Session) -> None:
+    """Run the threaded kernels under ThreadSanitizer."""
+    install(session, "tsan", "TSNEKIT_SANITIZE=thread")
+    environment = {
+        "LD_PRELOAD": runtime("libtsan.so"),
+        # Races within other people's extensions are theirs; a race of ours ends the run.
+        "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:exitcode=66",
+    }
+    session.run("python", "tests/fuzz/race.py", env=environment)
+
+
+@nox.session(python="3.11")
+def fuzz(session: nox.Session) -> None:
+    """Throw random arrays at the native entry points for some minutes."""
+    install(session, "tests-3.11")
+    seconds = session.posargs[0] if session.posargs else "300"
+    session.run("pytest", "tests/fuzz", env={"TSNEKIT_FUZZ_SECONDS": seconds})
+
+
+@nox.session(python="3.11")
+def leaks(session: nox.Session) -> None:
+    """Check that the memory of the process does not grow over 1,000 fits."""
+    install(session, "tests-3.11")
+    session.run("python", "tests/fuzz/leaks.py", "1000")
+
+
+@nox.session(python="3.11")
+def faults(session: nox.Session) -> None:
+    """Put each known fault back, one by one, and check that its test notices."""
+    install(session, "tests-3.11")
+    session.run("python", "tests/faults/mutations.py", *session.posargs)
+
+
+def runtime(*names: str) -> str:
+    """Return where the compiler keeps the libraries of a sanitizer, for LD_PRELOAD."""
+    compiler = os.environ.get("CXX", "g++")
+    paths = []
+    for name in names:
+        shown = subprocess.run(
+            [compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True
+        )
+        path = Path(shown.stdout.strip())
+        if not path.is_absolute():
+            sys.exit(f"{compiler} has no {name}")
+        paths.append(str(path))
+    return " ".join(paths)

@@ -1,0 +1,368 @@
+"""Put the known faults back, one by one, and look whether the tests of each notice.
+
+Run it with an installed copy of the package, never in the working tree: files are changed in place
+while a fault is in. Faults of the native layer need ``--native``, which builds a copy of the
+sources for each. Numbers as arguments choose some of the faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault, as text of a file of the package in place of the right one."""
+
+    fault: int
+    file: str
+    old: str
+    new: str
+
+    @property
+    def is_native(self) -> bool:
+        return self.file.startswith("_native/")
+
+
+MUTATIONS = [
+    Mutation(
+        1,
+        "_native/kernels/perplexity.cpp",
+        "const double nearest = low;",
+        "const double nearest = 0.0;",
+    ),
+    Mutation(
+        2,
+        "plugins/neighbors/_spaces.py",
+        "            np.sqrt(distances, out=distances)\n",
+        "            pass\n",
+    ),
+    Mutation(
+        3,
+        "plugins/neighbors/_spaces.py",
+        "            distances *= np.float32(0.5)\n",
+        "            np.sqrt(distances, out=distances)\n",
+    ),
+    Mutation(
+        4,
+        "_native/kernels/grid_bounds.cpp",
+        "          most = value > most ? value : most;\n",
+        "          if (i > begin) most = value > most || i == 1 ? value : most;\n",
+    ),
+    Mutation(
+        5,
+        "plugins/gradients/_grid.py",
+        "max(float(box.extent.max()), 1e-30)",
+        "float(box.extent.max())",
+    ),
+    Mutation(
+        6,
+        "_native/kernels/tree.cpp",
+        "if (!(longest_side<D>(box) > 0.0f)) return false;",
+        "",
+    ),
+    Mutation(
+        7,
+        "plugins/neighbors/_lists.py",
+        "        start = first if first < 0 else first + block.start\n",
+        "        start = -1\n",
+    ),
+    Mutation(
+        8,
+        "reference_field.py",
+        "return np.array_equal(self.positions, positions)",
+        "return True",
+    ),
+    Mutation(
+        9,
+        "embedding_base.py",
+        "                raise InterruptedByUser(self) from None\n",
+        "                raise\n",
+    ),
+    Mutation(
+        9,
+        "optimize.py",
+        "        gradient.gradient(Y, forces, phase.exaggeration)\n",
+        "        gradient._affinities.data.setflags(write=True)\n"
+        "        gradient._affinities.data[...] *= phase.exaggeration if iteration == 1 else 1\n"
+        "        gradient.gradient(Y, forces, 1.0)\n",
+    ),
+    Mutation(
+        10,
+        "callbacks.py",
+        "        for callback, wants_state in self._callbacks:\n",
+        "        for callback, wants_state in self._callbacks[:1]:\n",
+    ),
+    Mutation(
+        11,
+        "embedding_array.py",
+        "        self._copy_attributes_to(duplicate)\n",
+        "",
+    ),
+    Mutation(
+        12,
+        "embedding_base.py",
+        "            if not state.optimizer.state():\n",
+        "            if True:\n",
+    ),
+    Mutation(
+        13,
+        "validation.py",
+        "dtype = np.float32 if small else (np.float64, np.float32)",
+        "dtype = np.float64",
+    ),
+    Mutation(
+        14,
+        "plugins/neighbors/__init__.py",
+        "        metric_params=True,\n        sparse=True,\n",
+        "        metric_params=True,\n",
+    ),
+    Mutation(
+        15,
+        "specs.py",
+        "        elif not self.callable_metrics:\n",
+        "        elif False:\n",
+    ),
+    Mutation(
+        16,
+        "plugins/neighbors/pynndescent.py",
+        "        short = np.flatnonzero((lists[0] < 0).any(axis=1))\n",
+        "        short = np.empty(0, int)\n",
+    ),
+    Mutation(
+        17,
+        "threads.py",
+        "    if n_jobs == 0:\n",
+        "    if n_jobs is False:\n",
+    ),
+    Mutation(
+        18,
+        "diffusion_map.py",
+        "v0=start, ",
+        "v0=None, ",
+    ),
+    Mutation(
+        19,
+        "symmetrize.py",
+        'how == "max", indptr, joined, data, n_jobs)',
+        'how == "max", indptr, joined, data, 1)',
+    ),
+    Mutation(
+        19,
+        "plugins/gradients/_convolve.py",
+        "self._convolution(charge, self._spectrum, fields, workspace, self._n_jobs)",
+        "self._convolution(charge, self._spectrum, fields, workspace, 1)",
+    ),
+    Mutation(
+        20,
+        "gradient.py",
+        "            self._dof,\n            cost,\n",
+        "            1.0,\n            cost,\n",
+    ),
+    Mutation(
+        21,
+        "_native/kernels/attraction.cpp",
+        "  const index_t begin = p.row_start[row];\n",
+        "  const int begin = static_cast<int>(p.row_start[row]);\n",
+    ),
+    Mutation(
+        22,
+        "specs.py",
+        "        if self.n_components is not None and problem.n_components not in "
+        "self.n_components:\n            has",
+        "        if False:\n            has",
+    ),
+    Mutation(
+        23,
+        "embedding_base.py",
+        "with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:",
+        "with ProgressBar(phase_name, n_iter, shown=True) as bar:",
+    ),
+    Mutation(
+        24,
+        "plugins/neighbors/annoy.py",
+        '        return self.__dict__ | {"_forest": None}\n',
+        "        import tempfile\n\n"
+        "        with tempfile.NamedTemporaryFile() as file:\n"
+        "            self._built_forest().save(file.name)\n"
+        '        return self.__dict__ | {"_forest": None}\n',
+    ),
+    Mutation(
+        25,
+        "tsne.py",
+        "        self.learning_rate = learning_rate\n",
+        '        self.learning_rate = 200.0 if learning_rate == "auto" else learning_rate\n',
+    ),
+    Mutation(
+        26,
+        "embedding.py",
+        "        if field is None or not field.fits(self):\n",
+        "        if True:\n",
+    ),
+    Mutation(
+        27,
+        "plugins/gradients/_grid_repulsion.py",
+        "        if kind not in self._said:\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        28,
+        "__init__.py",
+        "import importlib\n",
+        "import importlib\n\nimport numba\n",
+    ),
+    Mutation(
+        29,
+        "_native/kernels/perplexity.cpp",
+        "double log_precision = std::min(std::max(std::log(above / row.mean) + guess, low), high);",
+        "static thread_local double kept = min_log_precision;\n"
+        "  low = std::max(low, kept);\n"
+        "  double log_precision = kept = "
+        "std::min(std::max(std::log(above / row.mean) + guess, low), high);",
+    ),
+    Mutation(
+        30,
+        "plugins/gradients/_grid_repulsion.py",
+        "        out[outside] = 0.0\n",
+        "        out[inside] = 0.0\n",
+    ),
+    Mutation(
+        31,
+        "_native/kernels/tree.cpp",
+        "if (!(longest_side<D>(box) > 0.0f)) return false;",
+        "if (!(longest_side<D>(box) > 1e-6f)) return false;",
+    ),
+    Mutation(
+        32,
+        "affinity_base.py",
+        "            checked = checked / total\n",
+        "            checked /= total\n",
+    ),
+    Mutation(
+        33,
+        "validation.py",
+        "    if not np.isfinite(checked).all():\n",
+        "    if False:\n",
+    ),
+    Mutation(
+        34,
+        "diffusion_map.py",
+        "            if count == 1:\n",
+        "            if True:\n",
+    ),
+    Mutation(
+        35,
+        "initialization.py",
+        "    weights = np.divide(nearest, distances, where=distances > nearest, "
+        "out=np.ones_like(distances))\n",
+        "    weights = distances.copy()\n",
+    ),
+    Mutation(
+        36,
+        "validation.py",
+        "    if value < at_least:\n",
+        "    if False:\n",
+    ),
+]
+
+
+def tests_of(fault: int) -> list[str]:
+    """Return the files that have tests of a fault."""
+    name = f"def test_fault_{fault}_"
+    return [str(path) for path in sorted(TESTS.rglob("test_*.py")) if name in path.read_text()]
+
+
+def notices(fault: int) -> bool:
+    """Whether a test of the fault fails, is killed or does not end."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command += ["-k", f"test_fault_{fault}_", *tests_of(fault)]
+    try:
+        done = subprocess.run(
+            command, cwd=TESTS.parent, capture_output=True, text=True, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    summary = re.search(r"(\d+) failed", done.stdout)
+    if summary is None and done.returncode in range(2, 128):
+        raise RuntimeError(done.stdout + done.stderr)
+    return done.returncode != 0
+
+
+def try_python(mutation: Mutation, package: Path) -> bool:
+    """Put a fault into a file of the installed package, and see whether it is noticed."""
+    path = package / mutation.file
+    text = path.read_text()
+    try:
+        path.write_text(text.replace(mutation.old, mutation.new))
+        return notices(mutation.fault)
+    finally:
+        path.write_text(text)
+
+
+def try_native(mutation: Mutation, sources: Path) -> bool:
+    """Build the package with a fault, install it, and see whether it is noticed."""
+    path = sources / "tsnekit" / mutation.file
+    text = path.read_text()
+    try:
+        path.write_text(text.replace(mutation.old, mutation.new))
+        install(sources)
+        return notices(mutation.fault)
+    finally:
+        path.write_text(text)
+
+
+def install(sources: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall",
+         f"-Cbuild-dir={sources / 'build'}", str(sources)],
+        check=True,
+    )  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("faults", nargs="*", type=int)
+    parser.add_argument("--native", action="store_true", help="those of the native layer")
+    arguments = parser.parse_args()
+
+    import tsnekit
+
+    package = Path(tsnekit.__file__).parent
+    if package == TESTS.parent / "tsnekit":
+        parser.error("needs an installed copy of the package, not the working tree")
+    chosen = [
+        each for each in MUTATIONS
+        if each.is_native == arguments.native and each.fault in (arguments.faults or [each.fault])
+    ]  # fmt: skip
+    missed = []
+    with tempfile.TemporaryDirectory() as folder:
+        sources = Path(folder) / "tsnekit"
+        if arguments.native:
+            shutil.copytree(
+                TESTS.parent, sources, ignore=shutil.ignore_patterns("build", ".git", ".nox")
+            )
+        for mutation in chosen:
+            found = (
+                try_native(mutation, sources) if arguments.native else try_python(mutation, package)
+            )
+            print(f"fault {mutation.fault:2}: {'noticed' if found else 'NOT NOTICED'}", flush=True)
+            if not found:
+                missed.append(mutation)
+        if arguments.native:
+            install(sources)
+    for mutation in missed:
+        print(f"not noticed: {mutation}")
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
