@@ -21,19 +21,20 @@ version = release = metadata.version("tsnekit")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "mathml",
     "plain_markdown",
 ]
 exclude_patterns = ["_build", "_ext", "peers.md"]
 default_role = "py:obj"
 nitpicky = False
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "tsnekit"
 html_static_path = ["_static"]
