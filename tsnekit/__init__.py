@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tsnekit.embedding import PartialTSNEEmbedding, TSNEEmbedding
     from tsnekit.errors import OptimizationInterrupt
     from tsnekit.persistence import load
+    from tsnekit.plotting import plot
     from tsnekit.tsne import TSNE
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "TSNEEmbedding",
     "__version__",
     "load",
+    "plot",
 ]
 
 _HOMES = {
@@ -30,6 +32,7 @@ _HOMES = {
     "PartialTSNEEmbedding": "tsnekit.embedding",
     "TSNEEmbedding": "tsnekit.embedding",
     "load": "tsnekit.persistence",
+    "plot": "tsnekit.plotting",
 }
 _SUBMODULES = frozenset({"affinity", "callbacks", "initialization", "interfaces", "specs"})
 

@@ -175,6 +175,32 @@ class BaseEmbedding(EmbeddingArray):
 
         save(self, path, data=data)
 
+    def plot(self, labels: Any = None, ax: Any = None, **options: Any) -> Any:
+        """Draw the embedding.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n_samples,), optional
+            Classes or values, for the colours of the points.
+        ax : matplotlib Axes, optional
+            Where to draw; by default on a new figure, which pyplot does not know of.
+        **options
+            See `tsnekit.plot`.
+
+        Returns
+        -------
+        matplotlib Axes
+            The one that was drawn on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels do not fit the embedding, or an option is not valid.
+        """
+        from tsnekit.plotting import plot
+
+        return plot(self, labels, ax, **options)
+
     def run_phase(
         self,
         phase_name: str,

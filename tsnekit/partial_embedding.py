@@ -101,6 +101,48 @@ class PartialTSNEEmbedding(BaseEmbedding):
         """Plan the gradient now rather than when it is first needed."""
         self._gradient(self.state.parameters)
 
+    def plot(
+        self,
+        labels: Any = None,
+        ax: Any = None,
+        *,
+        reference: bool = False,
+        reference_labels: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Draw the new points, over the embedding that they were added to if asked.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n_new,), optional
+            Classes or values of the new points.
+        ax : matplotlib Axes, optional
+            Where to draw; by default on a new figure, which pyplot does not know of.
+        reference : bool, default=False
+            Whether to draw the embedding beneath, grey or in pale colours.
+        reference_labels : array-like of shape (n_samples,), optional
+            Labels of the embedded points, for the same legend; drawn only with `reference`.
+        **options
+            See `tsnekit.plot`.
+
+        Returns
+        -------
+        matplotlib Axes
+            The one that was drawn on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels do not fit, or an option is not valid.
+        """
+        from tsnekit.plotting import plot, plot_over
+
+        if not reference:
+            return plot(self, labels, ax, **options)
+        return plot_over(
+            self.reference_embedding, self, labels, ax, reference_labels=reference_labels, **options
+        )
+
     def _copy_attributes_to(self, other: PartialTSNEEmbedding) -> None:
         for name in ("P", "reference_embedding", "_matrix", "_field"):
             setattr(other, name, getattr(self, name))

@@ -203,9 +203,9 @@ def _save(embedding: BaseEmbedding, labels: Any, args: argparse.Namespace) -> No
             header = ",".join(f"tsne{i + 1}" for i in range(embedding.shape[1]))
             np.savetxt(args.output, embedding, delimiter=",", header=header, comments="")
     if args.plot is not None:
-        from tsnekit.plotting import plot_embedding
-
-        plot_embedding(embedding, args.plot, labels=labels, title=args.title)
+        drawn = None if embedding.shape[1] <= 3 else (0, 1)
+        ax = embedding.plot(labels, components=drawn, title=args.title)
+        ax.figure.savefig(args.plot, dpi=200)
 
 
 def _summarize(
