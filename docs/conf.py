@@ -30,7 +30,7 @@ extensions = [
     "mathml",
     "plain_markdown",
 ]
-exclude_patterns = ["_build", "_ext", "peers.md"]
+exclude_patterns = ["_build", "_ext"]
 default_role = "py:obj"
 nitpicky = False
 

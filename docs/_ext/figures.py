@@ -23,7 +23,7 @@ def show(maps: Mapping[Any, Any], **style: Any) -> None:
     **style
         In place of the defaults of `matplotlib.axes.Axes.scatter`.
     """
-    fig, axes = plt.subplots(1, len(maps), figsize=(3.1 * len(maps), 3.3), squeeze=False)
+    fig, axes = plt.subplots(1, len(maps), figsize=(3.0 * len(maps), 3.2), squeeze=False)
     for ax, (title, positions) in zip(axes[0], maps.items(), strict=True):
         positions = np.asarray(positions)
         drawn = {"c": labels[: len(positions)], "cmap": "tab10", "s": 3, "linewidths": 0} | style
@@ -33,7 +33,16 @@ def show(maps: Mapping[Any, Any], **style: Any) -> None:
             positions = np.column_stack([positions[:, 0], 0.3 * height])
         ax.scatter(*positions.T, **drawn)
         ax.set_title(title, fontsize=10)
-        ax.set(xticks=[], yticks=[], aspect="equal")
+        # Squares of one size, whatever the shape of the map.
+        middle = (positions.max(axis=0) + positions.min(axis=0)) / 2
+        reach = 0.55 * np.ptp(positions, axis=0).max()
+        ax.set(
+            xticks=[],
+            yticks=[],
+            aspect="equal",
+            xlim=(middle[0] - reach, middle[0] + reach),
+            ylim=(middle[1] - reach, middle[1] + reach),
+        )
         for spine in ax.spines.values():
             spine.set_color("0.8")
     fig.tight_layout()

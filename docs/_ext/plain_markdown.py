@@ -68,16 +68,29 @@ def _table(rows: list[str]) -> list[str]:
 
 
 class Markdown(SphinxDirective):
-    """Includes a Markdown file, whose path is relative to the page."""
+    """Includes a Markdown file, whose path is relative to the page.
+
+    The content of the directive, which is reStructuredText, comes first. With ``if-missing``, the
+    file need not be there: the option's text is then all that is shown.
+    """
 
     required_arguments = 1
-    option_spec = {"skip-title": directives.flag}  # noqa: RUF012
+    has_content = True
+    option_spec = {  # noqa: RUF012
+        "skip-title": directives.flag,
+        "if-missing": directives.unchanged,
+    }
 
     def run(self) -> list[nodes.Node]:
         """Return the parsed file."""
         path = Path(self.env.doc2path(self.env.docname)).parent / self.arguments[0]
         self.env.note_dependency(str(path))
-        text = to_rst(path.read_text(encoding="utf-8"), skip_title="skip-title" in self.options)
+        if not path.exists() and "if-missing" in self.options:
+            text = self.options["if-missing"]
+        else:
+            source = path.read_text(encoding="utf-8")
+            text = "\n".join([*self.content, ""])
+            text += to_rst(source, skip_title="skip-title" in self.options)
         section = nodes.section()
         section.document = self.state.document
         self.state.nested_parse(
