@@ -8,7 +8,8 @@ from .common import N_JOBS, names, skip_beyond, spec, synthetic_map
 
 METHODS = names("negative_gradient_method")
 SIZES = [1_000, 3_000, 10_000, 100_000, 1_000_000]
-MOST_POINTS = {"exact": 3_000, "barnes_hut": 100_000}
+MOST_POINTS = {"barnes_hut": 100_000}
+MOST_POINTS_EXACT = 3_000
 
 
 class _Repulsion:
@@ -17,7 +18,7 @@ class _Repulsion:
     def prepare(self, method, n, d, dof):
         problem = RepulsionProblem(n_samples=n, n_components=d, dof=dof, n_jobs=N_JOBS)
         found = spec("negative_gradient_method", method)
-        skip_beyond(min(n, MOST_POINTS.get(method, n)), n)
+        skip_beyond(MOST_POINTS_EXACT if found.exact else MOST_POINTS.get(method, n), n)
         if found.unmet(problem) or found.whole_gradient:
             raise NotImplementedError("not supported, or not the repulsion alone")
         self.Y = synthetic_map(n, d)
@@ -58,7 +59,8 @@ class RepulsionByKind(_Repulsion):
     param_names = ["method", "d", "dof"]
 
     def setup(self, method, d, dof):
-        self.prepare(method, 3_000 if method == "exact" else 10_000, d, dof)
+        exact = spec("negative_gradient_method", method).exact
+        self.prepare(method, MOST_POINTS_EXACT if exact else 10_000, d, dof)
 
     def time_repulsion(self, method, d, dof):
         self.repulsion(self.Y, self.out)

@@ -1,20 +1,27 @@
 """The search for neighbors, by backend, number of rows, features and neighbors."""
 
 import functools
+import pkgutil
 import resource
 
 import numpy as np
 
 from tsnekit.interfaces import SearchProblem
 
-from .common import N_JOBS, names, spec, synthetic_data
+from .common import N_JOBS, names, skip_beyond, spec, synthetic_data
 
-# Rows times rows times features beyond which an exact search is not waited for.
-MOST_TERMS = 5e12
+MOST_SECONDS = 120.0
+"""Expected time beyond which a search is not waited for."""
 
 
 def problem(n, p):
     return SearchProblem(n_samples=n, n_features=p, n_jobs=N_JOBS, seed=0)
+
+
+def expected_seconds(backend, n, p, k):
+    """What the backend itself expects a search to take; 0 where it does not say."""
+    cost = spec("neighbors", backend).cost
+    return pkgutil.resolve_name(cost)(problem(n, p), k) if cost else 0.0
 
 
 @functools.lru_cache(maxsize=1)
@@ -41,8 +48,9 @@ class Neighbors:
 
     def setup(self, backend, n, p, k):
         self.spec = spec("neighbors", backend)
-        if self.spec.unmet(problem(n, p)) or (self.spec.exact and float(n) * n * p > MOST_TERMS):
-            raise NotImplementedError
+        skip_beyond(n, n)
+        if self.spec.unmet(problem(n, p)) or expected_seconds(backend, n, p, k) > MOST_SECONDS:
+            raise NotImplementedError("not supported, or too slow to be of interest")
         self.X = synthetic_data(n, p)
 
     def search(self, n, p, k):
@@ -78,9 +86,7 @@ class ExpectedTime:
             raise NotImplementedError
 
     def track_expected_seconds(self, backend, n, p, k):
-        import pkgutil
-
-        return pkgutil.resolve_name(spec("neighbors", backend).cost)(problem(n, p), k)
+        return expected_seconds(backend, n, p, k)
 
     track_expected_seconds.unit = "s"
 
@@ -93,9 +99,10 @@ class Queries:
 
     def setup(self, backend, m):
         found = spec("neighbors", backend)
-        if not found.query:
-            raise NotImplementedError
+        skip_beyond(70_000, 70_000)
         X = synthetic_data(70_000)
+        if not found.query or expected_seconds(backend, *X.shape, 90) > MOST_SECONDS:
+            raise NotImplementedError("not supported, or too slow to be of interest")
         self.new = X[:m] + np.float32(0.01)
         self.fitted = found.load()().fit(X, problem(*X.shape))
         self.fitted.neighbors(90)

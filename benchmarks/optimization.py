@@ -54,10 +54,9 @@ class Iteration:
 
     def setup(self, method, n):
         problem = RepulsionProblem(n_samples=n, n_components=2, n_jobs=N_JOBS)
-        slow = method == "exact"
         skip_beyond(10_000 if method == "barnes_hut" else n, n)
         known = spec("negative_gradient_method", method)
-        if slow or known.whole_gradient or known.unmet(problem):
+        if known.exact or known.whole_gradient or known.unmet(problem):
             raise NotImplementedError("too slow to be of interest, or not supported")
         self.Y = synthetic_map(n, 2).copy()
         plan = known.load()().plan(problem)
@@ -80,8 +79,10 @@ class WholeRun:
     repeat = 3
 
     def setup(self, method, data):
-        if method == "exact":
-            raise NotImplementedError("too slow to be of interest")
+        if method != "auto":
+            known = spec("negative_gradient_method", method)
+            if known.exact or known.missing():
+                raise NotImplementedError("too slow to be of interest, or not installed")
         self.X = digits() if data == "digits" else synthetic_data(5_000)
         self.model = TSNE(n_jobs=N_JOBS, random_state=0, negative_gradient_method=method)
 

@@ -1,0 +1,127 @@
+"""What is written of a comparison: JSON, a table and a picture."""
+
+import json
+import os
+import platform
+from pathlib import Path
+from statistics import median
+
+TITLES = {
+    "digits": "digits, 1,797 x 64",
+    "mnist": "MNIST, 70,000 x 50",
+    "million": "synthetic, 1,000,000 x 50",
+}
+
+
+def machine(n_jobs):
+    """What the numbers depend on, beside the systems."""
+    from tsnekit._native.system import instruction_set
+
+    return {
+        "processor": processor(),
+        "processors": os.cpu_count(),
+        "threads used": n_jobs,
+        "instruction set": instruction_set(),
+        "platform": platform.platform(terse=True),
+        "python": platform.python_version(),
+    }
+
+
+def processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def summary(runs):
+    """Medians of the runs of one system on one data set."""
+    names = ("seconds", "megabytes", "kl_divergence", "neighbors_kept")
+    return {name: median(run[name] for run in runs) for name in names} | {"runs": len(runs)}
+
+
+def write(report, folder):
+    """Write peers.json, peers.md and peers.png into a folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "peers.json").write_text(json.dumps(report, indent=1) + "\n")
+    (folder / "peers.md").write_text(table(report))
+    picture(report, folder / "peers.png")
+
+
+def table(report):
+    """Return the report as Markdown."""
+    lines = []
+    for data, systems in report["results"].items():
+        lines += [f"### {TITLES[data]}", ""]
+        lines += [
+            "| system | version | seconds | times tsnekit's | KL | 10 neighbors kept | peak MB |",
+            "|---|---|---:|---:|---:|---:|---:|",
+        ]
+        base = systems.get("tsnekit", {}).get("median", {}).get("seconds")
+        measured = [item for item in systems.items() if "median" in item[1]]
+        for name, found in sorted(measured, key=lambda item: item[1]["median"]["seconds"]):
+            m = found["median"]
+            ratio = f"{m['seconds'] / base:.1f}" if base else ""
+            lines.append(
+                f"| {name} | {found['version']} | {m['seconds']:.2f} | {ratio} "
+                f"| {m['kl_divergence']:.3f} | {m['neighbors_kept']:.3f} | {m['megabytes']:.0f} |"
+            )
+        lines.append("")
+        for name, found in systems.items():
+            if "skipped" in found:
+                lines.append(f"- {name}: not measured, {found['skipped']}")
+        if len(measured) < len(systems):
+            lines.append("")
+    lines.append(f"{machine_line(report)} To repeat it: `{report['command']}`.")
+    return "\n".join(lines) + "\n"
+
+
+def machine_line(report):
+    m = report["machine"]
+    return (
+        f"Medians of {report['repeats']} alternating runs, each in its own process, with "
+        f"{m['threads used']} threads on {m['processor']} ({m['processors']} processors, "
+        f"{m['instruction set']}), {m['platform']}, Python {m['python']}. Seconds are those of the "
+        "fit, without imports; the peak is that of the process, with all that it imports. KL "
+        "divergence and neighbors kept are computed for all maps from the same P and neighbors."
+    )
+
+
+def picture(report, path):
+    """Draw the times as bars, on a logarithmic axis, with the KL divergence at each."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    results = {
+        data: sorted(
+            ((name, found["median"]) for name, found in systems.items() if "median" in found),
+            key=lambda item: -item[1]["seconds"],
+        )
+        for data, systems in report["results"].items()
+    }
+    heights = [max(1, len(rows)) for rows in results.values()]
+    figure, axes = plt.subplots(
+        len(results),
+        1,
+        figsize=(8, 1.2 + 0.42 * sum(heights)),
+        squeeze=False,
+        layout="constrained",
+        height_ratios=heights,
+    )
+    for ax, (data, rows) in zip(axes[:, 0], results.items(), strict=True):
+        colors = ["#0b6e5f" if name.startswith("tsnekit") else "#b9c4c9" for name, _ in rows]
+        bars = ax.barh([name for name, _ in rows], [m["seconds"] for _, m in rows], color=colors)
+        labels = [f"{m['seconds']:.3g} s, KL {m['kl_divergence']:.3f}" for _, m in rows]
+        ax.bar_label(bars, labels, padding=4, fontsize=9)
+        ax.set_xscale("log")
+        ax.set_xlim(right=ax.get_xlim()[1] * 6)
+        ax.set_title(TITLES[data], loc="left", fontsize=10)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.tick_params(left=False)
+    axes[-1, 0].set_xlabel("seconds")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)

@@ -1,0 +1,7 @@
+"""The optimizer keeps tsnekit's contract."""
+
+from tsnekit.testing import OptimizerConformance
+
+
+class TestAdam(OptimizerConformance):
+    name = "adam"

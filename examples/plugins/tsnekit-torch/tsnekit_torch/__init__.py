@@ -1,0 +1,24 @@
+"""Exact repulsion on PyTorch for tsnekit.
+
+This module is imported whenever tsnekit looks for plugins, so it does not import PyTorch.
+"""
+
+from tsnekit.hookspecs import hookimpl
+from tsnekit.specs import GradientSpec
+
+__all__ = ["tsnekit_gradient_methods"]
+
+
+@hookimpl
+def tsnekit_gradient_methods():
+    """Tell tsnekit of the method, and of all that it can do."""
+    yield GradientSpec(
+        name="torch",
+        factory="tsnekit_torch.repulsion:TorchRepulsionMethod",
+        summary="every pair, on a CPU or a CUDA device (PyTorch)",
+        requires=("torch",),
+        n_components=None,
+        any_dof=True,
+        reference=True,
+        exact=True,
+    )
