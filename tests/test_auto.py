@@ -21,6 +21,9 @@ NEIGHBORS = {
     "pynndescent": NeighborSpec(
         name="pynndescent", factory="m:f", metrics=EUCLIDEAN | {"jaccard"}, sparse=True
     ),
+    "precomputed": NeighborSpec(
+        name="precomputed", factory="m:f", metrics=frozenset({"precomputed"}), sparse=True
+    ),
 }
 GRADIENTS = {
     "exact": GradientSpec(name="exact", factory="m:f", n_components=None, any_dof=True),
@@ -49,6 +52,8 @@ def search(n, **facts):
         (search(999, sparse=True), "exact"),
         (search(10**6, metric="odd"), "exact"),
         (search(5000, metric=lambda a, b: 0.0), "exact"),
+        (search(100, metric="precomputed"), "precomputed"),
+        (search(5000, metric="precomputed", sparse=True), "precomputed"),
     ],
 )
 def test_documented_rule_for_neighbors(problem, expected):

@@ -104,6 +104,20 @@ class PerplexityBasedNN(_NamedAffinities):
     References
     ----------
     L. van der Maaten, G. Hinton. "Visualizing data using t-SNE". JMLR 9 (2008), 2579-2605.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit import TSNE
+    >>> from tsnekit.affinity import PerplexityBasedNN
+    >>> affinities = PerplexityBasedNN(load_iris().data, perplexity=20, random_state=0)
+    >>> affinities.P.shape, round(float(affinities.P.sum()), 3)
+    ((150, 150), 1.0)
+    >>> embedding = TSNE(random_state=0).fit(load_iris().data, affinities)
+
+    A second set of affinities, without another search for neighbors:
+
+    >>> narrow = PerplexityBasedNN(knn_index=affinities.knn_index, perplexity=5)
     """
 
     kernel: PerplexityKernel
@@ -309,6 +323,15 @@ class MultiscaleMixture(_SeveralPerplexities):
     neighbour embedding". Neurocomputing 169 (2015), 246-261.
     D. Kobak, P. Berens. "The art of using t-SNE for single-cell transcriptomics". Nature
     Communications 10 (2019), 5416.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit import TSNE
+    >>> from tsnekit.affinity import MultiscaleMixture
+    >>> affinities = MultiscaleMixture(load_iris().data, perplexities=[5, 40], random_state=0)
+    >>> TSNE(initialization="spectral", random_state=0).fit(affinities=affinities).shape
+    (150, 2)
     """
 
     _kind = MultiscaleMixtureKernel
@@ -332,6 +355,13 @@ class Multiscale(_SeveralPerplexities):
     ------
     TypeError, ValueError
         If the data or a parameter is not valid; raised before any work starts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit.affinity import Multiscale
+    >>> Multiscale(load_iris().data, perplexities=[5, 40], random_state=0).perplexities
+    (5.0, 40.0)
     """
 
     _kind = MultiscaleKernel
@@ -357,6 +387,13 @@ class FixedSigmaNN(_NamedAffinities):
     ------
     TypeError, ValueError
         If the data or a parameter is not valid; raised before any work starts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit.affinity import FixedSigmaNN
+    >>> FixedSigmaNN(load_iris().data, sigma=0.5, k=40, random_state=0).P.shape
+    (150, 150)
     """
 
     def __init__(
@@ -410,6 +447,13 @@ class Uniform(_NamedAffinities):
     ------
     TypeError, ValueError
         If the data or a parameter is not valid; raised before any work starts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit.affinity import Uniform
+    >>> Uniform(load_iris().data, k_neighbors=10, random_state=0).P.shape
+    (150, 150)
     """
 
     def __init__(

@@ -303,6 +303,16 @@ class PrecomputedAffinities(Affinities):
     TypeError, ValueError
         If the matrix is not square or not numeric, or holds a value that is negative or not
         finite, or is to be normalized and sums to 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsnekit import TSNE
+    >>> from tsnekit.affinity import PrecomputedAffinities
+    >>> ring = np.roll(np.eye(50), 1, axis=1)
+    >>> affinities = PrecomputedAffinities(ring + ring.T)
+    >>> TSNE(initialization="spectral", random_state=0).fit(affinities=affinities).shape
+    (50, 2)
     """
 
     def __init__(self, affinities: Any, normalize: bool = True) -> None:

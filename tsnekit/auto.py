@@ -45,11 +45,15 @@ def choose_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) -> Choic
 
 
 def choose_approximate_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) -> Choice:
-    """Choose Annoy for dense data in a metric that it has, else PyNNDescent, else exact search."""
+    """Choose Annoy for dense data in a metric that it has, else PyNNDescent, else exact search.
+
+    Distances that are given as the data (``metric="precomputed"``) are read off.
+    """
     reasons = {
         "annoy": "dense data in a metric that Annoy has",
         "pynndescent": "Annoy has not this metric or kind of data",
         "exact": "no approximate search has this metric",
+        "precomputed": "the data are distances",
     }
     return _first_able("neighbors", tuple(reasons.items()), problem, specs)
 

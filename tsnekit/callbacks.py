@@ -118,6 +118,17 @@ class Snapshots(Callback):
         Global iterations at which they were taken.
     errors : list of float
         KL divergences.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit import TSNE
+    >>> from tsnekit.callbacks import Snapshots
+    >>> snapshots = Snapshots()
+    >>> model = TSNE(callbacks=snapshots, callbacks_every_iters=250, random_state=0)
+    >>> embedding = model.fit(load_iris().data)
+    >>> snapshots.iterations
+    [250, 500, 750]
     """
 
     def __init__(self) -> None:
@@ -170,6 +181,15 @@ class StopOnConvergence(Callback):
         `callbacks_every_iters` iterations.
     patience : int, default=2
         So many calls in a row without progress end the optimization.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit import TSNE
+    >>> from tsnekit.callbacks import StopOnConvergence
+    >>> model = TSNE(n_iter=5000, callbacks=StopOnConvergence(), random_state=0)
+    >>> model.fit(load_iris().data).state.iteration < 5000
+    True
     """
 
     def __init__(self, tolerance: float = 1e-3, patience: int = 2) -> None:

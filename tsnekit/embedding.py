@@ -55,6 +55,21 @@ class TSNEEmbedding(BaseEmbedding):
     TypeError, ValueError
         If the positions do not fit the affinities or are not finite, or a parameter is unknown or
         has no valid value.
+
+    Examples
+    --------
+    From affinities and positions, step by step:
+
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit import TSNEEmbedding
+    >>> from tsnekit.affinity import PerplexityBasedNN
+    >>> from tsnekit.initialization import pca
+    >>> X = load_iris().data
+    >>> affinities = PerplexityBasedNN(X, perplexity=20, random_state=0)
+    >>> embedding = TSNEEmbedding(pca(X, random_state=0), affinities)
+    >>> embedding = embedding.optimize(250, exaggeration=12).optimize(500)
+    >>> embedding.shape
+    (150, 2)
     """
 
     _recentered = True

@@ -106,31 +106,23 @@ class BaseEmbedding(EmbeddingArray):
         **gradient_descent_params
             Parameters of gradient descent in place of the embedding's own:
 
-            learning_rate : float or "auto"
-                "auto" is n / exaggeration; for new points in an embedding, see
-                `PartialTSNEEmbedding`.
-            exaggeration : float, optional
-                Factor of the attractive forces, 1 by default.
-            momentum : float
-            negative_gradient_method : str or GradientMethod
-                Name of a gradient method, "auto", or an instance.
-            gradient_params : mapping, optional
-                Options of the gradient method.
-            theta : float
-                Trade-off of the Barnes-Hut method; 0 is exact.
-            n_interpolation_points, min_num_intervals, ints_in_interval
-                Grid of the fft method.
-            dof : float
-                Degrees of freedom of the kernel.
-            max_grad_norm, max_step_norm : float, optional
-                Bounds on the norm of each point's gradient and step.
-            n_jobs : int
-                Number of threads.
-            callbacks : callable or list of callable, optional
-                Called as ``callback(iteration, error, embedding)``; see `tsnekit.callbacks`.
-            callbacks_every_iters : int
-            verbose : bool
-                Whether to show a progress bar.
+            - ``learning_rate``, float or "auto": "auto" is n / exaggeration; for new points in an
+              embedding, see `PartialTSNEEmbedding`.
+            - ``exaggeration``, float or None: factor of the attractive forces, 1 by default.
+            - ``momentum``, float.
+            - ``negative_gradient_method``, str or GradientMethod: name of a gradient method,
+              "auto", or an instance; and ``gradient_params``, mapping or None: its options.
+            - ``theta``, float: trade-off of the Barnes-Hut method; 0 is exact.
+            - ``n_interpolation_points``, ``min_num_intervals``, ``ints_in_interval``: grid of the
+              fft method.
+            - ``dof``, float: degrees of freedom of the kernel.
+            - ``max_grad_norm``, ``max_step_norm``, float or None: bounds on the norm of each
+              point's gradient and step.
+            - ``n_jobs``, int: number of threads.
+            - ``callbacks``, callable, list of callable or None: called as
+              ``callback(iteration, error, embedding)``, see `tsnekit.callbacks`; and
+              ``callbacks_every_iters``, int: how often.
+            - ``verbose``, bool: whether to show a progress bar.
 
         Returns
         -------

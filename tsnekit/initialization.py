@@ -46,6 +46,14 @@ def rescale(
     Returns
     -------
     ndarray of shape (n, d)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsnekit.initialization import rescale
+    >>> positions = np.random.default_rng(0).normal(size=(100, 2))
+    >>> f"{rescale(positions)[:, 0].std():.0e}"
+    '1e-04'
     """
     target_std = check_real("target_std", target_std, above=0)
     scaled = _positions(x, inplace)
@@ -155,6 +163,13 @@ def pca(
     ------
     TypeError, ValueError
         If the data or a parameter is not valid.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit.initialization import pca
+    >>> pca(load_iris().data, random_state=0).shape
+    (150, 2)
     """
     from tsnekit.principal_components import principal_components
 
@@ -218,6 +233,17 @@ def spectral(
     ----------
     R. R. Coifman, S. Lafon. "Diffusion maps". Applied and Computational Harmonic Analysis 21
     (2006), 5-30.
+
+    Examples
+    --------
+    The way along a chain of 50 points:
+
+    >>> import numpy as np
+    >>> from tsnekit.initialization import spectral
+    >>> chain = np.eye(50, k=1) + np.eye(50, k=-1)
+    >>> steps = np.diff(spectral(chain, random_state=0)[:, 0])
+    >>> bool((steps > 0).all() or (steps < 0).all())
+    True
     """
     from tsnekit.diffusion_map import check_graph, diffusion_map
 

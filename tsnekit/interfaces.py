@@ -241,9 +241,10 @@ class Repulsion(Protocol):
     ) -> float:
         """Fill `out` with forces and return the normalization.
 
-        With w_ij = 1 / (1 + |y_i - x_j|^2 / dof) over the sources x_j (the other points, or every
-        point of the reference), ``out[i]`` becomes sum_j w_ij^(dof + 1) (y_i - x_j), and
-        Z_i = sum_j w_ij^dof goes to ``row_z[i]`` where `row_z` is given. Returns Z = sum_i Z_i.
+        With ``w_ij = 1 / (1 + |y_i - x_j|^2 / dof)`` over the sources x_j (the other points, or
+        every point of the reference), ``out[i]`` becomes ``sum_j w_ij^(dof + 1) (y_i - x_j)``, and
+        ``Z_i = sum_j w_ij^dof`` goes to ``row_z[i]`` where `row_z` is given. Returns Z, the sum of
+        the Z_i.
         `Y` is (n, d), finite, and not changed; without a reference no point acts on itself.
         """
         ...

@@ -53,6 +53,16 @@ class PartialTSNEEmbedding(BaseEmbedding):
     ------
     TypeError, ValueError
         If the positions do not fit `P` or the reference, or a parameter is not valid.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit import TSNE
+    >>> X = load_iris().data
+    >>> embedding = TSNE(perplexity=15, random_state=0).fit(X[::2])
+    >>> partial = embedding.prepare_partial(X[1::2], perplexity=5)
+    >>> partial.optimize(250, exaggeration=1.5).shape
+    (75, 2)
     """
 
     _recentered = False

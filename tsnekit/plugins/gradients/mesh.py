@@ -21,15 +21,16 @@ MIN_CELLS = {1: 80, 2: 80, 3: 40}
 class MeshMethod:
     """Spread points on a grid, convolve with the kernel, differentiate, and gather.
 
-    With K(r) = (1 + r^2 / dof)^-dof, the potential phi(y) = sum_j K(|y - y_j|) has all that is
-    needed: Z is its sum less the points' own, and the force is -grad(phi) / 2, for every `dof` and
-    number of dimensions. Unit charges are spread on a grid by B-splines and convolved with K by
-    one forward and one inverse Fourier transform; the force at the nodes is found from phi by
-    differences that are fitted to K; and phi and the force are gathered by the same splines. K's
-    spectrum is divided by the splines', so that phi is exact from node to node. Points do not act
-    on themselves and act on each other with equal forces, to the last digit that single precision
-    leaves, and what a point's own charge adds to phi is taken off as the grid has it. This is a
-    particle mesh [1]_ for the kernels of t-SNE; [2]_ interpolates with charges per component.
+    With ``K(r) = (1 + r^2 / dof)^-dof``, the potential ``phi(y) = sum_j K(|y - y_j|)`` has all that
+    is needed: Z is its sum less the points' own, and the force is ``-grad(phi) / 2``, for every
+    `dof` and number of dimensions. Unit charges are spread on a grid by B-splines and convolved
+    with K by one forward and one inverse Fourier transform; the force at the nodes is found from
+    phi by differences that are fitted to K; and phi and the force are gathered by the same splines.
+    K's spectrum is divided by the splines', so that phi is exact from node to node. Points do not
+    act on themselves and act on each other with equal forces, to the last digit that single
+    precision leaves, and what a point's own charge adds to phi is taken off as the grid has it.
+    This is a particle mesh [1]_ for the kernels of t-SNE; [2]_ interpolates with charges per
+    component.
 
     The grid follows the bounding box of the map, with cells of one size as long as the map has at
     least 80 of them (40 in 3-D) along its longest side, and cells finer by a power of two while it

@@ -1,0 +1,83 @@
+"""Configuration of the documentation's build: ``sphinx-build -W docs docs/_build/html``."""
+
+import os
+import sys
+import warnings
+from importlib import metadata
+from pathlib import Path
+
+import matplotlib as mpl
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS / "_ext"))
+# The folder is searched also where an example is run as a script of its own.
+mpl.use("agg")
+
+project = "tsnekit"
+author = "The tsnekit developers"
+copyright = f"2025, {author}"
+version = release = metadata.version("tsnekit")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "matplotlib.sphinxext.plot_directive",
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "mathml",
+    "plain_markdown",
+]
+exclude_patterns = ["_build", "_ext"]
+default_role = "py:obj"
+nitpicky = False
+
+html_math_renderer = "mathml"
+html_theme = "furo"
+html_title = "tsnekit"
+html_static_path = ["_static"]
+html_css_files = ["tsnekit.css"]
+html_show_sphinx = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0b6e5f", "color-brand-content": "#0b6e5f"},
+    "dark_css_variables": {"color-brand-primary": "#4fc3ae", "color-brand-content": "#4fc3ae"},
+}
+
+autosummary_generate = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+toc_object_entries_show_parents = "hide"
+add_module_names = False
+
+plot_formats = [("png", 120)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_include_source = True
+plot_pre_code = "from figures import X, labels, show\nfrom tsnekit import TSNE"
+plot_rcparams = {"savefig.bbox": "tight"}
+plot_apply_rcparams = True
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/gallery",
+    "gallery_dirs": "auto_examples",
+    "within_subsection_order": "gallery_order.GalleryOrder",
+    "matplotlib_animations": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 5,
+    "abort_on_example_error": True,
+    "remove_config_comments": True,
+}
+
+# An example that warns is an example to be mended; a matplotlib without a screen says so.
+warnings.filterwarnings("ignore", message=".*non-interactive.*", category=UserWarning)
+os.environ.setdefault("TQDM_DISABLE", "1")

@@ -1,0 +1,89 @@
+"""
+Distances and graphs in place of data
+=====================================
+
+Not all data are vectors. A map can be made of a matrix of distances, of a graph of neighbors that
+was computed elsewhere, or of any weighted graph.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import scipy.sparse
+from sklearn.datasets import load_digits
+from sklearn.neighbors import NearestNeighbors, kneighbors_graph
+
+from tsnekit import TSNE
+from tsnekit.affinity import PerplexityBasedNN, PrecomputedAffinities
+from tsnekit.interfaces import NeighborGraph
+
+# %%
+# A matrix of distances
+# ---------------------
+#
+# Gene sequences that descend from one another: each generation copies its parent, with some letters
+# changed. The distance of two sequences is the share of letters in which they differ.
+
+rng = np.random.default_rng(0)
+sequences = rng.integers(4, size=(1, 400))
+founder = np.zeros(1, dtype=int)
+for generation in range(9):
+    children = np.repeat(sequences, 2, axis=0)
+    changed = rng.random(children.shape) < 0.06
+    children[changed] = rng.integers(4, size=changed.sum())
+    sequences = children
+    founder = np.arange(8) if generation == 2 else np.repeat(founder, 2)
+distances = np.array([(sequences != one).mean(axis=1) for one in sequences])
+
+embedding = TSNE(metric="precomputed", initialization="spectral", random_state=0).fit(distances)
+fig, ax = plt.subplots(figsize=(5.5, 5))
+ax.scatter(*embedding.T, c=founder, cmap="tab10", s=14, linewidths=0)
+ax.set(xticks=[], yticks=[], aspect="equal", title="512 sequences, by ancestor of generation 3")
+
+# %%
+# A graph of neighbors
+# --------------------
+#
+# Neighbors from any other program: as two arrays, or as scikit-learn's sparse graph of distances.
+# Both give the same affinities; no search is made.
+
+X, labels = load_digits(return_X_y=True)
+found = NearestNeighbors(n_neighbors=91).fit(X).kneighbors(X)
+graph = NeighborGraph(indices=found[1][:, 1:], distances=found[0][:, 1:])
+from_arrays = PerplexityBasedNN(knn_index=graph, perplexity=30)
+
+sparse_graph = kneighbors_graph(X, n_neighbors=90, mode="distance")
+from_sparse = PerplexityBasedNN(sparse_graph, metric="precomputed", perplexity=30)
+print("largest difference of affinities:", abs(from_arrays.P - from_sparse.P).max())
+
+# %%
+# A weighted graph
+# ----------------
+#
+# `PrecomputedAffinities` takes any square matrix that is not negative. Here a web of streets, with
+# a lake in the middle; who lives near whom is told by walks of up to six corners. The spectral
+# initialization unfolds it.
+
+side = 36
+places = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
+offset = places - (side - 1) / 2
+places = places[np.hypot(*offset.T) > 7]
+streets = scipy.sparse.csr_matrix(
+    np.abs(places[:, None] - places[None]).sum(axis=2) == 1, dtype=float
+)
+step = scipy.sparse.diags(1 / streets.sum(axis=1).A1) @ streets
+walk = total = step
+for _ in range(5):
+    walk = walk @ step
+    total = total + walk
+total.setdiag(0)
+
+affinities = PrecomputedAffinities(total + total.T)
+embedding = TSNE(random_state=0, initialization="spectral").fit(affinities=affinities)
+fig, axes = plt.subplots(1, 2, figsize=(10, 5))
+color = np.arctan2(*(places - (side - 1) / 2).T)
+for ax, positions, title in zip(
+    axes, (places, embedding), ("the town", "its map, from the streets alone"), strict=True
+):
+    ax.scatter(*positions.T, c=color, cmap="twilight", s=14, linewidths=0)
+    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+plt.show()

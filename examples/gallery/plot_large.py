@@ -1,0 +1,57 @@
+"""
+Many points
+===========
+
+Some tens of thousands of rows, on the way to millions. Three things change with size: the search
+for neighbors takes the most time, exaggeration helps to keep what belongs together in one place,
+and a picture of single dots hides how dense they are.
+"""
+
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LogNorm
+
+from tsnekit import TSNE
+
+# %%
+# Cells on their way along a branching tree, in 30 dimensions: synthetic, but not unlike what
+# single-cell data looks like. For a larger run, change the first line.
+
+n = 25_000
+rng = np.random.default_rng(0)
+n_branches = 14
+parent = np.array([-1, *(rng.integers(0, b) for b in range(1, n_branches))])
+start, end = np.zeros((2, n_branches, 30))
+for b in range(n_branches):
+    start[b] = end[parent[b]] if b else 0
+    end[b] = start[b] + rng.normal(size=30) * 1.6
+branch = rng.choice(n_branches, p=rng.dirichlet(np.full(n_branches, 2)), size=n)
+along = rng.beta(1.2, 1.2, size=(n, 1))
+X = start[branch] + along * (end[branch] - start[branch]) + 0.5 * rng.normal(size=(n, 30))
+X = X.astype(np.float32)
+
+# %%
+# ``fastest`` picks the neighbor search that is expected to take the least time, here hnswlib. For
+# as many points as this, ``auto`` chooses the mesh method for the gradient.
+
+began = time.perf_counter()
+embedding = TSNE(neighbors="fastest", exaggeration=1.5, n_jobs=-1, random_state=0).fit(X)
+print(f"{n:,} rows in {time.perf_counter() - began:.1f} s")
+for step in ("neighbors", "negative_gradient_method"):
+    print(f"{step}: {embedding.backends[step].name}, {embedding.backends[step].reason}")
+for step, seconds in embedding.seconds.items():
+    print(f"{step:<20}{seconds:6.1f} s")
+
+# %%
+# Dots on the left, counts on the right: a picture of counts costs the same for any number of
+# points, and shows dense and thin parts for what they are.
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6))
+left.scatter(*embedding.T, c=branch, cmap="tab20", s=1, linewidths=0)
+right.hist2d(*embedding.T, bins=220, norm=LogNorm(), cmap="viridis")
+for ax, title in ((left, "branches"), (right, "points per pixel")):
+    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+fig.tight_layout()
+plt.show()

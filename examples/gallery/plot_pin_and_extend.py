@@ -1,0 +1,63 @@
+"""
+Pinning points, and extending a map
+===================================
+
+Points can be held while others move: a landmark that has to stay where readers expect it, or a
+published map that new samples are added to. And unlike ``transform``, ``extend`` lets new points
+see one another, so that a kind that the map did not have forms an island of its own.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+
+from tsnekit import TSNE
+
+X, labels = load_digits(return_X_y=True)
+known = labels < 8  # the digits 8 and 9 come later
+
+embedding = TSNE(n_jobs=-1, random_state=0).fit(X[known])
+alone = embedding.transform(X[~known])
+around = embedding.extend(X[~known], fixed=True, n_iter=500)
+together = embedding.extend(X[~known], n_iter=500)
+
+# %%
+# ``transform`` has to put the 8s and 9s somewhere among what there is. ``extend`` makes room: with
+# ``fixed=True`` without moving any old point, otherwise by moving all.
+
+order = np.r_[labels[known], labels[~known]]
+late = order >= 8
+maps = {
+    "transform": np.concatenate([embedding, alone]),
+    "extend, the old points fixed": around,
+    "extend": together,
+}
+fig, axes = plt.subplots(1, 3, figsize=(13, 4.6))
+for ax, (title, positions) in zip(axes, maps.items(), strict=True):
+    ax.scatter(*positions[~late].T, c=order[~late], cmap="tab10", vmax=9, s=4, alpha=0.4, lw=0)
+    ax.scatter(*positions[late].T, c=order[late], cmap="tab10", vmin=0, s=8, linewidths=0)
+    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+fig.tight_layout()
+print("old points in place:", np.array_equal(around[: len(embedding)], embedding))
+
+# %%
+# ``fixed`` of ``optimize`` holds any points, as a mask or by weights between 0 (free) and 1
+# (stays). Here one digit of each class is put on a circle before the map forms around them.
+
+model = TSNE(n_jobs=-1, random_state=0)
+start = model.prepare_initial(X)
+landmarks = np.array([np.flatnonzero(labels == digit)[0] for digit in range(10)])
+angle = 2 * np.pi * np.arange(10) / 10
+positions = np.array(start)
+positions[landmarks] = 30 * np.column_stack([np.sin(angle), np.cos(angle)])
+pinned = np.isin(np.arange(len(X)), landmarks)
+
+start = model.prepare_initial(X, initialization=positions)
+clock = start.optimize(250, exaggeration=12, fixed=pinned).optimize(500, fixed=pinned)
+
+fig, ax = plt.subplots(figsize=(6, 5.6))
+ax.scatter(*clock.T, c=labels, cmap="tab10", s=5, linewidths=0, alpha=0.6)
+for digit, place in enumerate(clock[landmarks]):
+    ax.annotate(str(digit), place, ha="center", va="center", weight="bold", size=13)
+ax.set(xticks=[], yticks=[], aspect="equal", title="Ten digits pinned to a circle")
+plt.show()

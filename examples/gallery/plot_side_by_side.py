@@ -1,0 +1,62 @@
+"""
+Perplexity, exaggeration and degrees of freedom
+===============================================
+
+The three parameters that change a map the most, side by side. Affinities take the longest on small
+data, and depend on the perplexity only: they are computed once for each, and their neighbors once
+for all.
+"""
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+
+from tsnekit import TSNE
+from tsnekit.affinity import PerplexityBasedNN
+
+X, labels = load_digits(return_X_y=True)
+
+
+def draw(maps, title):
+    """Draw maps in a row, each under its key."""
+    fig, axes = plt.subplots(1, len(maps), figsize=(3.2 * len(maps), 3.6))
+    for ax, (key, embedding) in zip(axes, maps.items(), strict=True):
+        ax.scatter(*embedding.T, c=labels, cmap="tab10", s=3, linewidths=0)
+        ax.set(xticks=[], yticks=[], aspect="equal", title=key)
+    fig.suptitle(title)
+    fig.tight_layout()
+
+
+# %%
+# The perplexity is the number of neighbors that a point looks at, more or less. Few neighbors give
+# many small islands, of which some are chance; many give the broad outline and blur the islands.
+# The last map mixes a small perplexity with a large one.
+
+affinities = PerplexityBasedNN(X, perplexity=200, n_jobs=-1, random_state=0)
+maps = {}
+for perplexity in (3, 30, 200):
+    affinities = PerplexityBasedNN(knn_index=affinities.knn_index, perplexity=perplexity, n_jobs=-1)
+    maps[f"{perplexity}"] = TSNE(n_jobs=-1, random_state=0).fit(X, affinities)
+maps["10 and 200"] = TSNE(perplexity=[10, 200], n_jobs=-1, random_state=0).fit(X)
+draw(maps, "Perplexity")
+
+# %%
+# Exaggeration multiplies the attraction between neighbors. More of it makes denser islands with
+# more space around them, and keeps near one another what belongs together on a larger scale.
+
+affinities = PerplexityBasedNN(knn_index=affinities.knn_index, perplexity=30, n_jobs=-1)
+maps = {
+    f"{exaggeration}": TSNE(exaggeration=exaggeration, n_jobs=-1, random_state=0).fit(X, affinities)
+    for exaggeration in (1, 2, 4, 12)
+}
+draw(maps, "Exaggeration")
+
+# %%
+# The degrees of freedom say how heavy the tails of the kernel in the map are. Below 1, points repel
+# each other from farther away, and islands fall apart into smaller ones; above 1, the kernel comes
+# closer to the Gaussian of the original SNE, and points crowd.
+
+maps = {
+    f"{dof}": TSNE(dof=dof, n_jobs=-1, random_state=0).fit(X, affinities) for dof in (0.5, 1, 2, 10)
+}
+draw(maps, "Degrees of freedom")
+plt.show()

@@ -1,0 +1,60 @@
+"""
+New points in a finished map
+============================
+
+A map is made once, and new rows are placed in it later. Each new point feels the map and none of
+the other new points: it comes to the same place alone and in any batch, and the map itself does not
+move.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+
+from tsnekit import TSNE
+
+X, labels = load_digits(return_X_y=True)
+X_old, X_new, old, new = train_test_split(X, labels, test_size=300, random_state=0)
+
+embedding = TSNE(n_jobs=-1, random_state=0).fit(X_old)
+placed = embedding.transform(X_new)
+
+fig, ax = plt.subplots(figsize=(7, 6))
+ax.scatter(*embedding.T, c=old, cmap="tab10", s=6, linewidths=0, alpha=0.3)
+ax.scatter(*placed.T, c=new, cmap="tab10", s=24, linewidths=0.6, edgecolors="black")
+ax.set(xticks=[], yticks=[], aspect="equal", title="1,497 digits, and 300 new ones")
+
+# %%
+# They come to lie among their own kind:
+
+kind = KNeighborsClassifier(10).fit(embedding, old)
+print(
+    f"{kind.score(placed, new):.1%} of the new digits are where most of their neighbors are alike"
+)
+
+# %%
+# A point does not depend on its batch.
+
+alone = embedding.transform(X_new[:1])
+print("the same place alone:", np.array_equal(alone[0], placed[0]))
+
+# %%
+# What happens on the way can be done step by step, for other starts and schedules. Here the new
+# points begin at random places instead of among their neighbors.
+
+partial = embedding.prepare_partial(X_new, initialization="random", perplexity=5)
+steps = {"random start": partial}
+for n_iter in (20, 80, 400):
+    steps[f"{n_iter} iterations later"] = partial = partial.optimize(
+        n_iter, learning_rate="auto", exaggeration=1.5, max_grad_norm=None, max_step_norm=5
+    )
+
+fig, axes = plt.subplots(1, len(steps), figsize=(13, 3.6))
+for ax, (title, positions) in zip(axes, steps.items(), strict=True):
+    ax.scatter(*embedding.T, color="0.85", s=3, linewidths=0)
+    ax.scatter(*positions.T, c=new, cmap="tab10", s=8, linewidths=0)
+    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+fig.tight_layout()
+plt.show()
