@@ -11,21 +11,20 @@ constexpr index_t block_rows = 256;
 // Distances that overflow are cut here, so that their reciprocals stay numbers.
 constexpr float largest = 1e37f;
 
-// Calls body(value, offset, 1 + |offset|^2 / dof) for packs of the row's edges, offset = y - t_j.
+// Calls body(value, offset, dof + |offset|^2) for packs of the row's edges, offset = y - t_j.
 template <int D, class Body>
 void for_edges(const Affinities& p, index_t row, const float* y, const float* target,
-               float inverse_dof, Body&& body) {
+               float dof, Body&& body) {
   const index_t begin = p.row_start[row];
   const int count = static_cast<int>(p.row_start[row + 1] - begin);
   for (int k = 0; k < count; k += Pack::width) {
     Pack value, offset[D];
     load_edges<D>(p.column + begin + k, p.value + begin + k, count - k, target, value, offset);
-    Pack squared(0.0f);
+    Pack spread(dof);
     for (int c = 0; c < D; ++c) {
       offset[c] = Pack(y[c]) - offset[c];
-      squared = multiply_add(offset[c], offset[c], squared);
+      spread = multiply_add(offset[c], offset[c], spread);
     }
-    const Pack spread = multiply_add(squared, Pack(inverse_dof), Pack(1.0f));
     body(value, offset, min(spread, Pack(largest)));
   }
 }
@@ -33,27 +32,28 @@ void for_edges(const Affinities& p, index_t row, const float* y, const float* ta
 // The same for any number of dimensions, edge by edge.
 template <class Body>
 void for_edges_any(const Affinities& p, index_t row, int d, const float* y, const float* target,
-                   float inverse_dof, Body&& body) {
+                   float dof, Body&& body) {
   for (index_t k = p.row_start[row]; k < p.row_start[row + 1]; ++k) {
     const float* t = target + static_cast<index_t>(p.column[k]) * d;
-    float squared = 0.0f;
-    for (int c = 0; c < d; ++c) squared += (y[c] - t[c]) * (y[c] - t[c]);
-    body(p.value[k], t, std::min(1.0f + squared * inverse_dof, largest));
+    float spread = dof;
+    for (int c = 0; c < d; ++c) spread += (y[c] - t[c]) * (y[c] - t[c]);
+    body(p.value[k], t, std::min(spread, largest));
   }
 }
 
+// sum_j p_j (y - t_j) / (dof + |y - t_j|^2), the attraction without a factor dof.
 template <int D>
 void row_force(const Affinities& p, index_t row, int d, const float* y, const float* target,
-               float inverse_dof, float* force) {
+               float dof, float* force) {
   if constexpr (D == 0) {
     std::fill(force, force + d, 0.0f);
-    for_edges_any(p, row, d, y, target, inverse_dof, [&](float value, const float* t, float w) {
-      for (int c = 0; c < d; ++c) force[c] += value / w * (y[c] - t[c]);
+    for_edges_any(p, row, d, y, target, dof, [&](float value, const float* t, float spread) {
+      for (int c = 0; c < d; ++c) force[c] += value / spread * (y[c] - t[c]);
     });
   } else {
     Pack sum[D];
     for (Pack& each : sum) each = Pack(0.0f);
-    for_edges<D>(p, row, y, target, inverse_dof,
+    for_edges<D>(p, row, y, target, dof,
                  [&](const Pack& value, const Pack* offset, const Pack& spread) {
                    const Pack pull = value * reciprocal(spread);
                    for (int c = 0; c < D; ++c) sum[c] = multiply_add(pull, offset[c], sum[c]);
@@ -68,19 +68,19 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
   const float inverse_dof = 1.0f / dof;
   if constexpr (D == 0) {
     float cost = 0.0f;
-    for_edges_any(p, row, d, y, target, inverse_dof, [&](float value, const float*, float spread) {
-      cost += value * (fast_log(value) + dof * fast_log(spread));
+    for_edges_any(p, row, d, y, target, dof, [&](float value, const float*, float spread) {
+      cost += value * (fast_log(value) + dof * fast_log(spread * inverse_dof));
     });
     return cost;
   } else {
     float lanes[Pack::width] = {};
-    for_edges<D>(p, row, y, target, inverse_dof,
+    for_edges<D>(p, row, y, target, dof,
                  [&](const Pack& value, const Pack*, const Pack& spread) {
                    float v[Pack::width], s[Pack::width];
                    store(value, v);
                    store(spread, s);
                    for (int k = 0; k < Pack::width; ++k) {
-                     lanes[k] += v[k] * (fast_log(v[k]) + dof * fast_log(s[k]));
+                     lanes[k] += v[k] * (fast_log(v[k]) + dof * fast_log(s[k] * inverse_dof));
                    }
                  });
     float cost = 0.0f;
@@ -94,11 +94,10 @@ void attraction_rows(const Affinities& p, index_t first, index_t last, int d, co
                      const float* target, double dof, double exaggeration, const double* z,
                      bool z_per_row, const std::int32_t* order, float* out) {
   const int dims = D ? D : d;
-  const float inverse_dof = static_cast<float>(1.0 / dof);
-  const float scale = static_cast<float>(exaggeration);
+  const float scale = static_cast<float>(exaggeration * dof);
   std::vector<float> force(static_cast<std::size_t>(dims));
   for (index_t i = first; i < last; ++i) {
-    row_force<D>(p, i, d, y + i * dims, target, inverse_dof, force.data());
+    row_force<D>(p, i, d, y + i * dims, target, static_cast<float>(dof), force.data());
     const index_t place = order ? order[i] : i;
     const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? place : 0]);
     float* gradient = out + place * dims;
