@@ -1,4 +1,4 @@
-"""Run the comparison: ``python -m benchmarks.peers``, where ``pip install -e .`` was run.
+"""Run the comparison: ``python -m benchmarks.peers``.
 
 Each run is a process of its own. The systems take turns, so that a machine that gets slower does so
 for all of them. A system that an interpreter has not is looked for in the other one, and left out
