@@ -23,7 +23,6 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
-import logging
 import os
 import re
 import sys
@@ -42,8 +41,6 @@ from tsnekit.plugins import BUILTIN_PLUGINS
 from tsnekit.specs import POINTS, Spec
 
 __all__ = ["LoadFailure", "Registered", "Registry", "default_registry", "select_plugins"]
-
-logger = logging.getLogger(__name__)
 
 ENTRY_POINT_GROUP = "tsnekit"
 LOAD_VARIABLE = "TSNEKIT_LOAD_PLUGINS"
@@ -164,7 +161,7 @@ class Registry:
         for entry_point in selection.chosen:
             self._load(entry_point)
         for name in selection.unknown:
-            self._fail(name, name, f"{LOAD_VARIABLE} names it, but no installed plugin is its")
+            self._fail(name, name, f"{LOAD_VARIABLE} names it, but it has no installed plugin")
 
     def all(self, point: str) -> tuple[Registered, ...]:
         """Return every backend of an extension point, built-ins first, each once."""
@@ -283,7 +280,6 @@ class Registry:
         failure = LoadFailure(plugin, distribution, error)
         self.failures.append(failure)
         self._trace(f"{plugin} of {distribution}", f"left out, {error}")
-        logger.warning("plugin left out: %s", failure)
         warnings.warn(f"plugin left out: {failure}", PluginWarning, stacklevel=2)
 
 

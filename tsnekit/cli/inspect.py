@@ -31,8 +31,8 @@ def run_plugins(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found, indent=2))
         return 0
-    columns = ("kind", "name", "aliases", "origin", "available", "capabilities")
-    rows = [columns]
+    columns = ("kind", "name", "aliases", "distribution", "version", "available", "capabilities")
+    rows: list[tuple[str, ...]] = [columns]
     for backend in found["backends"]:
         # Why one is not available takes the place of what it could do.
         shown = backend if backend["available"] else backend | {"capabilities": backend["missing"]}
@@ -49,6 +49,8 @@ def run_plugins(args: argparse.Namespace) -> int:
 
 
 def _describe_plugins() -> dict[str, Any]:
+    from importlib import metadata
+
     from tsnekit.errors import PluginConflictError
     from tsnekit.registry import default_registry
     from tsnekit.specs import POINTS, Spec
@@ -75,9 +77,8 @@ def _describe_plugins() -> dict[str, Any]:
                     "kind": kind.kind,
                     "name": found.spec.name,
                     "aliases": list(found.spec.aliases),
-                    "origin": found.origin,
                     "distribution": found.distribution,
-                    "version": found.version,
+                    "version": metadata.version("tsnekit") if found.builtin else found.version,
                     "summary": found.spec.summary,
                     "capabilities": capabilities,
                     "available": not missing,
@@ -97,10 +98,8 @@ def _plain(value: Any) -> Any:
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        claims = [
-            _claim(name, claim) for name, claim in value.items() if claim not in (False, None)
-        ]
-        return ", ".join(claims)
+        claims = [_claim(name, claim) for name, claim in value.items()]
+        return ", ".join(filter(None, claims))
     if isinstance(value, list):
         return ", ".join(value) or "-"
     if isinstance(value, bool):
@@ -109,6 +108,10 @@ def _cell(value: Any) -> str:
 
 
 def _claim(name: str, claim: Any) -> str:
+    if claim is None and name == "n_components":
+        return "n_components=any"
+    if claim is None or claim is False:
+        return ""
     if claim is True:
         return name
     if isinstance(claim, list | tuple):
