@@ -40,5 +40,6 @@ ax.scatter(*embedding.T, c=labels, cmap="tab10", s=8, linewidths=0, alpha=0.25)
 for i in range(0, len(X), 9):
     picture = OffsetImage(X[i].reshape(8, 8), zoom=1.6, cmap="gray_r")
     ax.add_artist(AnnotationBbox(picture, embedding[i], frameon=False))
-ax.set(xticks=[], yticks=[], aspect="equal")
+ax.set_aspect("equal")
+ax.set_axis_off()
 plt.show()
