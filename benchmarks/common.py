@@ -70,13 +70,3 @@ def digits():
     from sklearn.datasets import load_digits
 
     return load_digits().data.astype(np.float32)
-
-
-def neighbors_kept(X, Y, k=10):
-    """Share of the k nearest neighbors in X that are among the k nearest in Y."""
-    from sklearn.neighbors import NearestNeighbors
-
-    graphs = [
-        NearestNeighbors(n_neighbors=k).fit(Z).kneighbors_graph(mode="connectivity") for Z in (X, Y)
-    ]
-    return graphs[0].multiply(graphs[1]).sum() / (k * len(X))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tsnekit.diagnostics import neighbors_kept
 from tsnekit.gradient import KLGradient
 from tsnekit.interfaces import Phase, RepulsionProblem
 from tsnekit.optimize import descend
@@ -11,7 +12,6 @@ from .common import (
     N_JOBS,
     digits,
     names,
-    neighbors_kept,
     skip_beyond,
     spec,
     synthetic_affinities,
@@ -96,4 +96,4 @@ class WholeRun:
         return self.model.fit(self.X).kl_divergence
 
     def track_neighbors_kept(self, method, data):
-        return neighbors_kept(self.X, np.asarray(self.model.fit(self.X)))
+        return neighbors_kept(self.X, self.model.fit(self.X), n_sampled=None)

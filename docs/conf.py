@@ -72,6 +72,7 @@ sphinx_gallery_conf = {
     "matplotlib_animations": True,
     "download_all_examples": False,
     "show_memory": False,
+    "capture_repr": (),
     "show_signature": False,
     "min_reported_time": 5,
     "abort_on_example_error": True,

@@ -46,6 +46,16 @@ def test_embed_json_is_for_machines(capsys):
     assert shown.err == ""
 
 
+def test_report(tmp_path, capsys):
+    report = tmp_path / "report.png"
+    assert main(["embed", "wine", "--report", str(report), "--json", "--quiet", *QUICK]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert report.read_bytes().startswith(b"\x89PNG")
+    assert 0 < summary["diagnostics"]["neighbors_kept"] < 1
+    assert main(["embed", "wine", "--report", str(report), "--quiet", *QUICK]) == 0
+    assert "trustworthiness  " in capsys.readouterr().out
+
+
 def test_same_seed_gives_the_same_map(table, tmp_path):
     maps = []
     for name in ("a.npy", "b.npy"):

@@ -34,7 +34,9 @@ _HOMES = {
     "load": "tsnekit.persistence",
     "plot": "tsnekit.plotting",
 }
-_SUBMODULES = frozenset({"affinity", "callbacks", "initialization", "interfaces", "specs"})
+_SUBMODULES = frozenset(
+    {"affinity", "callbacks", "diagnostics", "initialization", "interfaces", "specs"}
+)
 
 
 def __getattr__(name: str) -> Any:

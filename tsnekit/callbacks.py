@@ -6,9 +6,9 @@ divergence, and the live embedding; what it returns ends the optimization where 
 callback that has a parameter named ``state`` is also given an `IterationState`. A method
 ``optimization_about_to_start()`` is called before the first iteration where there is one.
 
-Ready-made ones are `ErrorLogger`, `Snapshots`, `Checkpoint`, `StopOnConvergence` and `TimeLimit`. A
-fit calls callbacks in both of its phases, and the iteration counts from 1 in each; these go by the
-global iteration.
+Ready-made ones are `ErrorLogger`, `KLHistory`, `Snapshots`, `Checkpoint`, `StopOnConvergence` and
+`TimeLimit`. A fit calls callbacks in both of its phases, and the iteration counts from 1 in each;
+these go by the global iteration.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = [
     "Checkpoint",
     "ErrorLogger",
     "IterationState",
+    "KLHistory",
     "Snapshots",
     "StopOnConvergence",
     "TimeLimit",
@@ -106,6 +107,38 @@ class ErrorLogger(Callback):
             error,
             pace,
         )
+
+
+class KLHistory(Callback):
+    """Keeps the KL divergences of one run, for `tsnekit.diagnostics`.
+
+    An iteration that is not later than the last one starts the history anew.
+
+    Attributes
+    ----------
+    iterations : list of int
+        Global iterations at which it was called.
+    errors : list of float
+        KL divergences, without exaggeration.
+    phases : list of str
+        Names of the phases.
+    """
+
+    def __init__(self) -> None:
+        self.iterations: list[int] = []
+        self.errors: list[float] = []
+        self.phases: list[str] = []
+
+    def __call__(
+        self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
+    ) -> None:
+        """Keep the divergence."""
+        if self.iterations and state.global_iteration <= self.iterations[-1]:
+            for kept in (self.iterations, self.errors, self.phases):
+                kept.clear()
+        self.iterations.append(state.global_iteration)
+        self.errors.append(error)
+        self.phases.append(state.phase.name)
 
 
 class Snapshots(Callback):

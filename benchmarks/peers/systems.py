@@ -82,7 +82,10 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     distribution, build, options = SYSTEMS[args.system]
-    facts = {"version": metadata.version(distribution)}
+    try:
+        facts = {"version": metadata.version(distribution)}
+    except metadata.PackageNotFoundError:
+        sys.exit(f"{distribution} is not installed")
     # What a system prints must not be taken for the answer.
     with contextlib.redirect_stdout(sys.stderr):
         fit = build(args.n_jobs, args.seed, **options)

@@ -12,6 +12,7 @@ ORDER = (
     "plot_distances_and_graphs.py",
     "plot_sparse_text.py",
     "plot_animation.py",
+    "plot_diagnostics.py",
     "plot_large.py",
     "plot_mnist.py",
 )

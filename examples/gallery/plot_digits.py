@@ -16,16 +16,14 @@ X, labels = load_digits(return_X_y=True)
 embedding = TSNE(n_jobs=-1, random_state=0).fit(X)
 
 # %%
-# The embedding is an array of positions, and can be used wherever one can.
+# The embedding draws itself, and chooses colors, sizes and a legend that fit.
 
 fig, ax = plt.subplots(figsize=(7, 6))
-points = ax.scatter(*embedding.T, c=labels, cmap="tab10", s=8, linewidths=0)
-ax.legend(*points.legend_elements(), title="digit", loc="center left", bbox_to_anchor=(1, 0.5))
-ax.set(xticks=[], yticks=[], aspect="equal", title="Handwritten digits")
+embedding.plot(labels, ax=ax, title="Handwritten digits")
 
 # %%
-# It also knows how it came about: which backends were used and why, how long each step took, and
-# how well the map fits.
+# It is an array of positions, and can be used wherever one can. It also knows how it came about:
+# which backends were used and why, how long each step took, and how well the map fits.
 
 for step, choice in embedding.backends.items():
     print(f"{step:<26}{choice.name:<12}{choice.reason}")
@@ -34,13 +32,14 @@ for step, seconds in embedding.seconds.items():
 print(f"KL divergence             {embedding.kl_divergence:.3f}")
 
 # %%
-# The images themselves, a few at a time, show what the islands are about: slant, and the ways in
-# which people write a 1.
+# The images themselves, one in nine, show what the islands are about: slant, and the ways in which
+# people write a 1.
 
 fig, ax = plt.subplots(figsize=(8, 7))
 ax.scatter(*embedding.T, c=labels, cmap="tab10", s=8, linewidths=0, alpha=0.25)
 for i in range(0, len(X), 9):
     picture = OffsetImage(X[i].reshape(8, 8), zoom=1.6, cmap="gray_r")
     ax.add_artist(AnnotationBbox(picture, embedding[i], frameon=False))
-ax.set(xticks=[], yticks=[], aspect="equal")
+ax.set_aspect("equal")
+ax.set_axis_off()
 plt.show()

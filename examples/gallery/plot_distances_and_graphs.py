@@ -6,6 +6,8 @@ Not all data are vectors. A map can be made of a matrix of distances, of a graph
 was computed elsewhere, or of any weighted graph.
 """
 
+# sphinx_gallery_thumbnail_number = 1
+
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.sparse
@@ -61,12 +63,12 @@ print("largest difference of affinities:", abs(from_arrays.P - from_sparse.P).ma
 #
 # `PrecomputedAffinities` takes any square matrix that is not negative. Here a web of streets, with
 # a lake in the middle; who lives near whom is told by walks of up to six corners. The spectral
-# initialization unfolds it.
+# initialization unfolds it, and some exaggeration keeps it in one piece.
 
-side = 36
-places = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
-offset = places - (side - 1) / 2
-places = places[np.hypot(*offset.T) > 7]
+places = np.stack(np.meshgrid(np.arange(44), np.arange(28)), axis=-1).reshape(-1, 2)
+offset = places - [18, 12]
+outside = np.hypot(*offset.T) > 6
+places, offset = places[outside], offset[outside]
 streets = scipy.sparse.csr_matrix(
     np.abs(places[:, None] - places[None]).sum(axis=2) == 1, dtype=float
 )
@@ -78,9 +80,11 @@ for _ in range(5):
 total.setdiag(0)
 
 affinities = PrecomputedAffinities(total + total.T)
-embedding = TSNE(random_state=0, initialization="spectral").fit(affinities=affinities)
+embedding = TSNE(initialization="spectral", exaggeration=6, random_state=0).fit(
+    affinities=affinities
+)
 fig, axes = plt.subplots(1, 2, figsize=(10, 5))
-color = np.arctan2(*(places - (side - 1) / 2).T)
+color = np.arctan2(*offset.T)
 for ax, positions, title in zip(
     axes, (places, embedding), ("the town", "its map, from the streets alone"), strict=True
 ):

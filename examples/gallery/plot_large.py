@@ -11,7 +11,6 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm
 
 from tsnekit import TSNE
 
@@ -45,13 +44,13 @@ for step, seconds in embedding.seconds.items():
     print(f"{step:<20}{seconds:6.1f} s")
 
 # %%
-# Dots on the left, counts on the right: a picture of counts costs the same for any number of
-# points, and shows dense and thin parts for what they are.
+# From 50,000 points on, or when asked for, ``plot`` draws an image in place of dots: each pixel has
+# the color of most of its points, and is the more opaque the more they are. It costs the same for
+# any number of points, and shows dense and thin parts for what they are.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6))
-left.scatter(*embedding.T, c=branch, cmap="tab20", s=1, linewidths=0)
-right.hist2d(*embedding.T, bins=220, norm=LogNorm(), cmap="viridis")
-for ax, title in ((left, "branches"), (right, "points per pixel")):
-    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+left.scatter(*embedding.T, c=branch, cmap="tab20", s=8, linewidths=0)
+left.set(xticks=[], yticks=[], aspect="equal", title="dots that hide one another")
+embedding.plot(branch, ax=right, rasterize=True, legend=False, title="an image")
 fig.tight_layout()
 plt.show()

@@ -46,8 +46,5 @@ if data is not None:
         print(f"{step:<20}{seconds:6.1f} s")
 
     fig, ax = plt.subplots(figsize=(8, 7))
-    order = np.random.default_rng(0).permutation(len(X))
-    points = ax.scatter(*embedding[order].T, c=labels[order], cmap="tab10", s=0.6, linewidths=0)
-    ax.legend(*points.legend_elements(), loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    ax.set(xticks=[], yticks=[], aspect="equal", title="70,000 digits")
+    embedding.plot(labels, ax=ax, title="70,000 digits")
     plt.show()

@@ -7,11 +7,14 @@ published map that new samples are added to. And unlike ``transform``, ``extend`
 see one another, so that a kind that the map did not have forms an island of its own.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 
-from tsnekit import TSNE
+from tsnekit import TSNE, TSNEEmbedding
+from tsnekit.affinity import PerplexityBasedNN
 
 X, labels = load_digits(return_X_y=True)
 known = labels < 8  # the digits 8 and 9 come later
@@ -42,22 +45,24 @@ print("old points in place:", np.array_equal(around[: len(embedding)], embedding
 
 # %%
 # ``fixed`` of ``optimize`` holds any points, as a mask or by weights between 0 (free) and 1
-# (stays). Here one digit of each class is put on a circle before the map forms around them.
+# (stays). Here every eighth digit is put where it would be on a clock face, before the map forms
+# around them.
 
-model = TSNE(n_jobs=-1, random_state=0)
-start = model.prepare_initial(X)
-landmarks = np.array([np.flatnonzero(labels == digit)[0] for digit in range(10)])
-angle = 2 * np.pi * np.arange(10) / 10
-positions = np.array(start)
-positions[landmarks] = 30 * np.column_stack([np.sin(angle), np.cos(angle)])
-pinned = np.isin(np.arange(len(X)), landmarks)
+pinned = np.arange(len(X)) % 8 == 0
+angle = 2 * np.pi * labels / 10
+rng = np.random.default_rng(0)
+clock = 40 * np.column_stack([np.sin(angle), np.cos(angle)]) + 2 * rng.normal(size=(len(X), 2))
+positions = np.where(pinned[:, None], clock, 1e-4 * rng.normal(size=(len(X), 2)))
 
-start = model.prepare_initial(X, initialization=positions)
-clock = start.optimize(250, exaggeration=12, fixed=pinned).optimize(500, fixed=pinned)
+affinities = PerplexityBasedNN(X, n_jobs=-1, random_state=0)
+start = TSNEEmbedding(positions, affinities, n_jobs=-1)
+finished = start.optimize(250, exaggeration=12, fixed=pinned).optimize(500, fixed=pinned)
 
 fig, ax = plt.subplots(figsize=(6, 5.6))
-ax.scatter(*clock.T, c=labels, cmap="tab10", s=5, linewidths=0, alpha=0.6)
-for digit, place in enumerate(clock[landmarks]):
+ax.scatter(*finished[~pinned].T, c=labels[~pinned], cmap="tab10", s=5, linewidths=0)
+ax.scatter(*finished[pinned].T, c=labels[pinned], cmap="tab10", s=14, lw=0.5, edgecolors="black")
+for digit in range(10):
+    place = np.median(clock[labels == digit], axis=0) * 0.72
     ax.annotate(str(digit), place, ha="center", va="center", weight="bold", size=13)
-ax.set(xticks=[], yticks=[], aspect="equal", title="Ten digits pinned to a circle")
+ax.set(xticks=[], yticks=[], aspect="equal", title="One digit in eight pinned to a clock face")
 plt.show()

@@ -17,9 +17,9 @@ X, labels = load_digits(return_X_y=True)
 
 
 def draw(maps, title):
-    """Draw maps in a row, each under its key."""
-    fig, axes = plt.subplots(1, len(maps), figsize=(3.2 * len(maps), 3.6))
-    for ax, (key, embedding) in zip(axes, maps.items(), strict=True):
+    """Draw four maps, each under its key."""
+    fig, axes = plt.subplots(2, 2, figsize=(7.5, 7.8))
+    for ax, (key, embedding) in zip(axes.flat, maps.items(), strict=True):
         ax.scatter(*embedding.T, c=labels, cmap="tab10", s=3, linewidths=0)
         ax.set(xticks=[], yticks=[], aspect="equal", title=key)
     fig.suptitle(title)

@@ -16,6 +16,7 @@ PUBLIC = (
     "tsnekit",
     "tsnekit.affinity",
     "tsnekit.callbacks",
+    "tsnekit.diagnostics",
     "tsnekit.errors",
     "tsnekit.hookspecs",
     "tsnekit.initialization",

@@ -10,6 +10,7 @@ SUITE = """
 from tsnekit.testing.base import Conformance
 
 class TestMine(Conformance):
+    point, name = "optimizer", "momentum"
     expected_failures = {expected!r}
 
     def test_wrong(self):
@@ -34,11 +35,11 @@ def outcomes(pytester, expected):
 
 def test_known_failures_fail_as_expected(pytester):
     expected = {"test_wrong": "it is", "test_some[2]": "2 is not 1"}
-    assert outcomes(pytester, expected) == {"passed": 2, "xfailed": 2}
+    assert outcomes(pytester, expected) == {"passed": 3, "xfailed": 2}
 
 
 def test_without_a_list_failures_are_failures(pytester):
-    assert outcomes(pytester, {}) == {"passed": 2, "failed": 2}
+    assert outcomes(pytester, {}) == {"passed": 3, "failed": 2}
 
 
 @pytest.mark.parametrize("expected", ["test_right", "test_some[1]", "test_some"])

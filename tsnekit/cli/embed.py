@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from tsnekit.embedding_base import BaseEmbedding
+    from tsnekit.embedding import TSNEEmbedding
 
 __all__ = ["INTERRUPTED", "add_parser"]
 
@@ -97,6 +97,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--labels", metavar="FILE", help="one label a row: .npy, .csv, .tsv, .txt")
     parser.add_argument("--output", metavar="FILE", help="save the map: .npy or .csv")
     parser.add_argument("--plot", metavar="FILE", help="save a picture: .png, .pdf, .svg")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="measure what the map keeps of the data, and save a picture: .png, .pdf, .svg",
+    )
     parser.add_argument("--title", help="title of the picture")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -124,20 +129,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Embed, save, draw, and print a summary."""
+    from tsnekit.callbacks import KLHistory
     from tsnekit.errors import InterruptedByUser
     from tsnekit.tsne import TSNE
 
     _check_outputs(args)
     started = time.perf_counter()
     X, labels = _read(args)
-    model = TSNE(verbose=not args.quiet, **_given_parameters(args))
+    history = None if args.report is None else KLHistory()
+    model = TSNE(verbose=not args.quiet, callbacks=history, **_given_parameters(args))
     seconds = {"reading": time.perf_counter() - started}
     if args.pca is not None:
         started = time.perf_counter()
         X = _reduce(X, args.pca, args.random_state)
         seconds["pca"] = time.perf_counter() - started
     code = 0
-    embedding: BaseEmbedding
+    embedding: TSNEEmbedding
     try:
         embedding = model.fit(X)
     except InterruptedByUser as interrupt:
@@ -145,6 +152,8 @@ def run(args: argparse.Namespace) -> int:
         embedding, code = interrupt.final_embedding, INTERRUPTED
     _save(embedding, labels, args)
     summary = _summarize(embedding, X, seconds, args)
+    if args.report is not None:
+        summary["diagnostics"] = _report(embedding, X, args)
     print(json.dumps(summary, indent=2) if args.json else _as_text(summary))
     return code
 
@@ -158,7 +167,12 @@ def _given_parameters(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    for name, endings in (("output", (".npy", ".csv")), ("plot", (".png", ".pdf", ".svg"))):
+    pictures = (".png", ".pdf", ".svg")
+    for name, endings in (
+        ("output", (".npy", ".csv")),
+        ("plot", pictures),
+        ("report", pictures),
+    ):
         given = getattr(args, name)
         if given is None:
             continue
@@ -193,7 +207,7 @@ def _reduce(X: Any, n_components: int, seed: int) -> np.ndarray:
     return np.ascontiguousarray(reduced, dtype=np.float32)
 
 
-def _save(embedding: BaseEmbedding, labels: Any, args: argparse.Namespace) -> None:
+def _save(embedding: TSNEEmbedding, labels: Any, args: argparse.Namespace) -> None:
     import numpy as np
 
     if args.output is not None:
@@ -208,8 +222,16 @@ def _save(embedding: BaseEmbedding, labels: Any, args: argparse.Namespace) -> No
         ax.figure.savefig(args.plot, dpi=200)
 
 
+def _report(embedding: TSNEEmbedding, X: Any, args: argparse.Namespace) -> dict[str, float]:
+    from tsnekit.diagnostics import diagnose
+
+    report = diagnose(embedding, X, random_state=args.random_state)
+    report.plot().savefig(args.report, dpi=150)
+    return report.summary()
+
+
 def _summarize(
-    embedding: BaseEmbedding, X: Any, seconds: dict[str, float], args: argparse.Namespace
+    embedding: TSNEEmbedding, X: Any, seconds: dict[str, float], args: argparse.Namespace
 ) -> dict[str, Any]:
     return {
         "input": args.input,
@@ -225,6 +247,7 @@ def _summarize(
         "seconds": {name: round(value, 3) for name, value in (seconds | embedding.seconds).items()},
         "output": args.output,
         "plot": args.plot,
+        "report": args.report,
     }
 
 
@@ -238,6 +261,8 @@ def _as_text(summary: dict[str, Any]) -> str:
         lines.append(f"{point:<25}{choice['name']:<20}{choice['reason']}")
     timings = "  ".join(f"{name} {value:.2f}" for name, value in summary["seconds"].items())
     lines.append(f"seconds        {timings}  total {sum(summary['seconds'].values()):.2f}")
-    saved = [summary[name] for name in ("output", "plot") if summary[name] is not None]
+    for name, value in summary.get("diagnostics", {}).items():
+        lines.append(f"{name:<30} {value:.6g}")
+    saved = [summary[name] for name in ("output", "plot", "report") if summary[name] is not None]
     lines.append(f"saved          {', '.join(saved) or 'nothing; see --output and --plot'}")
     return "\n".join(lines)

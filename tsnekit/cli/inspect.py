@@ -32,7 +32,7 @@ def run_plugins(args: argparse.Namespace) -> int:
         print(json.dumps(found, indent=2))
         return 0
     columns = ("kind", "name", "aliases", "distribution", "version", "available", "capabilities")
-    rows = [columns]
+    rows: list[tuple[str, ...]] = [columns]
     for backend in found["backends"]:
         # Why one is not available takes the place of what it could do.
         shown = backend if backend["available"] else backend | {"capabilities": backend["missing"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -56,3 +57,11 @@ class Conformance:
         missing = spec.missing()
         assert not missing, f"{self.name} cannot be tested: {'; '.join(missing)}"
         return spec
+
+    def test_options_are_keyword_only(self) -> None:
+        """Options have names and defaults, so that they can be checked before any work."""
+        parameters = inspect.signature(self.registered().load()).parameters
+        for option in parameters.values():
+            assert option.kind is option.KEYWORD_ONLY, f"option {option} is not keyword-only"
+            assert option.default is not option.empty, f"option {option} has no default"
+        assert set(self.options) <= set(parameters), "not all options here are the backend's"

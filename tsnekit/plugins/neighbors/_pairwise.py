@@ -107,6 +107,10 @@ class PairwiseSearch:
         """Return, for each new row, the `k` nearest rows of the fitted data."""
         return NeighborGraph(*self._search(self._rows(X), check_k(k, self._X.shape[0])))
 
+    def distances(self, X: Any) -> NDArray[Any]:
+        """Return the distances of new rows to those of the data, (m, n)."""
+        return self._distances(self._rows(X))
+
     def _rows(self, X: Any) -> Any:
         if self._is_boolean:
             return X.astype(bool)
