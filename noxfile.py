@@ -67,7 +67,9 @@ def sanitize(session: nox.Session) -> None:
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "TSNEKIT_FUZZ_SECONDS": "120",
     }
-    session.run("pytest", *(session.posargs or [*NATIVE, "tests/fuzz"]), env=environment)
+    # Reports go to the terminal, also where one ends the process.
+    arguments = session.posargs or ["--capture=sys", *NATIVE, "tests/fuzz"]
+    session.run("pytest", *arguments, env=environment)
 
 
 @nox.session(python="3.11")
