@@ -273,7 +273,7 @@ def test_fault_34_spectral_with_isolated_points():
 @pytest.mark.parametrize("n_components", [1, 2, 3])
 def test_spectral_of_a_disconnected_graph(n_components):
     parts = [blob_graph(150), blob_graph(120, 1), path(30).toarray(), np.ones((2, 2)) - np.eye(2)]
-    A = sparse.block_diag(parts, format="csr")
+    A = sparse.block_diag([sparse.csr_matrix(part) for part in parts], format="csr")
     positions = initialization.spectral(A, n_components, random_state=0)
     assert np.isfinite(positions).all()
     assert len(np.unique(positions, axis=0)) == A.shape[0]

@@ -1,5 +1,7 @@
 """t-SNE among scikit-learn's estimators."""
 
+import functools
+import inspect
 import pickle
 
 import joblib
@@ -34,14 +36,22 @@ EXPECTED_FAILURES = {
     "check_transformer_general": NOT_THE_SAME,
 }
 
+# Before scikit-learn 1.6, an estimator had to name its failures itself.
+if "expected_failed_checks" in inspect.signature(parametrize_with_checks).parameters:
+    checks = functools.partial(
+        parametrize_with_checks, expected_failed_checks=lambda estimator: EXPECTED_FAILURES
+    )
+else:
+    checks = parametrize_with_checks
+
 
 # The checks' own data has many rows that are equal.
 @pytest.mark.filterwarnings("ignore::tsnekit.errors.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks(
-    [TSNE(**QUICK | {"perplexity": 3})], expected_failed_checks=lambda estimator: EXPECTED_FAILURES
-)
+@checks([TSNE(**QUICK | {"perplexity": 3})])
 def test_scikit_learns_checks(estimator, check):
+    if getattr(check, "func", check).__name__ in EXPECTED_FAILURES:
+        pytest.xfail(NOT_THE_SAME)
     check(estimator)
 
 

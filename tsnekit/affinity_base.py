@@ -17,6 +17,7 @@ from tsnekit.interfaces import (
     SearchProblem,
     SparseAffinities,
 )
+from tsnekit.memory import check_memory
 from tsnekit.neighbor_index import NeighborIndex
 from tsnekit.progress import show_logs
 from tsnekit.symmetrize import conditional_affinities, from_scipy, joint_affinities, to_scipy
@@ -124,6 +125,8 @@ class NeighborAffinities(Affinities):
         Number of threads; -1 for all processors. The result is the same for any.
     verbose : bool, default=False
         Whether to show what is done.
+    memory_limit : int, optional
+        Bytes that neighbors and affinities may take; what the machine has by default.
 
     Attributes
     ----------
@@ -136,7 +139,11 @@ class NeighborAffinities(Affinities):
     ------
     TypeError, ValueError
         If a parameter is not valid, or the kernel's weights are not.
+    MemoryError
+        If more memory than the limit is needed; nothing is searched then.
     """
+
+    memory_limit: int | None = None
 
     def __init__(
         self,
@@ -146,7 +153,9 @@ class NeighborAffinities(Affinities):
         symmetrize: bool | str = True,
         n_jobs: int | None = 1,
         verbose: bool = False,
+        memory_limit: int | None = None,
     ) -> None:
+        self.memory_limit = memory_limit
         self.how = check_symmetrize(symmetrize)
         self.symmetrize = symmetrize
         self.n_jobs = n_jobs
@@ -268,7 +277,9 @@ class NeighborAffinities(Affinities):
             raise ValueError(f"affinities need at least 2 rows, got {n_samples}")
         with show_logs(verbose):
             started = time.perf_counter()
-            graph = self.knn_index.neighbors(kernel.n_neighbors(n_samples))
+            k = kernel.n_neighbors(n_samples)
+            check_memory(n_samples, k, self.memory_limit)
+            graph = self.knn_index.neighbors(k)
             found = time.perf_counter()
             weights = _checked_weights(kernel, graph.distances, n_jobs)
             if self.how is None:
@@ -343,6 +354,7 @@ def build_affinities(
     problem: SearchProblem,
     symmetrize: bool | str = True,
     verbose: bool = False,
+    memory_limit: int | None = None,
 ) -> NeighborAffinities:
     """Search the neighbors of data and turn their distances into affinities.
 
@@ -355,21 +367,22 @@ def build_affinities(
         Not fitted yet.
     problem : SearchProblem
         Also says how many threads there are.
-    symmetrize, verbose
+    symmetrize, verbose, memory_limit
         See `NeighborAffinities`.
 
     Returns
     -------
     NeighborAffinities
     """
-    started = time.perf_counter()
-    index = NeighborIndex.fit(X, search, problem)
-    fitted = time.perf_counter() - started
-    built = NeighborAffinities(
-        index, kernel, symmetrize=symmetrize, n_jobs=problem.n_jobs, verbose=verbose
+    index = NeighborIndex(X.shape[0], search=search, problem=problem, data=X, is_fitted=False)
+    return NeighborAffinities(
+        index,
+        kernel,
+        symmetrize=symmetrize,
+        n_jobs=problem.n_jobs,
+        verbose=verbose,
+        memory_limit=memory_limit,
     )
-    built.seconds["neighbors"] += fitted
-    return built
 
 
 def check_symmetrize(given: bool | str) -> str | None:

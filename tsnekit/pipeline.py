@@ -92,6 +92,7 @@ def compute_affinities(
     n_jobs: int,
     seed: int,
     verbose: bool,
+    memory_limit: int | None,
     seconds: dict[str, float],
     choices: dict[str, Choice],
 ) -> Affinities:
@@ -115,7 +116,12 @@ def compute_affinities(
         verbose=verbose,
     )
     built = build_affinities(
-        X, kernel=kernel.instance, search=search.instance, problem=problem, verbose=verbose
+        X,
+        kernel=kernel.instance,
+        search=search.instance,
+        problem=problem,
+        verbose=verbose,
+        memory_limit=memory_limit,
     )
     choices |= {"neighbors": search.choice, "affinity": kernel.choice}
     seconds |= built.seconds

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+
+from tsnekit.threads import BLAS_ON_ONE_THREAD
 
 __all__ = ["principal_components"]
 
@@ -49,8 +50,7 @@ def principal_components(
     n, p = X.shape
     n_components = min(n_components, n, p)
     sparse = hasattr(X, "indptr")
-    # Threads inside BLAS may change the last bits, so they are kept out of it.
-    with threadpool_limits(1, user_api="blas"):
+    with BLAS_ON_ONE_THREAD:
         if svd_solver == "auto" and not sparse and p <= min(n, MAX_COVARIANCE):
             logger.info("principal components: eigenvectors of the covariance matrix")
             return _by_covariance(X, n_components, n_jobs)

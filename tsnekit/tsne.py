@@ -14,6 +14,7 @@ from tsnekit import pipeline
 from tsnekit.backends import check_name
 from tsnekit.embedding import TSNEEmbedding
 from tsnekit.errors import OptimizationInterrupt
+from tsnekit.memory import parse_bytes
 from tsnekit.parameters import DescentParameters
 from tsnekit.progress import show_logs
 from tsnekit.threads import resolve_n_jobs
@@ -102,6 +103,10 @@ default="pca"
     neighbors_params, affinity_params, initialization_params, gradient_params, optimizer_params : \
 dict, optional
         Options of the chosen backends, by name.
+    memory_limit : int or str, optional
+        What neighbors and affinities, which take the most, may take: bytes, or a text such as
+        "4GB". A fit that surely needs more is refused with a MemoryError before it starts. By
+        default, what the machine has, or the cgroup where that has less.
 
     References
     ----------
@@ -157,6 +162,7 @@ dict, optional
         initialization_params: Mapping[str, Any] | None = None,
         gradient_params: Mapping[str, Any] | None = None,
         optimizer_params: Mapping[str, Any] | None = None,
+        memory_limit: int | str | None = None,
     ) -> None:
         self.n_components = n_components
         self.perplexity = perplexity
@@ -191,6 +197,7 @@ dict, optional
         self.initialization_params = initialization_params
         self.gradient_params = gradient_params
         self.optimizer_params = optimizer_params
+        self.memory_limit = memory_limit
 
     def fit(
         self,
@@ -220,6 +227,8 @@ dict, optional
         ------
         TypeError, ValueError
             If a parameter, or the data, is not valid; raised before any work starts.
+        MemoryError
+            If the fit needs more than `memory_limit`; raised before any work starts.
         InterruptedByUser
             On Ctrl-C during the optimization; its ``final_embedding`` is the map as it was.
         """
@@ -257,6 +266,8 @@ dict, optional
         ------
         TypeError, ValueError
             If a parameter, or the data, is not valid; raised before any work starts.
+        MemoryError
+            If the fit needs more than `memory_limit`; raised before any work starts.
         """
         _, parameters = self._phases()
         initialization = self.initialization if initialization is None else initialization
@@ -288,6 +299,7 @@ dict, optional
                     n_jobs=n_jobs,
                     seed=int(rng.randint(np.iinfo(np.int32).max)),
                     verbose=self.verbose,
+                    memory_limit=parse_bytes("memory_limit", self.memory_limit),
                     seconds=seconds,
                     choices=choices,
                 )
@@ -325,6 +337,7 @@ dict, optional
         check_integer("n_iter", self.n_iter, at_least=0)
         check_real("initial_momentum", self.initial_momentum, at_least=0)
         check_real("final_momentum", self.final_momentum, at_least=0)
+        parse_bytes("memory_limit", self.memory_limit)
         check_name("neighbors", self.neighbors)
         check_name("affinity", self._kernel_name())
         check_name("optimizer", self.optimizer)

@@ -281,7 +281,8 @@ def tests_of(fault: int) -> list[str]:
 
 def notices(fault: int) -> bool:
     """Whether a test of the fault fails, is killed or does not end."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    # Isolated, so that the working tree is not what is imported.
+    command = [sys.executable, "-I", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     command += ["-k", f"test_fault_{fault}_", *tests_of(fault)]
     try:
         done = subprocess.run(
@@ -341,6 +342,9 @@ def main() -> int:
         each for each in MUTATIONS
         if each.is_native == arguments.native and each.fault in (arguments.faults or [each.fault])
     ]  # fmt: skip
+    for fault in sorted({mutation.fault for mutation in chosen}):
+        if notices(fault):
+            parser.error(f"the tests of fault {fault} fail though it is not there")
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "tsnekit"

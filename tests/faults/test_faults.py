@@ -29,9 +29,10 @@ def test_every_fault_has_a_test():
     assert named == FAULTS
 
 
-def test_every_fault_can_be_put_back():
+def test_every_fault_can_be_put_back(monkeypatch):
     spec = importlib.util.spec_from_file_location("mutations", HERE / "mutations.py")
     mutations = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, mutations)
     spec.loader.exec_module(mutations)
     assert {mutation.fault for mutation in mutations.MUTATIONS} == FAULTS
     for mutation in mutations.MUTATIONS:

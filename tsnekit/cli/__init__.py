@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; do not complain again while shutting down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, MemoryError) as error:
         if args.traceback:
             raise
         message = " ".join(str(error).split())

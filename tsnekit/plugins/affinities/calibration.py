@@ -27,6 +27,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+ENTRIES_PER_CALL = 1 << 23
+
 NOT_FINITE = (
     "distances to neighbors must be finite, but some are NaN or too large for single precision"
 )
@@ -79,15 +81,15 @@ def calibrate(
     weights = np.empty((n, k), dtype=np.float32)
     precision = np.empty(shape)
     status = np.empty(shape, dtype=np.int32)
-    native.calibrate(
-        np.ascontiguousarray(distances, dtype=np.float32),
-        np.asarray(perplexities, dtype=np.float64),
-        mixture,
-        weights,
-        precision,
-        status,
-        n_jobs,
-    )
+    distances = np.ascontiguousarray(distances, dtype=np.float32)
+    wanted = np.asarray(perplexities, dtype=np.float64)
+    # Between blocks, Python looks for Ctrl-C.
+    size = max(1, ENTRIES_PER_CALL // (k * len(wanted)))
+    for start in range(0, n, size):
+        rows = slice(start, start + size)
+        native.calibrate(
+            distances[rows], wanted, mixture, weights[rows], precision[rows], status[rows], n_jobs
+        )
     if (status == native.NOT_FINITE).any():
         raise ValueError(NOT_FINITE)
     return Calibration(weights, precision, status > 0, np.maximum(status, 0))

@@ -108,7 +108,8 @@ class GridRepulsion:
             self._tree = self._tree or BarnesHutMethod().plan(self._problem)
             return self._tree(Y, out, row_z)
         if not len(self._far) and (self._mutual or self._covers(Y)):
-            return max(self._least_z, self._field.gather(Y, out, row_z, mutual=self._mutual))
+            total = self._field.gather(Y, out, row_z, mutual=self._mutual)
+            return self._credible(total, row_z)
         # Some points have to be met pair by pair: too rare to do without allocations.
         rows = np.empty(len(Y)) if row_z is None else row_z
         inside = self._box.contains(Y)
@@ -118,7 +119,7 @@ class GridRepulsion:
         out[outside] = 0.0
         rows[outside] = 0.0
         self._add_pairs(outside, Y, self._everything, out, rows, skip_own=self._mutual)
-        return max(self._least_z, float(rows.sum()))
+        return self._credible(float(rows.sum()), rows)
 
     def _place(self, X: NDArray[np.float32]) -> None:
         """Choose the grid for the sources and compute their field."""
@@ -138,6 +139,14 @@ class GridRepulsion:
             self._field.place(self._rule.frame(self._box, cell), self._box.lower)
             self._field.spread(X)
             self._field.convolve()
+
+    def _credible(self, total: float, row_z: NDArray[np.float64] | None) -> float:
+        """Return Z, raised to its bound, all rows alike, where rounding has left less."""
+        if total >= 0.5 * self._least_z:
+            return total
+        if row_z is not None:
+            row_z += (self._least_z - total) / len(row_z)
+        return self._least_z
 
     def _bound_on_z(self, box: Box) -> float:
         """Return Z if all points were as far apart as the two that are farthest.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tsnekit.threads import BLAS_ON_ONE_THREAD
+
 __all__ = ["for_blocks", "row_blocks"]
 
 
@@ -23,7 +25,7 @@ def for_blocks(work: Callable[[slice], None], n: int, *, size: int, n_jobs: int)
         for block in blocks:
             work(block)
         return
-    with ThreadPoolExecutor(n_jobs) as pool:
+    with BLAS_ON_ONE_THREAD, ThreadPoolExecutor(n_jobs) as pool:
         futures = [pool.submit(work, block) for block in blocks]
         try:
             for future in futures:
