@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_data", "check_integer", "check_positions", "check_real", "short_repr"]
+__all__ = [
+    "check_columns",
+    "check_data",
+    "check_integer",
+    "check_positions",
+    "check_real",
+    "short_repr",
+]
 
 
 def check_real(
@@ -77,6 +84,7 @@ def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any
     """
     from sklearn.utils import check_array
 
+    check_columns(X, name=name)
     given = getattr(X, "dtype", None)
     small = isinstance(given, np.dtype) and given.kind in "biu" and given.itemsize <= 2
     dtype = np.float32 if small else (np.float64, np.float32)
@@ -86,6 +94,49 @@ def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any
             f"{name} has {checked.shape[1]} features, but the fitted data has {n_features}"
         )
     return checked
+
+
+def check_columns(X: Any, *, name: str = "X") -> None:
+    """Check that the columns of a frame are numbers; anything else passes.
+
+    Parameters
+    ----------
+    X : object
+        Data, a pandas or polars DataFrame or anything else.
+    name : str, default="X"
+        Name of the parameter, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a column of a frame holds something else; the message names it.
+    """
+    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+        return
+    others = [
+        f"{column!r} ({dtype})"
+        for i, (column, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True))
+        if not _holds_numbers(X, i, dtype)
+    ]
+    if others:
+        shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+        raise ValueError(
+            f"{name} must have columns of numbers only, but {shown} "
+            f"{'is' if len(others) == 1 else 'are'} not; leave out or encode what is no number"
+        )
+
+
+def _holds_numbers(frame: Any, i: int, dtype: Any) -> bool:
+    kind = getattr(dtype, "kind", None)
+    if kind is None:  # polars
+        return bool(dtype.is_numeric()) or str(dtype) in ("Boolean", "Null")
+    if kind != "O":
+        return kind in "biuf"
+    try:
+        frame.iloc[:, i].astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def check_positions(
