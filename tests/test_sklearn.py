@@ -13,9 +13,9 @@ import sklearn
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tsnekit import TSNE as Facade  # noqa: N811
 from tsnekit import PartialTSNEEmbedding, TSNEEmbedding
 from tsnekit.affinity import PerplexityBasedNN
+from tsnekit.diagnostics import neighbors_kept, neighbors_kept_scorer
 from tsnekit.sklearn import TSNE
 
 QUICK = {"n_iter": 30, "early_exaggeration_iter": 20, "perplexity": 5, "random_state": 0}
@@ -132,12 +133,44 @@ def test_frames_in_and_out(blobs):
         model.transform(frame[:5].rename(columns={"gene0": "other"}))
 
 
-def test_polars(blobs):
+def test_polars_in_and_out(blobs):
     polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(blobs, schema=[f"gene{i}" for i in range(10)])
     model = TSNE(**QUICK).set_output(transform="polars")
-    placed = model.fit_transform(polars.DataFrame(blobs))
+    placed = model.fit_transform(frame)
     assert isinstance(placed, polars.DataFrame)
     assert placed.columns == ["tsne0", "tsne1"]
+    np.testing.assert_array_equal(placed.to_numpy(), TSNE(**QUICK).fit(blobs).embedding_)
+    assert list(model.feature_names_in_) == frame.columns
+    new = model.transform(frame[:5])
+    assert isinstance(new, polars.DataFrame)
+    np.testing.assert_array_equal(new.to_numpy(), TSNE(**QUICK).fit(blobs).transform(blobs[:5]))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform(frame[:5].rename({"gene0": "other"}))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_columns_that_are_no_numbers(blobs, library):
+    frames = pytest.importorskip(library)
+    frame = frames.DataFrame({"x": blobs[:, 0], "y": blobs[:, 1], "type": ["a", "b", "c"] * 100})
+    for model in (TSNE(**QUICK), Facade(**QUICK)):
+        with pytest.raises(ValueError, match=r"X must have columns of numbers only, but 'type'"):
+            model.fit(frame)
+    fitted = TSNE(**QUICK).fit(frame[["x", "y"]])
+    with pytest.raises(ValueError, match=r"but 'y' .* is not"):
+        fitted.transform(frames.DataFrame({"x": [1.0], "y": ["one"]}))
+
+
+def test_sparse_columns_are_the_same_rows(blobs):
+    rows = scipy.sparse.csr_matrix(np.maximum(blobs, 0))
+    settings = QUICK | {"initialization": "random", "neighbors": "exact"}
+    for model in (TSNE(**settings), Facade(**settings)):
+        columns = rows.tocsc()
+        wanted, found = (clone(model).fit(X) for X in (rows, columns))
+        wanted, found = (getattr(each, "embedding_", each) for each in (wanted, found))
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(found.transform(columns[:5]), wanted.transform(rows[:5]))
+        assert columns.format == "csc"
 
 
 def test_sparse_rows(blobs):
@@ -170,15 +203,51 @@ def test_in_a_column_transformer(blobs):
 
 
 def test_grid_search_by_kept_neighbors(blobs):
-    def kept(model, X, y=None):
-        near = NearestNeighbors(n_neighbors=5)
-        graphs = [near.fit(Z).kneighbors_graph() for Z in (X, np.asarray(model.transform(X)))]
-        return graphs[0].multiply(graphs[1]).sum() / (5 * len(X))
-
-    search = GridSearchCV(TSNE(**QUICK), {"perplexity": [2, 15]}, scoring=kept, cv=2)
+    grid = {"perplexity": [1, 2, 15]}
+    search = GridSearchCV(TSNE(**QUICK), grid, scoring=neighbors_kept_scorer, cv=2)
     search.fit(blobs)
-    assert search.best_params_["perplexity"] in (2, 15)
-    assert (search.cv_results_["mean_test_score"] > 0.05).all()
+    scores = search.cv_results_["mean_test_score"]
+    assert search.best_params_["perplexity"] == grid["perplexity"][scores.argmax()]
+    # By chance it would be 10 of 149; a perplexity of 1 is no way to make a map.
+    assert scores[2] > 0.2
+    assert scores[2] > scores[0]
+    fold = np.arange(150, 300)
+    model = TSNE(**QUICK | {"perplexity": 15}).fit(np.delete(blobs, fold, axis=0))
+    kept = neighbors_kept(blobs[fold], model.transform(blobs[fold]))
+    assert search.cv_results_["split1_test_score"][2] == kept
+
+
+def test_grid_search_of_a_pipeline_and_in_two_processes(blobs):
+    pipeline = make_pipeline(StandardScaler(), TSNE(**QUICK))
+    grid = {"tsne__perplexity": [3, 15]}
+    scores = [
+        GridSearchCV(pipeline, grid, scoring=neighbors_kept_scorer, cv=2, n_jobs=n_jobs)
+        .fit(blobs)
+        .cv_results_["mean_test_score"]
+        for n_jobs in (None, 2)
+    ]
+    np.testing.assert_array_equal(*scores)
+    with pytest.raises(ValueError, match="n_neighbors must be less than 9 rows"):
+        neighbors_kept_scorer(pipeline.fit(blobs), blobs[:9])
+
+
+def test_grid_search_hands_each_fold_its_initialization(blobs):
+    start = np.random.default_rng(0).normal(size=(300, 2)) * 1e-4
+    seen = []
+
+    class Watched(TSNE):
+        def fit(self, X, y=None, *, affinities=None, initialization=None):
+            seen.append((np.asarray(X), initialization))
+            return super().fit(X, initialization=initialization)
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = Watched(**QUICK).set_fit_request(initialization=True)
+        search = GridSearchCV(model, {"perplexity": [4]}, scoring=neighbors_kept_scorer, cv=3)
+        search.fit(blobs, initialization=start)
+    assert [len(X) for X, _ in seen] == [200, 200, 200, 300]
+    for X, given in seen:
+        rows = [np.flatnonzero((blobs == row).all(axis=1))[0] for row in X]
+        np.testing.assert_array_equal(given, start[rows])
 
 
 @pytest.mark.parametrize("model", [TSNE(**QUICK), Facade(**QUICK)])
@@ -187,6 +256,25 @@ def test_fit_takes_metadata(model):
         requests = model.set_fit_request(affinities=True, initialization=False)
     assert requests.get_metadata_routing().fit.requests["affinities"] is True
     assert requests.get_metadata_routing().fit.requests["initialization"] is False
+
+
+def test_metadata_must_be_asked_for(blobs):
+    start = np.zeros((300, 2)) + np.arange(300)[:, None] * 1e-6
+    for model in (TSNE(**QUICK), Facade(**QUICK)):
+        with pytest.raises(RuntimeError, match="enable_metadata_routing"):
+            model.set_fit_request(initialization=True)
+    with sklearn.config_context(enable_metadata_routing=True):
+        with pytest.raises(UnsetMetadataPassedError, match="initialization"):
+            make_pipeline(StandardScaler(), TSNE(**QUICK)).fit(blobs, initialization=start)
+        with pytest.raises(TypeError, match="Unexpected args"):
+            TSNE(**QUICK).set_fit_request(weights=True)
+
+
+def test_requests_are_cloned():
+    for model in (TSNE(**QUICK), Facade(**QUICK)):
+        with sklearn.config_context(enable_metadata_routing=True):
+            copied = clone(model.set_fit_request(affinities=True))
+        assert copied.get_metadata_routing().fit.requests["affinities"] is True
 
 
 def test_metadata_reaches_fit_through_a_pipeline(blobs):
@@ -210,6 +298,7 @@ def test_metadata_reaches_fit_through_a_pipeline(blobs):
         lambda X: X[::-1][::-1],
         lambda X: X.astype(">f4"),
         pd.DataFrame,
+        lambda X: pytest.importorskip("polars").DataFrame(X),
     ],
 )
 def test_any_form_of_data(blobs, make):

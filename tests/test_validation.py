@@ -71,6 +71,92 @@ def test_sparse_becomes_csr():
     assert check_data(scipy.sparse.random(5, 4, 0.5, format="coo")).format == "csr"
 
 
+def test_fault_13_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    base = np.arange(12.0).reshape(4, 3)
+    for dtype in (polars.Float64, polars.Float32, polars.Int8, polars.UInt64, polars.Boolean):
+        frame = polars.DataFrame(base).cast(dtype)
+        checked = check_data(frame)
+        np.testing.assert_array_equal(checked, frame.to_numpy())
+        assert checked.flags.c_contiguous
+        assert checked.dtype.kind == "f"
+    with pytest.raises(ValueError, match="X contains NaN"):
+        check_data(polars.DataFrame({"a": [1.0, None], "b": [1, 2]}))
+    named = polars.DataFrame({"a": [1.0, 2.0], "type": ["x", "y"], "day": [None, "z"]})
+    with pytest.raises(ValueError, match=r"but 'type' \(String\), 'day' \(String\) are not"):
+        check_data(named)
+
+
+def test_frames_of_pandas_with_their_own_dtypes():
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5], "c": [True, False, True]})
+    wanted = frame.to_numpy(dtype=float)
+    for given in (
+        frame,
+        frame.convert_dtypes(),
+        frame.astype(object),
+        frame.astype({"a": "category"}),
+        frame.astype("float32"),
+    ):
+        np.testing.assert_array_equal(check_data(given), wanted)
+    with pytest.raises(ValueError, match="X contains NaN"):
+        check_data(pd.DataFrame({"a": [1, None, 3]}, dtype="Int64"))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["x", "y"], "'kind'"),
+        (pd.Categorical(["x", "y"]), r"'kind' \(category\)"),
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), r"'kind' \(datetime64"),
+        (pd.to_timedelta([1, 2]), r"'kind' \(timedelta64"),
+        ([[1], [2]], "'kind'"),
+        ([1j, 2j], r"'kind' \(complex128\)"),
+    ],
+)
+def test_columns_that_are_no_numbers_are_named(column, message):
+    frame = pd.DataFrame({"a": [1.0, 2.0], "kind": column})
+    with pytest.raises(ValueError, match=rf"data must have columns of numbers only, but {message}"):
+        check_data(frame, name="data")
+
+
+def test_many_columns_that_are_no_numbers():
+    frame = pd.DataFrame({f"name{i}": ["a", "b"] for i in range(30)})
+    with pytest.raises(ValueError, match=r"'name4' \(\w+\), \.\.\. are not"):
+        check_data(frame)
+
+
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_fault_13_memory_mapped_data_is_not_read_into_memory(tmp_path, mode):
+    np.save(tmp_path / "data.npy", np.arange(12.0, dtype=np.float32).reshape(4, 3))
+    mapped = np.load(tmp_path / "data.npy", mmap_mode=mode)
+    checked = check_data(mapped)
+    assert np.shares_memory(checked, mapped)
+    np.testing.assert_array_equal(checked, mapped)
+
+
+@pytest.mark.parametrize(
+    "kind", ["csc_matrix", "csc_array", "coo_matrix", "csr_array", "lil_array"]
+)
+def test_fault_14_sparse_rows_of_any_format(kind):
+    dense = np.arange(12.0).reshape(4, 3) % 5
+    given = getattr(scipy.sparse, kind)(dense)
+    kept = given.copy()
+    checked = check_data(given)
+    assert checked.format == "csr"
+    np.testing.assert_array_equal(checked.toarray(), dense)
+    assert given.format == kept.format
+    np.testing.assert_array_equal(given.toarray(), kept.toarray())
+
+
+def test_sparse_rows_are_read_only_too():
+    given = scipy.sparse.csr_matrix(np.eye(3, dtype=np.float32))
+    for part in (given.data, given.indices, given.indptr):
+        part.setflags(write=False)
+    assert np.shares_memory(check_data(given).data, given.data)
+    with pytest.raises(ValueError, match="X contains NaN"):
+        check_data(scipy.sparse.csc_matrix([[np.nan, 0.0], [0.0, 1.0]]))
+
+
 def test_feature_count():
     with pytest.raises(ValueError, match="X has 2 features, but the fitted data has 3"):
         check_data(np.zeros((2, 2)), n_features=3)

@@ -35,7 +35,16 @@ _HOMES = {
     "plot": "tsnekit.plotting",
 }
 _SUBMODULES = frozenset(
-    {"affinity", "callbacks", "diagnostics", "initialization", "interfaces", "specs"}
+    {
+        "affinity",
+        "callbacks",
+        "diagnostics",
+        "initialization",
+        "interfaces",
+        "scanpy",
+        "sklearn",
+        "specs",
+    }
 )
 
 

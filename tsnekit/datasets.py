@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SHIPPED", "read_data", "read_labels"]
+__all__ = ["SHIPPED", "read_anndata", "read_data", "read_labels"]
 
 SHIPPED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 """Data sets that scikit-learn ships."""
@@ -57,6 +57,50 @@ def read_data(source: str, *, key: str | None = None) -> tuple[Any, NDArray[Any]
     return _read_array(path), None
 
 
+def read_anndata(path: Path, *, use_rep: str | None, labels: str | None) -> tuple[Any, Any]:
+    """Read a representation and, if asked, labels of the cells in a .h5ad file.
+
+    Parameters
+    ----------
+    path : Path
+    use_rep : str, optional
+        See `tsnekit.scanpy.representation`.
+    labels : str, optional
+        A column of ``obs``.
+
+    Returns
+    -------
+    X : array or sparse matrix of shape (n_obs, n_features)
+    labels : Series of shape (n_obs,) or None
+
+    Raises
+    ------
+    ValueError
+        If anndata is not installed, or the file has no such representation or column.
+    """
+    try:
+        import anndata
+    except ImportError:
+        raise ValueError(
+            "reading .h5ad files needs anndata: pip install 'tsnekit[scanpy]'"
+        ) from None
+    from tsnekit.scanpy import representation
+
+    adata = anndata.read_h5ad(path, backed="r")
+    try:
+        X, _ = representation(adata, use_rep)
+        X = X if hasattr(X, "indptr") else np.asarray(X)  # read before the file is closed
+        if labels is None:
+            return X, None
+        if labels not in adata.obs:
+            raise ValueError(
+                f"labels {labels!r} are neither a file nor a column of obs ({', '.join(adata.obs)})"
+            )
+        return X, adata.obs[labels]
+    finally:
+        adata.file.close()
+
+
 def read_labels(source: str) -> NDArray[Any]:
     """Read one label per row from a .npy, .csv, .tsv or .txt file.
 
@@ -66,7 +110,7 @@ def read_labels(source: str) -> NDArray[Any]:
         If the file cannot be read or has more than one column.
     """
     path = Path(source)
-    if not path.exists():
+    if not path.is_file():
         raise ValueError(f"labels file {source!r} does not exist")
     if path.suffix == ".npy":
         labels = np.load(path, allow_pickle=False)

@@ -209,9 +209,10 @@ def effective_perplexity(affinities: Affinities, *, of: str = "auto") -> NDArray
         weights = affinities.matrix.data.astype(float)
         counts = np.diff(affinities.matrix.indptr)
     else:
-        graph = affinities.knn_index.neighbors(affinities.kernel.n_neighbors(affinities.n_samples))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # which the affinities have given before
+            k = affinities.kernel.n_neighbors(affinities.n_samples)
+            graph = affinities.knn_index.neighbors(k)
             weights = affinities.kernel.weights(graph.distances).astype(float).ravel()
         counts = np.full(affinities.n_samples, graph.distances.shape[1])
     rows = np.repeat(np.arange(len(counts)), counts)

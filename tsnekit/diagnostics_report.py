@@ -180,7 +180,7 @@ def _draw_perplexity(ax: Any, report: Diagnostics) -> None:
     middle = np.median(perplexity)
     # Rows that differ by rounding alone belong into one bar.
     low, high = min(perplexity.min(), 0.9 * middle), max(perplexity.max(), 1.1 * middle)
-    ax.hist(perplexity, bins=40, range=(low, high), color=COLOR)
-    of = "weights" if report.perplexity_of == "weights" else "rows of P"
-    ax.set(xlabel="effective perplexity", ylabel="rows")
-    ax.set_title(f"perplexity of {of}: median {middle:.2f}")
+    ax.hist(perplexity, bins=41, range=(low, high), color=COLOR)
+    of = "the weights" if report.perplexity_of == "weights" else "rows of P"
+    ax.set(xlabel=f"effective perplexity of {of}", ylabel="rows")
+    ax.set_title(f"perplexity: median {middle:.4g}")

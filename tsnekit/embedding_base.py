@@ -292,15 +292,17 @@ class BaseEmbedding(EmbeddingArray):
         bar: ProgressBar,
     ) -> Callable[[int], None]:
         state = self.state
-        every = parameters.callbacks_every_iters
-        wants_error = bool(check_callbacks(parameters.callbacks)) or parameters.verbose
+        every = parameters.callbacks_every_iters if check_callbacks(parameters.callbacks) else 0
 
         def observe(iteration: int) -> None:
             state.iteration += 1
             bar.advance()
-            if wants_error and iteration % every == 0:
-                error = gradient.kl_divergence(self._positions())
-                bar.show_error(error)
+            called = every > 0 and iteration % every == 0
+            if not called and not bar.wants_error(iteration):
+                return
+            error = gradient.kl_divergence(self._positions())
+            bar.show_error(error)
+            if called:
                 call_back(
                     IterationState(
                         iteration=iteration,

@@ -22,7 +22,7 @@ from tsnekit.paints import (
 from tsnekit.rasterize import PixelGrid, opacity
 from tsnekit.validation import check_integer, check_real, short_repr
 
-__all__ = ["plot"]
+__all__ = ["plot", "plot_over"]
 
 RASTERIZE_FROM = 50_000
 """From so many points on, they are drawn as an image."""

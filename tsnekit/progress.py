@@ -9,6 +9,9 @@ from types import TracebackType
 
 __all__ = ["ProgressBar", "show_logs"]
 
+ERROR_EVERY = 50
+"""Iterations between two looks at the KL divergence, each of which takes as long as one or two."""
+
 
 @contextlib.contextmanager
 def show_logs(verbose: bool) -> Iterator[None]:
@@ -43,7 +46,7 @@ class _BarFriendlyHandler(logging.Handler):
 
 
 class ProgressBar:
-    """The iterations of one phase, with the KL divergence where it is known.
+    """The iterations of one phase and their pace, with the KL divergence now and then.
 
     Parameters
     ----------
@@ -60,11 +63,17 @@ class ProgressBar:
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, desc=description, unit="it", dynamic_ncols=True)
+        self._total = total
 
     def advance(self) -> None:
         """Count one iteration."""
         if self._bar is not None:
             self._bar.update()
+
+    def wants_error(self, iteration: int) -> bool:
+        """Return whether the KL divergence after an iteration, counted from 1, is to be shown."""
+        due = iteration % ERROR_EVERY == 0 or iteration == self._total
+        return self._bar is not None and due
 
     def show_error(self, error: float) -> None:
         """Show the KL divergence."""

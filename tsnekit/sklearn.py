@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tsnekit.embedding import PartialTSNEEmbedding
 from tsnekit.tsne import TSNE as Facade  # noqa: N811
+from tsnekit.validation import check_columns
 
 try:
     from sklearn.utils.validation import validate_data
@@ -135,6 +136,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
         return self.embedding_.transform(X, *args, **kwargs)
 
     def _checked(self, X: Any, **options: Any) -> Any:
+        check_columns(X)
         # Which dtypes are kept is decided where the data is used.
         return validate_data(self, X, accept_sparse="csr", **options)
 

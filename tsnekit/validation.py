@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "MAX_POSITION",
+    "check_columns",
     "check_data",
     "check_integer",
     "check_positions",
@@ -88,6 +89,7 @@ def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any
     """
     from sklearn.utils import check_array
 
+    check_columns(X, name=name)
     given = getattr(X, "dtype", None)
     small = isinstance(given, np.dtype) and given.kind in "biu" and given.itemsize <= 2
     dtype = np.float32 if small else (np.float64, np.float32)
@@ -113,6 +115,49 @@ def check_rows(matrix: Any, *, name: str) -> None:
         matrix.check_format(full_check=True)
     except ValueError as error:
         raise ValueError(f"{name} is a broken sparse matrix: {error}") from None
+
+
+def check_columns(X: Any, *, name: str = "X") -> None:
+    """Check that the columns of a frame are numbers; anything else passes.
+
+    Parameters
+    ----------
+    X : object
+        Data, a pandas or polars DataFrame or anything else.
+    name : str, default="X"
+        Name of the parameter, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a column of a frame holds something else; the message names it.
+    """
+    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+        return
+    others = [
+        f"{column!r} ({dtype})"
+        for i, (column, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True))
+        if not _holds_numbers(X, i, dtype)
+    ]
+    if others:
+        shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+        raise ValueError(
+            f"{name} must have columns of numbers only, but {shown} "
+            f"{'is' if len(others) == 1 else 'are'} not; leave out or encode what is no number"
+        )
+
+
+def _holds_numbers(frame: Any, i: int, dtype: Any) -> bool:
+    kind = getattr(dtype, "kind", None)
+    if kind is None:  # polars
+        return bool(dtype.is_numeric()) or str(dtype) in ("Boolean", "Null")
+    if kind != "O":
+        return kind in "biuf"
+    try:
+        frame.iloc[:, i].astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def check_positions(

@@ -34,14 +34,14 @@ def load():
 
 
 # %%
-# Fewer than 50 components lose detail; more only cost time. ``neighbors="fastest"`` picks hnswlib
-# here.
+# Fewer than 50 components lose detail; more only cost time.
 
 data = load()
 if data is not None:
     X, labels = data
     X = PCA(50, svd_solver="covariance_eigh").fit_transform(X)
     embedding = TSNE(neighbors="fastest", n_jobs=-1, random_state=0).fit(X)
+    print(f"neighbors by {embedding.backends['neighbors'].name}")
     for step, seconds in embedding.seconds.items():
         print(f"{step:<20}{seconds:6.1f} s")
 

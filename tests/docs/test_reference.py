@@ -21,6 +21,7 @@ PUBLIC = (
     "tsnekit.hookspecs",
     "tsnekit.initialization",
     "tsnekit.interfaces",
+    "tsnekit.scanpy",
     "tsnekit.sklearn",
     "tsnekit.specs",
     "tsnekit.testing",

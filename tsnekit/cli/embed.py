@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,13 +88,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "input",
         metavar="INPUT",
-        help="a data set of scikit-learn (digits, iris, ...) or a .npy, .npz, .csv or .tsv file",
+        help="a data set of scikit-learn (digits, iris, ...) or a .npy, .npz, .csv, .tsv or "
+        ".h5ad file",
     )
     parser.add_argument("--key", help="array to read from a .npz file (default X)")
     parser.add_argument(
+        "--use-rep", metavar="KEY", help="what of a .h5ad file to embed (default X_pca, else X)"
+    )
+    parser.add_argument(
         "--pca", type=int, metavar="N", help="reduce the data to N principal components first"
     )
-    parser.add_argument("--labels", metavar="FILE", help="one label a row: .npy, .csv, .tsv, .txt")
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="one label a row: .npy, .csv, .tsv, .txt; of a .h5ad file also a column of obs",
+    )
     parser.add_argument("--output", metavar="FILE", help="save the map: .npy or .csv")
     parser.add_argument("--plot", metavar="FILE", help="save a picture: .png, .pdf, .svg")
     parser.add_argument(
@@ -144,12 +152,11 @@ def run(args: argparse.Namespace) -> int:
         X = _reduce(X, args.pca, args.random_state)
         seconds["pca"] = time.perf_counter() - started
     code = 0
-    embedding: TSNEEmbedding
     try:
         embedding = model.fit(X)
     except InterruptedByUser as interrupt:
         print("tsnekit: interrupted; keeping the map as it is", file=sys.stderr)
-        embedding, code = interrupt.final_embedding, INTERRUPTED
+        embedding, code = cast("TSNEEmbedding", interrupt.final_embedding), INTERRUPTED
     _save(embedding, labels, args)
     summary = _summarize(embedding, X, seconds, args)
     if args.report is not None:
@@ -184,13 +191,22 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 
 def _read(args: argparse.Namespace) -> tuple[Any, Any]:
-    from tsnekit.datasets import read_data, read_labels
+    from tsnekit.datasets import read_anndata, read_data, read_labels
 
-    X, labels = read_data(args.input, key=args.key)
+    of_cells = Path(args.input).suffix == ".h5ad" and Path(args.input).is_file()
+    if args.use_rep is not None and not of_cells:
+        raise ValueError("--use-rep is for .h5ad files")
+    if of_cells:
+        column = args.labels if args.labels and not Path(args.labels).is_file() else None
+        X, labels = read_anndata(Path(args.input), use_rep=args.use_rep, labels=column)
+        if column is not None:
+            return X, labels
+    else:
+        X, labels = read_data(args.input, key=args.key)
     if args.labels is not None:
         labels = read_labels(args.labels)
-        if len(labels) != len(X):
-            raise ValueError(f"--labels has {len(labels)} rows, but the data has {len(X)}")
+        if len(labels) != X.shape[0]:
+            raise ValueError(f"--labels has {len(labels)} rows, but the data has {X.shape[0]}")
     return X, labels
 
 
