@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tsnekit.threads import BLAS_ON_ONE_THREAD
+from threadpoolctl import threadpool_limits
 
 __all__ = ["principal_components"]
 
@@ -50,7 +49,8 @@ def principal_components(
     n, p = X.shape
     n_components = min(n_components, n, p)
     sparse = hasattr(X, "indptr")
-    with BLAS_ON_ONE_THREAD:
+    # Threads inside BLAS may change the last bits, so they are kept out of it.
+    with threadpool_limits(1, user_api="blas"):
         if svd_solver == "auto" and not sparse and p <= min(n, MAX_COVARIANCE):
             logger.info("principal components: eigenvectors of the covariance matrix")
             return _by_covariance(X, n_components, n_jobs)
@@ -97,12 +97,19 @@ def _by_sklearn(
             return np.zeros((X.shape[0], n_components))
         if n_components >= min(X.shape):
             X = X.toarray()
+    X = _safely_scaled(X)
     solver = PCA(n_components, svd_solver=svd_solver, random_state=rng)
     # Data that does not vary explains 0 / 0 of its variance.
     with np.errstate(divide="ignore", invalid="ignore"):
         projected = solver.fit_transform(X)
     flipped = _fix_signs(solver.components_) != solver.components_
     return np.where(flipped.any(axis=1), -projected, projected).astype(np.float64)
+
+
+def _safely_scaled(X: Any) -> Any:
+    """Return data whose squares neither overflow nor vanish, in units of its largest entry."""
+    largest = X.dtype.type(max(X.max(), -X.min()))
+    return X if largest == 0 or 1e-12 < largest < 1e12 else X / largest
 
 
 def _fix_signs(components: NDArray[Any]) -> NDArray[Any]:

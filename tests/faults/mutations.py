@@ -250,7 +250,7 @@ MUTATIONS = [
     Mutation(
         33,
         "validation.py",
-        "    if not np.isfinite(checked).all():\n",
+        "    if not (np.abs(checked) <= MAX_POSITION).all():\n",
         "    if False:\n",
     ),
     Mutation(
