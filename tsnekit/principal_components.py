@@ -91,13 +91,13 @@ def _by_sklearn(
     from sklearn.decomposition import PCA
     from sklearn.utils.sparsefuncs import mean_variance_axis
 
+    X = _safely_scaled(X)
     if hasattr(X, "indptr"):
         # ARPACK, the solver for sparse data, needs some variance, and more rows and columns.
         if not mean_variance_axis(X, axis=0)[1].any():
             return np.zeros((X.shape[0], n_components))
         if n_components >= min(X.shape):
             X = X.toarray()
-    X = _safely_scaled(X)
     solver = PCA(n_components, svd_solver=svd_solver, random_state=rng)
     # Data that does not vary explains 0 / 0 of its variance.
     with np.errstate(divide="ignore", invalid="ignore"):
