@@ -20,13 +20,11 @@ PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 NATIVE = ["tests/native", "tests/plugins/gradients", "tests/test_degenerate.py"]
 
 
-def install(session: nox.Session, build: str, *options: str) -> None:
+def install(session: nox.Session, build: str, *options: str, compiler: str | None = None) -> None:
     """Build the package into a folder of its own, and install it with what its tests need."""
-    session.install(
-        ".[test]",
-        f"-Cbuild-dir=build/{build}",
-        *(f"-Ccmake.define.{option}" for option in options),
-    )
+    defined = (f"-Ccmake.define.{option}" for option in options)
+    environment = {} if compiler is None else {"CXX": compiler}
+    session.install(".[test]", f"-Cbuild-dir=build/{build}", *defined, env=environment)
 
 
 @nox.session(python=PYTHONS)
@@ -47,6 +45,13 @@ def oldest(session: nox.Session) -> None:
     session.install(".", "--no-deps", f"-Cbuild-dir=build/oldest-{session.python}")
     session.run("pip", "check")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def clang(session: nox.Session) -> None:
+    """Run the native tests as built by clang."""
+    install(session, "clang", compiler="clang++")
+    session.run("pytest", *(session.posargs or NATIVE))
 
 
 @nox.session(python="3.11")

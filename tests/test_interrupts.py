@@ -21,11 +21,18 @@ from tsnekit.affinity import Uniform, PerplexityBasedNN
 from tsnekit.errors import InterruptedByUser
 rng = np.random.default_rng(0)
 n_jobs = 2
+tells = False
+def tell(*_):
+    global tells
+    if tells:
+        print("ready", flush=True)
+        tells = False
 """
 
 END = """
 before = X.copy()
-print("ready", flush=True)
+if not tells:
+    print("ready", flush=True)
 try:
     while True:
         work()
@@ -97,8 +104,9 @@ def work():
 """,
     "extend": FIT.format(method="mesh")
     + """
+tells = True
 def work():
-    embedding.extend(X[:500], n_iter=100_000)
+    embedding.extend(X[:500], n_iter=100_000, callbacks=tell)
 """,
     "callbacks": FIT.format(method="bh")
     + """

@@ -74,11 +74,11 @@ from tsnekit.memory import affinities_bytes
 def peak():
     return int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1]) * 1024
 rng = np.random.default_rng(0)
-quick = dict(neighbors="hnsw", n_iter=2, early_exaggeration_iter=2, perplexity=200, random_state=0)
+quick = dict(neighbors="hnsw", n_iter=2, early_exaggeration_iter=2, perplexity=100, random_state=0)
 TSNE(**quick).fit(rng.normal(size=(1000, 4)))
 before = peak()
-TSNE(**quick).fit(rng.normal(size=(10_000, 4)))
-print((peak() - before) / affinities_bytes(10_000, 600))
+TSNE(**quick).fit(rng.normal(size=(8_000, 4)))
+print((peak() - before) / affinities_bytes(8_000, 300))
 """
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True

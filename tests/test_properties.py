@@ -13,7 +13,7 @@ from tsnekit.affinity import FixedSigmaNN, Multiscale, PerplexityBasedNN, Unifor
 from tsnekit.initialization import pca, spectral
 from tsnekit.symmetrize import from_scipy, joint_affinities, to_scipy
 
-QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = st.one_of(
     st.sampled_from([0.0, -0.0, 1.0, 1e-310, 1e-30, -1e15, 1e30]),
     st.floats(-100, 100),
@@ -104,7 +104,11 @@ def test_affinities_of_any_new_rows_sum_to_one(X, new, kind):
     required = {FixedSigmaNN: {"sigma": 1.0}, Multiscale: {"perplexities": [2, 5]}}
     affinities = kind(X, **required.get(kind, {}))
     new = np.resize(new, (len(new), X.shape[1]))
-    P = affinities.to_new(new)
+    try:
+        P = affinities.to_new(new)
+    except ValueError as error:  # of rows of 1e-300, say, and a new one of 1
+        assert "single precision" in str(error)  # noqa: PT017
+        return
     assert P.shape == (len(new), len(X))
     np.testing.assert_allclose(np.asarray(P.sum(axis=1)).ravel(), 1, rtol=1e-4)
     assert P.min() >= 0

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.interfaces import SparseAffinities
 from tsnekit.symmetrize import from_scipy, to_scipy
-from tsnekit.threads import BLAS_ON_ONE_THREAD
 from tsnekit.validation import check_rows
 
 __all__ = ["check_graph", "diffusion_map"]
@@ -85,7 +85,8 @@ def diffusion_map(
         return _connected(part, n_components, tol, max_iter, n_jobs)
 
     try:
-        with BLAS_ON_ONE_THREAD:
+        # Threads inside BLAS may change the last bits, so they are kept out of it.
+        with threadpool_limits(1, user_api="blas"):
             if count == 1:
                 return layout(graph)
             logger.info("the graph has %d components that are not connected", count)

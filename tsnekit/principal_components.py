@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tsnekit.threads import BLAS_ON_ONE_THREAD
+from threadpoolctl import threadpool_limits
 
 __all__ = ["principal_components"]
 
@@ -50,7 +49,8 @@ def principal_components(
     n, p = X.shape
     n_components = min(n_components, n, p)
     sparse = hasattr(X, "indptr")
-    with BLAS_ON_ONE_THREAD:
+    # Threads inside BLAS may change the last bits, so they are kept out of it.
+    with threadpool_limits(1, user_api="blas"):
         if svd_solver == "auto" and not sparse and p <= min(n, MAX_COVARIANCE):
             logger.info("principal components: eigenvectors of the covariance matrix")
             return _by_covariance(X, n_components, n_jobs)
@@ -91,6 +91,7 @@ def _by_sklearn(
     from sklearn.decomposition import PCA
     from sklearn.utils.sparsefuncs import mean_variance_axis
 
+    X = _safely_scaled(X)
     if hasattr(X, "indptr"):
         # ARPACK, the solver for sparse data, needs some variance, and more rows and columns.
         if not mean_variance_axis(X, axis=0)[1].any():
@@ -103,6 +104,12 @@ def _by_sklearn(
         projected = solver.fit_transform(X)
     flipped = _fix_signs(solver.components_) != solver.components_
     return np.where(flipped.any(axis=1), -projected, projected).astype(np.float64)
+
+
+def _safely_scaled(X: Any) -> Any:
+    """Return data whose squares neither overflow nor vanish, in units of its largest entry."""
+    largest = X.dtype.type(max(X.max(), -X.min()))
+    return X if largest == 0 or 1e-12 < largest < 1e12 else X / largest
 
 
 def _fix_signs(components: NDArray[Any]) -> NDArray[Any]:

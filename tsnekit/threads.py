@@ -1,48 +1,10 @@
-"""How many threads `n_jobs` means, and keeping those of others out."""
+"""How many threads `n_jobs` means."""
 
 from __future__ import annotations
 
-import threading
 from numbers import Integral
-from types import TracebackType
-from typing import Any
 
-__all__ = ["BLAS_ON_ONE_THREAD", "resolve_n_jobs"]
-
-
-class _OneThreadOfBLAS:
-    """While anyone is within, BLAS uses one thread; the last one to leave restores its threads.
-
-    BLAS has one number of threads for the whole process, and with more of them its last bits may
-    change. Several fits at once would restore it in the wrong order if each kept it for itself.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._limits: Any = None
-
-    def __enter__(self) -> None:
-        from threadpoolctl import threadpool_limits
-
-        with self._lock:
-            if self._inside == 0:
-                self._limits = threadpool_limits(1, user_api="blas")
-            self._inside += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._limits.restore_original_limits()
-
-
-BLAS_ON_ONE_THREAD = _OneThreadOfBLAS()
+__all__ = ["resolve_n_jobs"]
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:

@@ -89,4 +89,9 @@ class RowSearch(ABC):
                 queries[short], self._rows, self._space.kernel, wanted, self._problem.n_jobs
             )
             indices[short], distances[short] = found if first < 0 else drop_self(*found, short)
+            if (indices[short, -1] < 0).any():
+                raise ValueError(
+                    "some rows have no neighbors: distances to others are NaN or too large for "
+                    "single precision"
+                )
         return NeighborGraph(indices, self._space.restore(distances))

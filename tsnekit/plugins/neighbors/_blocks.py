@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tsnekit.threads import BLAS_ON_ONE_THREAD
+from threadpoolctl import threadpool_limits
 
 __all__ = ["for_blocks", "row_blocks"]
 
@@ -25,7 +25,8 @@ def for_blocks(work: Callable[[slice], None], n: int, *, size: int, n_jobs: int)
         for block in blocks:
             work(block)
         return
-    with BLAS_ON_ONE_THREAD, ThreadPoolExecutor(n_jobs) as pool:
+    # There are enough threads without those of BLAS.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_jobs) as pool:
         futures = [pool.submit(work, block) for block in blocks]
         try:
             for future in futures:
