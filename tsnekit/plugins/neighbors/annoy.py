@@ -119,12 +119,13 @@ class AnnoySearch(RowSearch):
         # Enough to visit a leaf or two, however small leaves are.
         search_k = max(self.n_trees, 2 * wanted) if search_k is None else search_k
 
+        find = forest.get_nns_by_item if vectors is None else forest.get_nns_by_vector
+
         def ask(block: slice) -> None:
-            for place, row in enumerate(rows[block].tolist(), start=block.start):
-                if vectors is None:
-                    found = forest.get_nns_by_item(row, wanted, search_k)
-                else:
-                    found = forest.get_nns_by_vector(vectors[row], wanted, search_k)
+            # Annoy reads lists several times as fast as arrays.
+            asked = rows[block] if vectors is None else vectors[rows[block]]
+            for place, each in enumerate(asked.tolist(), start=block.start):
+                found = find(each, wanted, search_k)
                 out[place, : len(found)] = found
 
         for_blocks(ask, len(rows), size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
