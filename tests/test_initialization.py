@@ -229,6 +229,23 @@ def test_spectral_of_a_ring_is_a_circle():
     np.testing.assert_allclose(radius, radius.mean(), rtol=1e-3)
 
 
+def test_spectral_finds_both_vectors_of_a_double_eigenvalue():
+    # A square grid with a hole in its middle looks the same after a quarter turn.
+    side = 20
+    i, j = np.divmod(np.arange(side * side), side)
+    kept = (np.abs(i - 9.5) > 4) | (np.abs(j - 9.5) > 4)
+    places = np.stack([i, j], axis=1)[kept]
+    A = (np.abs(places[:, None] - places).sum(axis=2) == 1).astype(float)
+    root = np.sqrt(A.sum(axis=1))
+    values = np.linalg.eigvalsh(A / root / root[:, None])[::-1]
+    assert values[1] == pytest.approx(values[2])
+    Y = initialization.spectral(sparse.csr_matrix(A), 2, random_state=0, tol=1e-8, add_jitter=False)
+    walked = A @ Y / A.sum(axis=1)[:, None]
+    found = (walked * Y).sum(axis=0) / (Y * Y).sum(axis=0)
+    np.testing.assert_allclose(found, values[1], rtol=1e-4)
+    assert np.linalg.matrix_rank(Y / np.abs(Y).max(), tol=0.1) == 2
+
+
 def test_spectral_of_a_path_is_in_order():
     first = initialization.spectral(path(60), 1)[:, 0]
     assert (np.diff(first) > 0).all() or (np.diff(first) < 0).all()

@@ -368,3 +368,12 @@ def test_learning_rate_auto_is_n_over_exaggeration_in_each_phase(blobs):
     rates.clear()
     TSNE(**QUICK, exaggeration=20, callbacks=watch, callbacks_every_iters=20).fit(blobs)
     assert rates == [15, 15, 15]
+
+
+def test_distances_are_not_taken_for_coordinates():
+    X = np.random.default_rng(8).normal(size=(120, 5))
+    distances = scipy.spatial.distance.cdist(X, X)
+    embedding = TSNE(metric="precomputed", random_state=0, n_iter=1, early_exaggeration_iter=1).fit(
+        distances
+    )
+    assert embedding.backends["initialization"].name == "spectral"

@@ -104,8 +104,6 @@ def _connected(
     graph: Any, n_components: int, tol: float, max_iter: int | None, n_jobs: int
 ) -> NDArray[np.float64]:
     """Embed a connected graph."""
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
     from tsnekit._native.matvec import matvec
 
     n = graph.shape[0]
@@ -132,15 +130,49 @@ def _connected(
         values, vectors = np.linalg.eigh(dense - np.outer(trivial, trivial))
         values, vectors = values[-found:], vectors[:, -found:]
     else:
-        operator = LinearOperator((n, n), matvec=walk, dtype=np.float32)
-        start = np.random.RandomState(0).standard_normal(n).astype(np.float32)
-        start -= trivial * (trivial @ start)
-        values, vectors = eigsh(operator, found, which="LA", tol=tol, v0=start, maxiter=max_iter)
+        values, vectors = _leading_eigenvectors(walk, trivial, found, tol, max_iter)
     order = np.argsort(-values)
     coordinates = vectors[:, order] * inverse_root[:, None] * values[order]
     largest = np.abs(coordinates).argmax(axis=0)
     positions[:, :found] = coordinates * np.sign(coordinates[largest, np.arange(found)])
     return positions
+
+
+def _leading_eigenvectors(
+    walk: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    trivial: NDArray[np.float32],
+    count: int,
+    tol: float,
+    max_iter: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the largest eigenvalues of a symmetric operator, and their eigenvectors in columns."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    n = len(trivial)
+    rng = np.random.RandomState(0)
+
+    def leading(
+        function: Callable[[NDArray[np.float32]], NDArray[np.float32]], count: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        start = rng.standard_normal(n).astype(np.float32)
+        start -= trivial * (trivial @ start)
+        operator = LinearOperator((n, n), matvec=function, dtype=np.float32)
+        return eigsh(operator, count, which="LA", tol=tol, v0=start, maxiter=max_iter)
+
+    values, vectors = leading(walk, count)
+    # What the solver builds up from one vector holds but one direction of an eigenvalue that a
+    # symmetric graph has twice. What is left without those that were found shows the others.
+    for _ in range(count):
+
+        def rest(x: NDArray[np.float32]) -> NDArray[np.float32]:
+            return walk(x) - vectors @ (values * (vectors.T @ x.ravel()))
+
+        value, vector = leading(rest, 1)
+        smallest = values.argmin()
+        if value[0] <= values[smallest] + tol * abs(values[smallest]):
+            break
+        values[smallest], vectors[:, smallest] = value[0], vector[:, 0]
+    return values, vectors
 
 
 def _side_by_side(

@@ -310,7 +310,8 @@ dict, optional
             started = time.perf_counter()
             positions = pipeline.compute_initialization(
                 initialization,
-                X,
+                # Distances between rows are no coordinates of them.
+                None if "precomputed" in (self.metric, self.neighbors) else X,
                 affinities,
                 n_components=self.n_components,
                 params=self.initialization_params,
