@@ -104,7 +104,7 @@ def long_kernels():
     yield "calibration", lambda: calibrate(distances, np.array([30.0]), False, *out, 1)
     indices = (np.arange(60_000)[:, None] + np.arange(1, 91)).astype(np.int32) % 60_000
     yield "symmetrization", lambda: joint_affinities(indices, distances)
-    Y = (rng.normal(size=(30_000, 2)) * 20).astype(np.float32)
+    Y = (rng.normal(size=(150_000, 2)) * 20).astype(np.float32)
     problem = RepulsionProblem(n_samples=len(Y), n_components=2)
     tree, forces = BarnesHutMethod(theta=0.2).plan(problem), np.empty_like(Y)
     yield "Barnes-Hut", lambda: tree(Y, forces)

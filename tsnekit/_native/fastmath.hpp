@@ -58,7 +58,9 @@ inline float fast_log(float x) {
   const bool denormal = x < smallest_normal;
   const std::int32_t bits = float_bits(denormal ? x * two_to_23 : x);
   // x = 2^exponent * (1 + z) with 1 + z from sqrt(1/2) to sqrt(2).
-  const std::int32_t offset = bits - sqrt_half_bits;
+  // Unsigned, where the sign bit of -0 may overflow.
+  const auto offset = static_cast<std::int32_t>(static_cast<std::uint32_t>(bits) -
+                                                static_cast<std::uint32_t>(sqrt_half_bits));
   const float z = float_from_bits((offset & mantissa_mask) + sqrt_half_bits) - 1.0f;
   const float exponent = static_cast<float>((offset >> 23) - (denormal ? 23 : 0));
   // log(1 + z) = z - z^2 / 2 + z^3 p(z), p of minimal relative error.
