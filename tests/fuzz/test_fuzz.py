@@ -248,7 +248,7 @@ def for_grid(rng):
         {
             "rows": rng.integers(0, n, 5),
             "Y": Y,
-            "sources": floats(rng, d, size(rng)),
+            "sources": floats(rng, d, n),
             "skip_own": bool(rng.integers(2)),
             "dof": 1.0,
         }

@@ -207,6 +207,8 @@ def add_pairs(
     cdef int64_t row
     expect_dimensions(<int>Y.shape[1], 3)
     expect("sources", sources.shape[0], Y.shape[1])
+    if skip_own:
+        expect("sources", sources.shape[1], Y.shape[0])
     expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], Y.shape[1])
     expect("row_z", row_z.shape[0], Y.shape[0])
     for row in rows:
