@@ -71,15 +71,13 @@ class KLGradient:
 
         self._evaluate_repulsion(Y, out)
         np.maximum(self._z, LEAST_Z, out=self._z)
-        P, sources = self._affinities, self._reference
-        indptr, indices, order, value_start = P.indptr, P.indices, None, None
+        P, order, sources = self._affinities, None, self._reference
         if self._map_order is not None:
             Y = self._map_order.follow(Y)
-            indptr, indices = self._map_order.indptr, self._map_order.indices
-            order, value_start = self._map_order.order, self._map_order.value_start
+            P, order = self._map_order.affinities, self._map_order.order
         gradient_from_repulsion(
-            indptr,
-            indices,
+            P.indptr,
+            P.indices,
             P.data,
             Y,
             Y if sources is None else sources,
@@ -87,7 +85,6 @@ class KLGradient:
             exaggeration,
             self._z,
             order,
-            value_start,
             out,
             self._n_jobs,
         )

@@ -61,8 +61,6 @@ def csr(rng, n, m):
 def for_attraction(rng):
     n, m, d = size(rng), size(rng), size(rng, 6)
     common = csr(rng, n, m) | {"Y": floats(rng, n, d), "targets": floats(rng, m, d)}
-    ordered = rng.random() < 0.5
-    places = rng.integers(-2, len(common["data"]) + 2, n)
     yield (
         attraction.gradient_from_repulsion,
         common
@@ -70,14 +68,7 @@ def for_attraction(rng):
             "dof": rng.choice([0.5, 1.0, 2.0]),
             "exaggeration": 12.0,
             "Z": rng.uniform(size=n if rng.random() < 0.5 else 1),
-            "order": rng.permutation(n).astype(np.int32) if ordered else None,
-            "value_start": (
-                None
-                if rng.random() < 0.2
-                else common["indptr"][:-1].copy()
-                if rng.random() < 0.5
-                else places
-            ),
+            "order": rng.permutation(n).astype(np.int32) if rng.random() < 0.5 else None,
             "out": floats(rng, n, d),
         },
     )
@@ -139,10 +130,9 @@ def for_reorder(rng):
     Y = floats(rng, n, d)
     order = rng.permutation(n).astype(np.int32)
     P = csr(rng, n, n)
-    new = {f"new_{name}": np.empty_like(P[name]) for name in ("indptr", "indices")}
-    new["value_start"] = np.empty(n, np.int64)
+    new = {f"new_{name}": np.empty_like(P[name]) for name in MATRIX}
     yield reorder.curve_order, {"Y": Y, "order": order}
-    yield reorder.permute_columns, P | {"order": order} | new
+    yield reorder.permute_affinities, P | {"order": order} | new
     yield reorder.gather_rows, {"Y": Y, "order": order, "out": np.empty_like(Y)}
 
 

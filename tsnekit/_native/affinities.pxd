@@ -10,7 +10,6 @@ cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
         const int64_t* row_start
         const int32_t* column
         const float* value
-        const int64_t* value_start
 
 
 cdef inline Affinities borrow(
@@ -26,7 +25,7 @@ cdef inline Affinities borrow(
             f"indptr must lie within the {indices.shape[0]} entries, "
             f"got {indptr[0]} to {indptr[p.n_rows]}"
         )
-    p.row_start = p.value_start = &indptr[0]
+    p.row_start = &indptr[0]
     p.column = &indices[0] if indices.shape[0] else NULL
     p.value = &data[0] if data.shape[0] else NULL
     return p

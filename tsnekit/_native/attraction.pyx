@@ -27,31 +27,15 @@ cdef int expect_points(
     return 0
 
 
-cdef const int64_t* expect_starts(
-    const Affinities& p, const int64_t[::1] value_start, int64_t size
-) except NULL:
-    """Return where the rows of values begin, once it is sure that all of them are within `size`."""
-    cdef int64_t row
-    cdef bint within = True
-    expect("value_start", 0 if value_start is None else value_start.shape[0], p.n_rows)
-    for row in range(p.n_rows):
-        within &= 0 <= value_start[row] <= size - (p.row_start[row + 1] - p.row_start[row])
-    if not within:
-        raise ValueError(f"value_start must leave every row within the {size} values")
-    return &value_start[0]
-
-
 def gradient_from_repulsion(
     const int64_t[::1] indptr, const int32_t[::1] indices, const float[::1] data,
     const float[:, ::1] Y, const float[:, ::1] targets, double dof, double exaggeration,
-    const double[::1] Z, const int32_t[::1] order, const int64_t[::1] value_start,
-    float[:, ::1] out, int n_threads,
+    const double[::1] Z, const int32_t[::1] order, float[:, ::1] out, int n_threads,
 ):
     """Turn the repulsive forces in `out` into the gradient, in place.
 
     `Z` has one entry, or one per row of `Y`. Where `order` is not None, row i of the affinities and
-    of `Y` is row order[i] of `out` and `Z`, and the values of row i begin at value_start[i] of
-    `data`.
+    of `Y` is row order[i] of `out` and `Z`.
     """
     if Y.shape[0] == 0:
         return
@@ -63,7 +47,6 @@ def gradient_from_repulsion(
     if order is not None:
         expect("order", order.shape[0], Y.shape[0])
         expect_indices("order", &order[0], order.shape[0], 0, Y.shape[0])
-        p.value_start = expect_starts(p, value_start, data.shape[0])
     with nogil:
         c_attraction(
             p, <int>Y.shape[1], &Y[0, 0], &targets[0, 0], dof, exaggeration,

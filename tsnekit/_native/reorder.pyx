@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Points, and the columns of affinities, in the order of a space-filling curve."""
+"""Points and affinities in the order of a space-filling curve."""
 
 from affinities cimport Affinities, borrow
 from libc.stdint cimport int32_t, int64_t
@@ -9,9 +9,9 @@ cdef extern from "kernels/reorder.hpp" namespace "tsnekit":
     void c_curve_order "tsnekit::curve_order"(
         int64_t n, int d, const float* y, int32_t* order, int threads,
     ) except + nogil
-    void c_permute_columns "tsnekit::permute_columns"(
+    void c_permute_affinities "tsnekit::permute_affinities"(
         const Affinities& p, const int32_t* order, int64_t* row_start, int32_t* column,
-        int64_t* value_start, int threads,
+        float* value, int threads,
     ) except + nogil
     void c_gather_rows "tsnekit::gather_rows"(
         int64_t n, int d, const float* y, const int32_t* order, float* out, int threads,
@@ -29,32 +29,28 @@ def curve_order(const float[:, ::1] Y, int32_t[::1] order, int n_threads):
         c_curve_order(Y.shape[0], <int>Y.shape[1], &Y[0, 0], &order[0], n_threads)
 
 
-def permute_columns(
+def permute_affinities(
     const int64_t[::1] indptr, const int32_t[::1] indices, const float[::1] data,
     const int32_t[::1] order, int64_t[::1] new_indptr, int32_t[::1] new_indices,
-    int64_t[::1] value_start, int n_threads,
+    float[::1] new_data, int n_threads,
 ):
-    """Fill the new arrays with rows, and columns, in the given order; the values stay in `data`.
-
-    Those of row r of the new matrix begin at value_start[r].
-    """
+    """Fill the new arrays with rows, and columns, in the given order."""
     cdef Affinities p = borrow(indptr, indices, data)
     cdef int64_t size = 0
     cdef Py_ssize_t r
     expect("order", order.shape[0], p.n_rows)
     expect("new_indptr", new_indptr.shape[0], p.n_rows + 1)
-    expect("value_start", value_start.shape[0], p.n_rows)
     if p.column == NULL or p.n_rows == 0:
         new_indptr[:] = 0
-        value_start[:] = 0
         return
     expect_indices("order", &order[0], p.n_rows, 0, p.n_rows)
     for r in range(p.n_rows):
         size += indptr[order[r] + 1] - indptr[order[r]]
     expect_least("new_indices", new_indices.shape[0], size)
+    expect_least("new_data", new_data.shape[0], size)
     with nogil:
-        c_permute_columns(
-            p, &order[0], &new_indptr[0], &new_indices[0], &value_start[0], n_threads,
+        c_permute_affinities(
+            p, &order[0], &new_indptr[0], &new_indices[0], &new_data[0], n_threads,
         )
 
 

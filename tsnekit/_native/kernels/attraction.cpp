@@ -16,11 +16,10 @@ template <int D, class Body>
 void for_edges(const Affinities& p, index_t row, const float* y, const float* target,
                float dof, Body&& body) {
   const index_t begin = p.row_start[row];
-  const float* values = p.value + p.value_start[row];
   const int count = static_cast<int>(p.row_start[row + 1] - begin);
   for (int k = 0; k < count; k += Pack::width) {
     Pack value, offset[D];
-    load_edges<D>(p.column + begin + k, values + k, count - k, target, value, offset);
+    load_edges<D>(p.column + begin + k, p.value + begin + k, count - k, target, value, offset);
     Pack spread(dof);
     for (int c = 0; c < D; ++c) {
       offset[c] = Pack(y[c]) - offset[c];
@@ -34,12 +33,11 @@ void for_edges(const Affinities& p, index_t row, const float* y, const float* ta
 template <class Body>
 void for_edges_any(const Affinities& p, index_t row, int d, const float* y, const float* target,
                    float dof, Body&& body) {
-  const index_t to_value = p.value_start[row] - p.row_start[row];
   for (index_t k = p.row_start[row]; k < p.row_start[row + 1]; ++k) {
     const float* t = target + static_cast<index_t>(p.column[k]) * d;
     float spread = dof;
     for (int c = 0; c < d; ++c) spread += (y[c] - t[c]) * (y[c] - t[c]);
-    body(p.value[k + to_value], t, std::min(spread, largest));
+    body(p.value[k], t, std::min(spread, largest));
   }
 }
 
@@ -91,19 +89,6 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
   }
 }
 
-// Asks for the values of a row: where they are not in the order of the rows, nobody foresees which
-// come next.
-void prefetch_values(const Affinities& p, index_t row) {
-#if defined(__GNUC__)
-  constexpr index_t line = 64 / sizeof(float);
-  const index_t count = p.row_start[row + 1] - p.row_start[row];
-  for (index_t k = 0; k < count; k += line) __builtin_prefetch(p.value + p.value_start[row] + k);
-#endif
-}
-
-// How many rows ahead.
-constexpr index_t rows_ahead = 2;
-
 template <int D>
 void attraction_rows(const Affinities& p, index_t first, index_t last, int d, const float* y,
                      const float* target, double dof, double exaggeration, const double* z,
@@ -112,7 +97,6 @@ void attraction_rows(const Affinities& p, index_t first, index_t last, int d, co
   const float scale = static_cast<float>(exaggeration * dof);
   std::vector<float> force(static_cast<std::size_t>(dims));
   for (index_t i = first; i < last; ++i) {
-    if (order && i + rows_ahead < last) prefetch_values(p, i + rows_ahead);
     row_force<D>(p, i, d, y + i * dims, target, static_cast<float>(dof), force.data());
     const index_t place = order ? order[i] : i;
     const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? place : 0]);

@@ -12,7 +12,6 @@ struct Affinities {
   const index_t* row_start;   // (n_rows + 1,)
   const std::int32_t* column;
   const float* value;
-  const index_t* value_start;  // (n_rows,): row_start, unless the rows of values are elsewhere
 };
 
 // With w_ij = 1 / (1 + |y_i - t_j|^2 / dof), overwrites `out`, which holds the repulsive forces

@@ -1,5 +1,7 @@
 #include "kernels/reorder.hpp"
 
+#include <cstring>
+
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
@@ -59,8 +61,8 @@ void curve_order(index_t n, int d, const float* y, std::int32_t* order, int thre
   radix_sort(key, order);
 }
 
-void permute_columns(const Affinities& p, const std::int32_t* order, index_t* row_start,
-                     std::int32_t* column, index_t* value_start, int threads) {
+void permute_affinities(const Affinities& p, const std::int32_t* order, index_t* row_start,
+                        std::int32_t* column, float* value, int threads) {
   const index_t n = p.n_rows;
   std::vector<std::int32_t> place(static_cast<std::size_t>(n));
   row_start[0] = 0;
@@ -68,7 +70,6 @@ void permute_columns(const Affinities& p, const std::int32_t* order, index_t* ro
     const index_t i = order[r];
     place[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(r);
     row_start[r + 1] = row_start[r] + (p.row_start[i + 1] - p.row_start[i]);
-    value_start[r] = p.value_start[i];
   }
   for_blocks(n, block_rows, threads, [&](index_t, index_t first, index_t last) {
     for (index_t r = first; r < last; ++r) {
@@ -77,6 +78,7 @@ void permute_columns(const Affinities& p, const std::int32_t* order, index_t* ro
       for (index_t k = 0; k < count; ++k) {
         column[to + k] = place[static_cast<std::size_t>(p.column[from + k])];
       }
+      std::memcpy(value + to, p.value + from, static_cast<std::size_t>(count) * sizeof(float));
     }
   });
 }

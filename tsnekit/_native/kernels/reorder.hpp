@@ -1,4 +1,4 @@
-// Points in the order of a space-filling curve, and the columns of affinities in that order.
+// Points in the order of a space-filling curve, and affinities whose rows and columns follow it.
 #pragma once
 
 #include "isa.hpp"
@@ -11,11 +11,10 @@ namespace tsnekit {
 TSNEKIT_DECLARE(void, curve_order, index_t n, int d, const float* y, std::int32_t* order,
                 int threads)
 
-// Fills the columns of a matrix whose row r is row order[r] of `p`, with columns renumbered alike.
-// Its values stay where they are: those of row r begin at value_start[r] of p's. Within a row, the
-// entries stay in the order in which they are, and so do the sums over them.
-TSNEKIT_DECLARE(void, permute_columns, const Affinities& p, const std::int32_t* order,
-                index_t* row_start, std::int32_t* column, index_t* value_start, int threads)
+// Fills the arrays of a matrix whose row r is row order[r] of `p`, with columns renumbered alike.
+// Within a row, the entries stay in the order in which they are, and so do the sums over them.
+TSNEKIT_DECLARE(void, permute_affinities, const Affinities& p, const std::int32_t* order,
+                index_t* row_start, std::int32_t* column, float* value, int threads)
 
 // out[r] = y[order[r]], rows of `d`.
 TSNEKIT_DECLARE(void, gather_rows, index_t n, int d, const float* y, const std::int32_t* order,
