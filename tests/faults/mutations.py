@@ -5,8 +5,6 @@ while a fault is in. Faults of the native layer need ``--native``, which builds 
 sources for each. Numbers as arguments choose some of the faults.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import shutil
