@@ -16,7 +16,7 @@ from tsnekit.plugins.neighbors import cost
 
 from .common import spec, synthetic_data
 
-ROWS, FEATURES, NEIGHBORS = (4_000, 12_000, 36_000), (20, 50, 300), (15, 90)
+ROWS, FEATURES, NEIGHBORS = (4_000, 12_000, 36_000), (20, 50, 784), (15, 90)
 
 
 def measure(name, n, p, k):

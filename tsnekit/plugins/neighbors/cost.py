@@ -37,7 +37,7 @@ def _exact_terms(problem: SearchProblem, k: int) -> Terms:
 
 def _annoy_terms(problem: SearchProblem, k: int) -> Terms:
     n, p = problem.n_samples, problem.n_features
-    return (n * min(p, 100), n * math.log(n)), (n, n * (k + 40), n * (k + 40) * p)
+    return (n * min(p, 100),), (n * math.log(n), n * (k + 40), n * (k + 40) * p)
 
 
 def _hnsw_terms(problem: SearchProblem, k: int) -> Terms:
@@ -50,9 +50,9 @@ TERMS = {"exact": _exact_terms, "annoy": _annoy_terms, "hnsw": _hnsw_terms}
 """The work on one thread, and the work that threads share, by the name of the search."""
 
 SECONDS = {
-    "exact": (3.3e-10, 4.2e-11, 4.2e-8),
-    "annoy": (5e-8, 4e-7, 1.2e-5, 4e-7, 8e-9),
-    "hnsw": (3.9e-6, 3.8e-8, 3.1e-7, 1.1e-9),
+    "exact": (3.5e-10, 4.1e-11, 3.7e-08),
+    "annoy": (1.5e-07, 5.2e-06, 1.8e-09, 1.8e-09),
+    "hnsw": (5.3e-06, 2e-08, 3.4e-07, 3e-10),
 }
 """Seconds of a unit of each term."""
 

@@ -89,7 +89,9 @@ def test_listing_plugins_imports_no_faiss():
 
 
 def test_fastest_may_choose_faiss():
-    specs = {found.spec.name: found.spec for found in default_registry().all("neighbors")}
+    # Beside exact search alone: who is fastest among the approximate ones is a close call.
+    found = {found.spec.name: found.spec for found in default_registry().all("neighbors")}
+    specs = {name: found[name] for name in found if name == "exact" or name.startswith("faiss")}
     name, reason = choose_fastest_neighbors(
         SearchProblem(n_samples=70_000, n_features=784, n_jobs=2), specs
     )
