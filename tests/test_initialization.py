@@ -285,6 +285,8 @@ def test_fault_34_spectral_with_isolated_points():
     assert np.isfinite(positions).all()
     assert len(np.unique(positions, axis=0)) == 160
     assert positions[:, 0].std() == pytest.approx(1e-4, rel=0.05)
+    alone = initialization.spectral(blob_graph(), random_state=0)
+    assert abs(np.corrcoef(positions[:150, 0], alone[:, 0])[0, 1]) > 0.99
 
 
 @pytest.mark.parametrize("n_components", [1, 2, 3])

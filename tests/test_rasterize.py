@@ -40,7 +40,7 @@ def grid_and_members(points, radius, resolution=12):
 )
 def test_what_covers_a_pixel(seed, n, radius, n_codes):
     rng = np.random.default_rng(seed)
-    points = rng.normal(size=(n, 2)).round(1) * [2, 1] + [0, 0.05] * np.arange(n)[:, None]
+    points = rng.normal(size=(n, 2)) * [2, 1] + [0, 0.05] * np.arange(n)[:, None]
     codes, weights = rng.integers(0, n_codes, n), rng.random(n)
     grid, members = grid_and_members(points, radius)
     counts, sums, most = grid.counts(), grid.counts(weights), grid.majority(codes, n_codes)
