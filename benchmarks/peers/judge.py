@@ -15,7 +15,10 @@ from ..common import digits, synthetic_data
 from .systems import PERPLEXITY
 
 EXACT_UP_TO = 100_000
-"""Rows up to which neighbors, and the normalization of the map, are exact."""
+"""Rows up to which the neighbors are exact."""
+
+ALL_PAIRS_UP_TO = 10_000
+"""Rows up to which the normalization of the map is summed over all pairs."""
 
 SAMPLED_ROWS = 10_000
 NEIGHBORS = 10
@@ -66,9 +69,11 @@ class Judge:
 
     def kl_divergence(self, Y):
         """KL divergence of a map, with Z by all pairs, or for many rows on a fine grid."""
-        method = "exact" if self.exact else "mesh"
-        options = {"negative_gradient_method": method, "n_jobs": self.n_jobs}
-        return float(TSNEEmbedding(Y, self.affinities, **options).kl_divergence)
+        options = {"negative_gradient_method": "exact"}
+        if len(Y) > ALL_PAIRS_UP_TO:
+            options = {"negative_gradient_method": "mesh", "gradient_params": {"spacing": 0.25}}
+        embedding = TSNEEmbedding(Y, self.affinities, n_jobs=self.n_jobs, **options)
+        return float(embedding.kl_divergence)
 
     def neighbors_kept(self, Y):
         """Share of the nearest neighbors in the data that are nearest in the map as well."""
