@@ -332,8 +332,7 @@ class PrecomputedAffinities(Affinities):
         checked = check_array(
             affinities, accept_sparse="csr", dtype=np.float64, input_name="affinities"
         )
-        if hasattr(checked, "indptr"):
-            check_rows(checked, name="affinities")
+        check_rows(checked, name="affinities")
         if checked.shape[0] != checked.shape[1]:
             raise ValueError(f"affinities must be square, got shape {checked.shape}")
         if checked.min() < 0:

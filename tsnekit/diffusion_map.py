@@ -34,8 +34,10 @@ def check_graph(A: Any) -> Any:
     """
     from scipy.sparse import csr_matrix
 
-    graph = to_scipy(A) if isinstance(A, SparseAffinities) else csr_matrix(A, dtype=np.float32)
-    if not isinstance(A, SparseAffinities):
+    if isinstance(A, SparseAffinities):
+        graph = to_scipy(A)
+    else:
+        graph = csr_matrix(A, dtype=np.float32)
         check_rows(graph, name="A")
     if graph.shape[0] != graph.shape[1]:
         raise ValueError(f"A must be square, got shape {graph.shape}")

@@ -215,8 +215,7 @@ def _checked_affinities(P: Any, n_reference: int) -> SparseAffinities:
     checked = check_array(
         P, accept_sparse="csr", dtype=np.float32, ensure_min_samples=0, input_name="P"
     )
-    if hasattr(checked, "indptr"):
-        check_rows(checked, name="P")
+    check_rows(checked, name="P")
     if checked.shape[1] != n_reference:
         raise ValueError(
             f"P must have a column for each of the {n_reference} embedded points, "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors.precomputed import PrecomputedSearch
+from tsnekit.plugins.neighbors.precomputed import PrecomputedSearch, StoredDistances
 from tsnekit.tsne import TSNE
 from tsnekit.validation import short_repr
 
@@ -164,12 +164,8 @@ def _graph_of(matrix: Any) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return indices and distances (n, k) of the neighbors that every row of a matrix has."""
     from scipy.sparse import csr_matrix
 
-    rows = csr_matrix(matrix)
-    n = rows.shape[0]
-    row = np.repeat(np.arange(n), np.diff(rows.indptr))
-    others = rows.indices != row
-    row, column, distance = row[others], rows.indices[others], rows.data[others]
-    counts = np.bincount(row, minlength=n)
+    stored = StoredDistances(csr_matrix(matrix), drop_diagonal=True)
+    counts = stored.counts
     k = int(counts.min())
     if k < 1:
         raise ValueError(f"the neighbor graph has no neighbor of cell {int(counts.argmin())}")
@@ -181,9 +177,7 @@ def _graph_of(matrix: Any) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
             k,
             k,
         )
-    order = np.lexsort((column, distance, row))
-    places = order[np.cumsum(counts)[:, None] - counts[:, None] + np.arange(k)]
-    return column[places].astype(np.int32), distance[places].astype(np.float32)
+    return stored.nearest(k)
 
 
 def _storable(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,8 +94,7 @@ def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any
     small = isinstance(given, np.dtype) and given.kind in "biu" and given.itemsize <= 2
     dtype = np.float32 if small else (np.float64, np.float32)
     checked = check_array(X, accept_sparse="csr", dtype=dtype, order="C", input_name=name)
-    if hasattr(checked, "indptr"):
-        check_rows(checked, name=name)
+    check_rows(checked, name=name)
     if n_features is not None and checked.shape[1] != n_features:
         raise ValueError(
             f"{name} has {checked.shape[1]} features, but the fitted data has {n_features}"
@@ -106,11 +105,15 @@ def check_data(X: Any, *, name: str = "X", n_features: int | None = None) -> Any
 def check_rows(matrix: Any, *, name: str) -> None:
     """Check that the arrays of a CSR matrix make sense, since native code relies on it.
 
+    A dense matrix passes.
+
     Raises
     ------
     ValueError
         If they do not.
     """
+    if not hasattr(matrix, "indptr"):
+        return
     try:
         matrix.check_format(full_check=True)
     except ValueError as error:

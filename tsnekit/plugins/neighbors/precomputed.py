@@ -12,7 +12,7 @@ from tsnekit.plugins.neighbors._base import check_k
 from tsnekit.plugins.neighbors._blocks import for_blocks
 from tsnekit.plugins.neighbors._lists import Lists, drop_self
 
-__all__ = ["PrecomputedSearch"]
+__all__ = ["PrecomputedSearch", "StoredDistances"]
 
 
 class PrecomputedSearch:
@@ -147,18 +147,43 @@ def _nearest_others(indices: NDArray[Any], distances: NDArray[Any], k: int) -> L
 
 def _nearest_stored(X: Any, k: int, *, drop_diagonal: bool) -> Lists:
     """Return the k smallest stored distances of each row of a CSR matrix."""
-    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    columns, values = X.indices, X.data
-    if drop_diagonal:
-        others = columns != rows
-        rows, columns, values = rows[others], columns[others], values[others]
-    counts = np.bincount(rows, minlength=X.shape[0])
+    stored = StoredDistances(X, drop_diagonal=drop_diagonal)
+    counts = stored.counts
     if counts.min() < k:
         raise ValueError(
             f"k={k} neighbors are wanted, but row {int(counts.argmin())} of the sparse matrix "
             f"holds the distances of {counts.min()}"
         )
-    order = np.lexsort((columns, values, rows))
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    places = order[starts[:, None] + np.arange(k)]
-    return columns[places].astype(np.int32), values[places].astype(np.float32)
+    return stored.nearest(k)
+
+
+class StoredDistances:
+    """The distances that a CSR matrix holds.
+
+    Parameters
+    ----------
+    X : CSR matrix of shape (m, n)
+    drop_diagonal : bool
+        Whether to leave out those of rows to themselves.
+
+    Attributes
+    ----------
+    counts : ndarray of shape (m,), int
+        How many each row has.
+    """
+
+    def __init__(self, X: Any, *, drop_diagonal: bool) -> None:
+        rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        columns, values = X.indices, X.data
+        if drop_diagonal:
+            others = columns != rows
+            rows, columns, values = rows[others], columns[others], values[others]
+        self.counts = np.bincount(rows, minlength=X.shape[0])
+        self._rows, self._columns, self._values = rows, columns, values
+
+    def nearest(self, k: int) -> Lists:
+        """Return the `k` smallest of each row, all of which must have so many."""
+        order = np.lexsort((self._columns, self._values, self._rows))
+        starts = np.cumsum(self.counts) - self.counts
+        places = order[starts[:, None] + np.arange(k)]
+        return self._columns[places].astype(np.int32), self._values[places].astype(np.float32)
