@@ -110,7 +110,7 @@ def test_finite_maps(method, case):
     assert (before != X).sum() == 0
 
 
-@pytest.mark.parametrize("neighbors", ["exact", "annoy", "hnsw", "pynndescent"])
+@pytest.mark.parametrize("neighbors", ["exact", "annoy", "forest", "hnsw", "pynndescent"])
 @pytest.mark.parametrize("case", [case for case in DATA if "sparse" not in case])
 def test_every_neighbor_search_gives_a_finite_map(neighbors, case):
     assert_finite(TSNE(neighbors=neighbors, **QUICK).fit(DATA[case]), (len(DATA[case]), 2))

@@ -45,7 +45,7 @@ def tables(least_rows=2, elements=NUMBERS):
     X=tables(),
     method=st.sampled_from(["exact", "barnes_hut", "fft", "mesh", "auto"]),
     initialization=st.sampled_from(["pca", "spectral", "random"]),
-    neighbors=st.sampled_from(["exact", "annoy", "hnsw"]),
+    neighbors=st.sampled_from(["exact", "annoy", "forest", "hnsw"]),
     d=st.integers(1, 3),
     dof=st.sampled_from([0.5, 1, 2]),
     perplexity=st.floats(1, 50),

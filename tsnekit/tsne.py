@@ -78,9 +78,9 @@ default="pca"
     n_jobs : int, default=1
         Number of threads; -1 for all processors, -2 for all but one, and so on.
     neighbors : str or NeighborSearch, default="auto"
-        ``exact``, ``annoy``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's name, an
-        instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above, ``approx`` is
-        Annoy for dense data in a metric that it has, else PyNNDescent, and ``fastest`` is what is
+        ``exact``, ``annoy``, ``forest``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's
+        name, an instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above,
+        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and ``fastest`` is what is
         expected to take the least time.
     negative_gradient_method : str or GradientMethod, default="auto"
         ``bh`` (or ``BH``, ``barnes-hut``, ``barnes_hut``), ``fft`` (or ``FFT``,

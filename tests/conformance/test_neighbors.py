@@ -15,6 +15,10 @@ class TestAnnoy(NeighborSearchConformance):
     name = "annoy"
 
 
+class TestForest(NeighborSearchConformance):
+    name = "forest"
+
+
 class TestHNSW(NeighborSearchConformance):
     name = "hnsw"
 

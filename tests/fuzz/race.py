@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from tsnekit import TSNE
+from tsnekit._native.forest import ProjectionForest
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.locality import MapOrder
 from tsnekit.plugins.affinities.perplexity import PerplexityKernel
 from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
-from tsnekit.plugins.neighbors._lists import scan
+from tsnekit.plugins.neighbors._lists import empty_lists, scan
 from tsnekit.plugins.neighbors._refinement import LinkedRows
 from tsnekit.symmetrize import joint_affinities
 
@@ -29,8 +30,11 @@ def kernels(n_jobs):
     X = rng.normal(size=(3_000, 12)).astype(np.float32)
     indices, distances = scan(X, X, "sqeuclidean", 40, n_jobs, first=0)
     results = [indices, distances]
+    lists = empty_lists(3_000, 40)
+    forest = ProjectionForest(X, "sqeuclidean", 5, 6)
+    forest.grow(0, np.arange(5, dtype=np.uint64), n_jobs)
+    forest.rank(X, 0, *lists, n_jobs)
     linked = LinkedRows(X, "sqeuclidean", n_jobs)
-    lists = linked.rank(rng.integers(0, 3_000, (3_000, 20)).astype(np.int32), 30)
     linked.improve(lists)
     linked.refine(lists, 30)
     results += lists

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from tsnekit._native import (
     attraction,
+    forest,
     fourier,
     grid,
     matvec,
@@ -123,6 +124,28 @@ def for_refine(rng):
     if among:
         reach = int(rng.integers(0, 50))
         yield refine.link_rows, {"X": X, "metric": metric, "reach": reach, "links": links} | lists
+
+
+def for_forest(rng):
+    n, p, trees, depth = size(rng, 200), size(rng, 40), size(rng, 6), int(rng.integers(0, 8))
+    X = floats(rng, n, p)
+    metric = str(rng.choice(["sqeuclidean", "manhattan", "hamming"]))
+    yield forest.ProjectionForest, {"X": X, "metric": metric, "n_trees": trees, "depth": depth}
+    grown = forest.ProjectionForest(X, metric, trees, min(depth, n.bit_length() - 1))
+    first = int(rng.integers(0, trees))
+    seeds = rng.integers(2**63, size=trees - first, dtype=np.uint64)
+    yield grown.grow, {"first": first, "seeds": seeds}
+    queries, start = (X, 0) if rng.random() < 0.5 else (floats(rng, size(rng), p), -1)
+    k = size(rng, 30)
+    yield (
+        grown.rank,
+        {
+            "queries": queries,
+            "first": start,
+            "indices": np.empty((len(queries), k), np.int32),
+            "distances": np.empty((len(queries), k), np.float32),
+        },
+    )
 
 
 def for_reorder(rng):
@@ -284,7 +307,7 @@ def for_fourier(rng):
 
 
 GROUPS = [
-    for_attraction, for_matvec, for_perplexity, for_refine, for_reorder, for_symmetrize,
+    for_attraction, for_forest, for_matvec, for_perplexity, for_refine, for_reorder, for_symmetrize,
     for_update, for_tree, for_grid, for_fourier,
 ]  # fmt: skip
 

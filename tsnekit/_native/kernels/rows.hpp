@@ -21,6 +21,11 @@ struct Queries {
   index_t first;
 };
 
+// The row of the data that query i is, or -1.
+inline index_t self_of(const Queries& queries, index_t i) {
+  return queries.first < 0 ? -1 : queries.first + i;
+}
+
 // Neighbors of each row and their distances, ascending, ties by row. Where there are fewer than k
 // the last places hold -1 and infinity.
 struct NeighborLists {

@@ -37,6 +37,16 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
         cost="tsnekit.plugins.neighbors.cost:annoy_seconds",
     )
     yield NeighborSpec(
+        name="forest",
+        factory="tsnekit.plugins.neighbors.forest:ForestSearch",
+        summary="a native forest of random projection trees, refined",
+        metrics="tsnekit.plugins.neighbors.forest:has_metric",
+        query=True,
+        deterministic=True,
+        recall=0.98,
+        cost="tsnekit.plugins.neighbors.cost:forest_seconds",
+    )
+    yield NeighborSpec(
         name="hnsw",
         factory="tsnekit.plugins.neighbors.hnsw:HNSWSearch",
         summary="a hierarchy of navigable small worlds (hnswlib)",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._blocks import row_blocks
 
-__all__ = ["Lists", "drop_self", "rank", "scan"]
+__all__ = ["Lists", "drop_self", "empty_lists", "rank", "scan"]
 
 Lists: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -45,7 +45,7 @@ def scan(
     """
     from tsnekit._native.refine import scan_rows
 
-    lists = _empty_lists(len(queries), k)
+    lists = empty_lists(len(queries), k)
     # About a second of work before Python looks for Ctrl-C, yet enough of it for all threads.
     size = max(512 * n_jobs, 8_000_000_000 // max(1, rows.size))
     for block in row_blocks(len(queries), size):
@@ -71,7 +71,7 @@ def rank(
     """
     from tsnekit._native.refine import rank_candidates
 
-    lists = _empty_lists(len(queries), k)
+    lists = empty_lists(len(queries), k)
     rank_candidates(queries, first, rows, metric, candidates, *lists, n_jobs)
     return lists
 
@@ -102,5 +102,6 @@ def drop_self(indices: NDArray[Any], distances: NDArray[Any], rows: NDArray[Any]
     )
 
 
-def _empty_lists(n: int, k: int) -> Lists:
+def empty_lists(n: int, k: int) -> Lists:
+    """Return lists to be filled."""
     return np.empty((n, k), dtype=np.int32), np.empty((n, k), dtype=np.float32)

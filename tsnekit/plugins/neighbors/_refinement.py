@@ -1,4 +1,4 @@
-"""Good neighbors from rough candidates, whatever it was that found these fast."""
+"""Good neighbors from rough lists, whatever it was that made these fast."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._blocks import row_blocks
-from tsnekit.plugins.neighbors._lists import Lists, rank
+from tsnekit.plugins.neighbors._lists import Lists
 
 __all__ = ["LinkedRows"]
 
 
 class LinkedRows:
     """Rows, and links between near ones along which a search finds its way.
+
+    It improves lists of neighbors, int32 and float32 arrays of shape (n, `width(k)`), in which -1
+    and infinity fill the places for which there are too few.
 
     Parameters
     ----------
@@ -44,22 +47,9 @@ class LinkedRows:
         self.n_jobs = n_jobs
         self._links: NDArray[np.int32] | None = None
 
-    def rank(self, candidates: NDArray[np.int32], k: int) -> Lists:
-        """Start lists for the `k` nearest neighbors of each row from rough candidates.
-
-        Parameters
-        ----------
-        candidates : ndarray of shape (n, c), int32
-            Neighbors of each row: in any order, some of them repeated or -1.
-        k : int
-
-        Returns
-        -------
-        indices, distances : ndarrays of shape (n, width), int32 and float32
-            Somewhat wider than `k`; -1 and infinity in the last places where there are fewer.
-        """
-        width = min(len(self.rows) - 1, self._width(k))
-        return rank(self.rows, self.rows, self.metric, candidates, width, self.n_jobs, first=0)
+    def width(self, k: int) -> int:
+        """Return the width of lists in which to look for `k` neighbors: somewhat more than `k`."""
+        return min(len(self.rows), max(k + k // 10, self.MIN_WIDTH))
 
     def improve(self, lists: Lists) -> None:
         """Improve rough lists in place, by one pass along links between the nearest."""
@@ -79,23 +69,17 @@ class LinkedRows:
             if self._missing(lists, k) < self.TOLERANCE:
                 break
 
-    def query(self, queries: NDArray[np.float32], candidates: NDArray[np.int32], k: int) -> Lists:
-        """Find the `k` nearest rows of new rows, given rough candidates for each.
+    def follow(self, queries: NDArray[np.float32], lists: Lists) -> None:
+        """Improve lists of new rows in place.
 
         `refine` must have been called, which makes the links.
         """
-        width = min(len(self.rows), self._width(k))
-        lists = rank(queries, self.rows, self.metric, candidates, width, self.n_jobs)
-        self._follow(queries, -1, width, lists)
-        return lists
+        self._follow(queries, -1, lists[0].shape[1], lists)
 
     @property
     def is_linked(self) -> bool:
         """Whether there are links for `query` to follow."""
         return self._links is not None
-
-    def _width(self, k: int) -> int:
-        return max(k + k // 10, self.MIN_WIDTH)
 
     def _link(self, lists: Lists, *, reach: int, degree: int) -> None:
         from tsnekit._native.refine import link_rows

@@ -74,7 +74,7 @@ class AnnoySearch(RowSearch):
     def _search(self, k: int) -> Lists:
         candidates = np.full((len(self._rows), self.CANDIDATES + 1), -1, dtype=np.int32)
         self._ask_forest(np.arange(len(self._rows)), None, candidates)
-        lists = self._linked.rank(candidates, k)
+        lists = self._rank(self._rows, candidates, k, first=0)
         self._linked.improve(lists)
         self._widen(lists, k)
         self._linked.refine(lists, k)
@@ -85,7 +85,17 @@ class AnnoySearch(RowSearch):
             self._search(min(k, len(self._rows) - 1))
         candidates = np.full((len(queries), self.CANDIDATES), -1, dtype=np.int32)
         self._ask_forest(np.arange(len(queries)), queries, candidates)
-        return self._linked.query(queries, candidates, k)
+        lists = self._rank(queries, candidates, k, first=-1)
+        self._linked.follow(queries, lists)
+        return lists
+
+    def _rank(
+        self, queries: NDArray[np.float32], candidates: NDArray[np.int32], k: int, *, first: int
+    ) -> Lists:
+        return rank(
+            queries, self._rows, self._space.kernel, candidates, self._linked.width(k),
+            self._problem.n_jobs, first=first,
+        )  # fmt: skip
 
     def _widen(self, lists: Lists, k: int) -> None:
         """Ask the forest for more where links have led to too few rows.

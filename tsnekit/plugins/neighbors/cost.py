@@ -46,12 +46,23 @@ def _hnsw_terms(problem: SearchProblem, k: int) -> Terms:
     return (), (steps, steps * p, n * k, n * k * p)
 
 
-TERMS = {"exact": _exact_terms, "annoy": _annoy_terms, "hnsw": _hnsw_terms}
+def _forest_terms(problem: SearchProblem, k: int) -> Terms:
+    n, p = problem.n_samples, problem.n_features
+    return (), (n * math.log(n), n * p * math.log(n), n * (k + 40), n * (k + 40) * p)
+
+
+TERMS = {
+    "exact": _exact_terms,
+    "annoy": _annoy_terms,
+    "forest": _forest_terms,
+    "hnsw": _hnsw_terms,
+}
 """The work on one thread, and the work that threads share, by the name of the search."""
 
 SECONDS = {
     "exact": (3.5e-10, 4.1e-11, 3.7e-08),
     "annoy": (1.5e-07, 5.2e-06, 1.8e-09, 1.8e-09),
+    "forest": (1e-7, 2e-9, 1.0e-07, 1.8e-09),
     "hnsw": (5.3e-06, 2e-08, 3.4e-07, 3e-10),
 }
 """Seconds of a unit of each term."""
@@ -76,6 +87,11 @@ def exact_seconds(problem: SearchProblem, k: int) -> float:
 def annoy_seconds(problem: SearchProblem, k: int) -> float:
     """Return the seconds that Annoy's forest and its refinement are expected to take."""
     return _estimate("annoy", problem, k)
+
+
+def forest_seconds(problem: SearchProblem, k: int) -> float:
+    """Return the seconds that the native forest and its refinement are expected to take."""
+    return _estimate("forest", problem, k)
 
 
 def hnsw_seconds(problem: SearchProblem, k: int) -> float:

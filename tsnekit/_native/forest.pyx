@@ -1,0 +1,113 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Rough lists of nearest neighbors, from a forest of random projection trees."""
+
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from rows cimport NeighborLists, Problem, Queries, RowMetric, Rows, borrow, row_metric
+
+import numpy as np
+
+cdef extern from "kernels/forest.hpp" namespace "tsnekit":
+    struct Forest:
+        int trees
+        int depth
+        int32_t* place
+        int32_t* leaf
+        int32_t* pole
+        float* median
+
+    void c_grow_forest "tsnekit::grow_forest"(
+        const Rows& data, RowMetric metric, int first_tree, int trees, const uint64_t* seeds,
+        const Forest& forest, int threads,
+    ) except + nogil
+    void c_find_leaves "tsnekit::find_leaves"(
+        const float* queries, int64_t m, const Rows& data, RowMetric metric,
+        const Forest& forest, int32_t* leaf, int threads,
+    ) except + nogil
+    void c_rank_leaf_mates "tsnekit::rank_leaf_mates"(
+        const Queries& queries, const Rows& data, RowMetric metric, const Forest& forest,
+        const int32_t* leaf, int64_t leaf_stride, const NeighborLists& lists, int threads,
+    ) except + nogil
+
+
+@cython.final
+cdef class ProjectionForest:
+    """Balanced trees over rows of data, none of which has been grown yet.
+
+    Parameters
+    ----------
+    X : float32 array (n, p)
+        Kept, not copied.
+    metric : {"sqeuclidean", "manhattan", "hamming"}
+    n_trees : int
+    depth : int
+        Levels of splits; leaves hold n / 2**depth rows, rounded.
+    """
+
+    cdef Rows data
+    cdef RowMetric metric
+    cdef Forest forest
+    cdef const float[:, ::1] X
+    cdef str metric_name
+    cdef int32_t[:, ::1] place, leaf
+    cdef int32_t[:, :, ::1] pole
+    cdef float[:, ::1] median
+
+    def __init__(self, const float[:, ::1] X, str metric, int n_trees, int depth):
+        if X.shape[0] == 0 or X.shape[1] == 0:
+            raise ValueError("there must be rows to search, with at least 1 feature")
+        if n_trees < 1:
+            raise ValueError(f"n_trees must be at least 1, got {n_trees}")
+        if not 0 <= depth < 31 or (<int64_t>1 << depth) > X.shape[0]:
+            raise ValueError(f"depth must leave a row to each leaf, got {depth}")
+        self.X = X
+        self.metric_name = metric
+        self.metric = row_metric(metric)
+        self.data = Rows(n=X.shape[0], d=<int>X.shape[1], data=&X[0, 0])
+        cdef int64_t nodes = (<int64_t>1 << depth) - 1
+        self.place = np.zeros((n_trees, X.shape[0]), dtype=np.int32)
+        self.leaf = np.zeros((n_trees, X.shape[0]), dtype=np.int32)
+        self.pole = np.zeros((n_trees, max(1, nodes), 2), dtype=np.int32)
+        self.median = np.zeros((n_trees, max(1, nodes)), dtype=np.float32)
+        self.forest = Forest(
+            trees=n_trees, depth=depth, place=&self.place[0, 0], leaf=&self.leaf[0, 0],
+            pole=&self.pole[0, 0, 0], median=&self.median[0, 0],
+        )
+
+    def grow(self, int first, const uint64_t[::1] seeds, int n_threads):
+        """Grow the trees from number `first` on, one for each seed."""
+        if first < 0 or first + seeds.shape[0] > self.forest.trees:
+            raise ValueError(f"there are {self.forest.trees} trees to grow, got more")
+        if seeds.shape[0] == 0:
+            return
+        with nogil:
+            c_grow_forest(self.data, self.metric, first, <int>seeds.shape[0], &seeds[0],
+                          self.forest, n_threads)
+
+    def rank(
+        self, const float[:, ::1] queries, int64_t first, int32_t[:, ::1] indices,
+        float[:, ::1] distances, int n_threads,
+    ):
+        """Fill `indices` and `distances` by the nearest of the rows in the leaves of each query.
+
+        The queries are the rows of the data from row `first` on or, where that is -1, other rows.
+        -1 and infinity fill the places for which there are too few.
+        """
+        if indices.shape[0] == 0 or indices.shape[1] == 0:
+            return
+        cdef Problem p = borrow(queries, first, self.X, self.metric_name, indices, distances)
+        cdef int64_t m = indices.shape[0], stride = self.data.n
+        cdef int32_t[::1] found
+        cdef const int32_t* leaf = self.forest.leaf + max(0, first)
+        if first < 0:
+            found = np.empty(self.forest.trees * m, dtype=np.int32)
+            leaf = &found[0]
+            stride = m
+            with nogil:
+                c_find_leaves(
+                    p.queries.data, m, p.data, p.metric, self.forest, &found[0], n_threads,
+                )
+        with nogil:
+            c_rank_leaf_mates(
+                p.queries, p.data, p.metric, self.forest, leaf, stride, p.lists, n_threads,
+            )
