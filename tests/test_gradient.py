@@ -6,6 +6,7 @@ import scipy.sparse
 
 from tsnekit.gradient import KLGradient
 from tsnekit.interfaces import RepulsionProblem, SparseAffinities
+from tsnekit.locality import reordering_pays
 from tsnekit.plugins.gradients.exact import ExactMethod
 
 
@@ -136,15 +137,20 @@ def test_nothing_but_out_is_changed_and_threads_give_the_same_bits():
         np.testing.assert_array_equal(array, copy)
 
 
+def planned_in_map_order(monkeypatch, affinities, n, d, n_jobs):
+    monkeypatch.setattr("tsnekit.locality.REORDER_FROM", 100)
+    monkeypatch.setattr("tsnekit.locality.FIRST_REFRESH", 2)
+    return planned(affinities, n, d, 1.0, n_jobs=n_jobs)
+
+
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
-def test_order_of_the_map_changes_no_bit(d, monkeypatch):
+def test_order_of_the_map_changes_no_bit_where_values_need_no_rounding(d, monkeypatch):
     n = 500
     affinities, _ = random_affinities(n, n, density=0.1)
+    affinities.data.view(np.uint32)[:] &= 0xFFFF8000
     rng = np.random.default_rng(6)
     plain = planned(affinities, n, d, 1.0)
-    monkeypatch.setattr("tsnekit.gradient.REORDER_FROM", 100)
-    monkeypatch.setattr("tsnekit.locality.FIRST_REFRESH", 2)
-    ordered = planned(affinities, n, d, 1.0, n_jobs=2)
+    ordered = planned_in_map_order(monkeypatch, affinities, n, d, n_jobs=2)
     for _ in range(6):
         Y = rng.normal(size=(n, d)).astype(np.float32)
         outs = [np.empty_like(Y), np.empty_like(Y)]
@@ -152,3 +158,34 @@ def test_order_of_the_map_changes_no_bit(d, monkeypatch):
             gradient.gradient(Y, out, 3.0)
         np.testing.assert_array_equal(*outs)
         assert plain.kl_divergence(Y) == ordered.kl_divergence(Y)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_order_of_the_map_rounds_the_values_of_the_gradient_alone(d, monkeypatch):
+    n = 500
+    affinities, P = random_affinities(n, n, density=0.1)
+    before = affinities.data.copy()
+    Y = np.random.default_rng(7).normal(size=(n, d)).astype(np.float32)
+    plain = planned(affinities, n, d, 1.0)
+    expected = np.empty_like(Y)
+    plain.gradient(Y, expected, 3.0)
+    offset, w = dense_kernel(Y, Y, 1.0, own=True)
+    rounding = 2**-9 * np.einsum("ij,ijc->ic", 3.0 * P * w, np.abs(offset))
+    outs = [np.empty_like(Y), np.empty_like(Y)]
+    for n_jobs, out in zip((1, 2), outs, strict=True):
+        ordered = planned_in_map_order(monkeypatch, affinities, n, d, n_jobs)
+        ordered.gradient(Y, out, 3.0)
+        assert ordered.kl_divergence(Y) == plain.kl_divergence(Y)
+    np.testing.assert_array_equal(*outs)
+    error = np.abs(outs[0] - expected)
+    assert (error <= rounding + 1e-6 * np.abs(expected).max()).all()
+    # Each edge is rounded on its own, so that most of it cancels.
+    assert 0 < error.mean() < rounding.mean() / 4
+    np.testing.assert_array_equal(affinities.data, before)
+
+
+def test_maps_with_more_points_than_columns_can_tell_apart_keep_their_order():
+    assert not reordering_pays(199_999)
+    assert reordering_pays(200_000)
+    assert reordering_pays(2**24)
+    assert not reordering_pays(2**24 + 1)

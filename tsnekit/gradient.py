@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import Repulsion, SparseAffinities
-from tsnekit.locality import REORDER_FROM, MapOrder
+from tsnekit.locality import MapOrder, reordering_pays
 
 __all__ = ["KLGradient"]
 
@@ -60,7 +60,7 @@ class KLGradient:
         self._n_jobs = n_jobs
         self._reference = reference
         self._z = np.empty(1 if reference is None else affinities.shape[0])
-        reordered = reference is None and affinities.shape[0] >= REORDER_FROM
+        reordered = reference is None and reordering_pays(affinities.shape[0])
         self._map_order = MapOrder(affinities, n_jobs) if reordered else None
 
     def gradient(
@@ -71,20 +71,18 @@ class KLGradient:
 
         self._evaluate_repulsion(Y, out)
         np.maximum(self._z, LEAST_Z, out=self._z)
-        P, order, sources = self._affinities, None, self._reference
         if self._map_order is not None:
-            Y = self._map_order.follow(Y)
-            P, order = self._map_order.affinities, self._map_order.order
+            self._map_order.gradient_from_repulsion(Y, self._dof, exaggeration, self._z[0], out)
+            return
         gradient_from_repulsion(
-            P.indptr,
-            P.indices,
-            P.data,
+            self._affinities.indptr,
+            self._affinities.indices,
+            self._affinities.data,
             Y,
-            Y if sources is None else sources,
+            Y if self._reference is None else self._reference,
             self._dof,
             exaggeration,
             self._z,
-            order,
             out,
             self._n_jobs,
         )

@@ -24,8 +24,9 @@ CGROUPS = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_by
 def affinities_bytes(n_samples: int, n_neighbors: int) -> int:
     """Return what the neighbors and affinities of a data set take at their peak.
 
-    The optimization takes less, and so do neighbor searches beside their copy of the data. It is
-    what surely will be needed, so that nothing is refused that fits.
+    The optimization takes less, or hardly more where it packs the affinities of a large map, and
+    neighbor searches take less beside their copy of the data. It is what surely will be needed, so
+    that nothing is refused that fits.
 
     Parameters
     ----------

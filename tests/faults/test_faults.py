@@ -87,7 +87,7 @@ def test_fault_21_entries_beyond_2_to_the_31():
     """Rows at the end of a matrix whose other entries are never touched, so take no memory."""
     from tsnekit._native.attraction import attraction_cost, gradient_from_repulsion
     from tsnekit._native.matvec import matvec
-    from tsnekit._native.reorder import permute_affinities
+    from tsnekit._native.packed import PackedAffinities
 
     rng = np.random.default_rng(0)
     small = sparse.random(40, 40, 0.3, format="csr", dtype=np.float32, random_state=0)
@@ -106,7 +106,7 @@ def test_fault_21_entries_beyond_2_to_the_31():
 
     def gradient(P):
         out = np.zeros_like(Y)
-        gradient_from_repulsion(*P, Y, Y, 1.0, 1.0, np.ones(1), None, out, 1)
+        gradient_from_repulsion(*P, Y, Y, 1.0, 1.0, np.ones(1), out, 1)
         return out
 
     def cost(P):
@@ -119,12 +119,12 @@ def test_fault_21_entries_beyond_2_to_the_31():
         matvec(*P, np.ascontiguousarray(Y[:, 0]), out, 1)
         return out
 
-    def permuted(P):
-        out = np.zeros(41, np.int64), np.zeros_like(small[1]), np.zeros_like(small[2])
-        permute_affinities(*P, order, *out, 1)
-        return np.concatenate(out)
+    def packed(P):
+        copy = PackedAffinities(40, len(small[2]))
+        copy.fill(*P, order, 1)
+        return np.concatenate(copy.arrays())
 
-    for function in (gradient, cost, product, permuted):
+    for function in (gradient, cost, product, packed):
         np.testing.assert_array_equal(function(large), function(small))
 
 

@@ -49,7 +49,9 @@ def kernels(n_jobs):
                 out = np.empty_like(Y)
                 method.plan(problem)(Y, out)
                 results.append(out)
-        results.append(MapOrder(P, n_jobs).follow(Y))
+        out = np.ones_like(Y)
+        MapOrder(P, n_jobs).gradient_from_repulsion(Y, 1.0, 1.0, 1.0, out)
+        results.append(out)
     model = TSNE(n_jobs=n_jobs, n_iter=5, early_exaggeration_iter=5, random_state=0)
     results.append(np.array(model.fit(X)))
     return results

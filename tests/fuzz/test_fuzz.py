@@ -22,6 +22,7 @@ from tsnekit._native import (
     fourier,
     grid,
     matvec,
+    packed,
     perplexity,
     refine,
     reorder,
@@ -69,7 +70,6 @@ def for_attraction(rng):
             "dof": rng.choice([0.5, 1.0, 2.0]),
             "exaggeration": 12.0,
             "Z": rng.uniform(size=n if rng.random() < 0.5 else 1),
-            "order": rng.permutation(n).astype(np.int32) if rng.random() < 0.5 else None,
             "out": floats(rng, n, d),
         },
     )
@@ -82,6 +82,22 @@ def for_matvec(rng):
         matvec.matvec,
         csr(rng, n, m) | {"x": floats(rng, m), "out": np.empty(n, np.float32)},
     )
+
+
+def for_packed(rng):
+    n, d = size(rng), size(rng, 6)
+    P = csr(rng, n, n)
+    n_entries = len(P["data"]) + int(rng.integers(-1, 3))
+
+    def attract(indptr, indices, data, order, Y, dof, exaggeration, Z, out, n_threads):
+        P = packed.PackedAffinities(n, n_entries)
+        P.fill(indptr, indices, data, order, n_threads)
+        P.gradient_from_repulsion(Y, dof, exaggeration, Z, order, out, n_threads)
+
+    order = rng.permutation(n).astype(np.int32)
+    numbers = {"dof": rng.choice([0.5, 1.0, 2.0]), "exaggeration": 12.0, "Z": 0.5}
+    points = {"Y": floats(rng, n, d), "out": floats(rng, n, d)}
+    yield attract, P | {"order": order} | numbers | points
 
 
 def for_perplexity(rng):
@@ -152,10 +168,7 @@ def for_reorder(rng):
     n, d = size(rng), size(rng, 4)
     Y = floats(rng, n, d)
     order = rng.permutation(n).astype(np.int32)
-    P = csr(rng, n, n)
-    new = {f"new_{name}": np.empty_like(P[name]) for name in MATRIX}
     yield reorder.curve_order, {"Y": Y, "order": order}
-    yield reorder.permute_affinities, P | {"order": order} | new
     yield reorder.gather_rows, {"Y": Y, "order": order, "out": np.empty_like(Y)}
 
 
@@ -307,8 +320,8 @@ def for_fourier(rng):
 
 
 GROUPS = [
-    for_attraction, for_forest, for_matvec, for_perplexity, for_refine, for_reorder, for_symmetrize,
-    for_update, for_tree, for_grid, for_fourier,
+    for_attraction, for_forest, for_matvec, for_packed, for_perplexity, for_refine, for_reorder,
+    for_symmetrize, for_update, for_tree, for_grid, for_fourier,
 ]  # fmt: skip
 
 

@@ -1,9 +1,6 @@
 import numpy as np
 import pytest
-import scipy.sparse
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tsnekit._native.reorder import curve_order, gather_rows, permute_affinities
+from tsnekit._native.reorder import curve_order, gather_rows
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 40])
@@ -29,20 +26,6 @@ def test_constant_points_keep_their_order(value):
     order = np.empty(100, dtype=np.int32)
     curve_order(np.full((100, 2), value, dtype=np.float32), order, 1)
     np.testing.assert_array_equal(order, np.arange(100))
-
-
-@given(seed=st.integers(0, 2**31), n=st.integers(1, 60), threads=st.integers(1, 3))
-@settings(max_examples=50, deadline=None)
-def test_permuted_affinities_equal_scipy(seed, n, threads):
-    rng = np.random.default_rng(seed)
-    P = scipy.sparse.random(n, n, 0.2, format="csr", dtype=np.float32, random_state=rng)
-    order = rng.permutation(n).astype(np.int32)
-    indptr = np.empty(n + 1, dtype=np.int64)
-    indices, data = np.empty(P.nnz, dtype=np.int32), np.empty(P.nnz, dtype=np.float32)
-    given_arrays = P.indptr.astype(np.int64), P.indices.astype(np.int32), P.data
-    permute_affinities(*given_arrays, order, indptr, indices, data, threads)
-    permuted = scipy.sparse.csr_matrix((data, indices, indptr), shape=(n, n)).toarray()
-    np.testing.assert_array_equal(permuted, P.toarray()[order][:, order])
 
 
 def test_gathered_rows():

@@ -3,13 +3,12 @@
 
 from affinities cimport Affinities, borrow
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect, expect_indices, expect_rows
+from shapes cimport expect, expect_rows
 
 cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
     void c_attraction "tsnekit::attraction"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
-        double exaggeration, const double* z, bint z_per_row, const int32_t* order, float* out,
-        int threads,
+        double exaggeration, const double* z, bint z_per_row, float* out, int threads,
     ) noexcept nogil
     void c_attraction_cost "tsnekit::attraction_cost"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
@@ -30,12 +29,11 @@ cdef int expect_points(
 def gradient_from_repulsion(
     const int64_t[::1] indptr, const int32_t[::1] indices, const float[::1] data,
     const float[:, ::1] Y, const float[:, ::1] targets, double dof, double exaggeration,
-    const double[::1] Z, const int32_t[::1] order, float[:, ::1] out, int n_threads,
+    const double[::1] Z, float[:, ::1] out, int n_threads,
 ):
     """Turn the repulsive forces in `out` into the gradient, in place.
 
-    `Z` has one entry, or one per row of `Y`. Where `order` is not None, row i of the affinities and
-    of `Y` is row order[i] of `out` and `Z`.
+    `Z` has one entry, or one per row of `Y`.
     """
     if Y.shape[0] == 0:
         return
@@ -44,14 +42,10 @@ def gradient_from_repulsion(
     expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], Y.shape[1])
     if Z.shape[0] != 1:
         expect("Z", Z.shape[0], Y.shape[0])
-    if order is not None:
-        expect("order", order.shape[0], Y.shape[0])
-        expect_indices("order", &order[0], order.shape[0], 0, Y.shape[0])
     with nogil:
         c_attraction(
             p, <int>Y.shape[1], &Y[0, 0], &targets[0, 0], dof, exaggeration,
-            &Z[0], Z.shape[0] > 1, &order[0] if order is not None else NULL, &out[0, 0],
-            n_threads,
+            &Z[0], Z.shape[0] > 1, &out[0, 0], n_threads,
         )
 
 

@@ -12,14 +12,16 @@ constexpr index_t block_rows = 256;
 constexpr float largest = 1e37f;
 
 // Calls body(value, offset, dof + |offset|^2) for packs of the row's edges, offset = y - t_j.
-template <int D, class Body>
-void for_edges(const Affinities& p, index_t row, const float* y, const float* target,
+template <int D, class Source, class Body>
+void for_edges(const Source& p, index_t row, const float* y, const float* target,
                float dof, Body&& body) {
   const index_t begin = p.row_start[row];
   const int count = static_cast<int>(p.row_start[row + 1] - begin);
   for (int k = 0; k < count; k += Pack::width) {
+    Columns column;
     Pack value, offset[D];
-    load_edges<D>(p.column + begin + k, p.value + begin + k, count - k, target, value, offset);
+    load_entries(p, begin + k, count - k, column, value);
+    gather_points<D>(column, target, offset);
     Pack spread(dof);
     for (int c = 0; c < D; ++c) {
       offset[c] = Pack(y[c]) - offset[c];
@@ -30,20 +32,20 @@ void for_edges(const Affinities& p, index_t row, const float* y, const float* ta
 }
 
 // The same for any number of dimensions, edge by edge.
-template <class Body>
-void for_edges_any(const Affinities& p, index_t row, int d, const float* y, const float* target,
+template <class Source, class Body>
+void for_edges_any(const Source& p, index_t row, int d, const float* y, const float* target,
                    float dof, Body&& body) {
   for (index_t k = p.row_start[row]; k < p.row_start[row + 1]; ++k) {
-    const float* t = target + static_cast<index_t>(p.column[k]) * d;
+    const float* t = target + static_cast<index_t>(column_at(p, k)) * d;
     float spread = dof;
     for (int c = 0; c < d; ++c) spread += (y[c] - t[c]) * (y[c] - t[c]);
-    body(p.value[k], t, std::min(spread, largest));
+    body(value_at(p, k), t, std::min(spread, largest));
   }
 }
 
 // sum_j p_j (y - t_j) / (dof + |y - t_j|^2), the attraction without a factor dof.
-template <int D>
-void row_force(const Affinities& p, index_t row, int d, const float* y, const float* target,
+template <int D, class Source>
+void row_force(const Source& p, index_t row, int d, const float* y, const float* target,
                float dof, float* force) {
   if constexpr (D == 0) {
     std::fill(force, force + d, 0.0f);
@@ -89,8 +91,9 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
   }
 }
 
-template <int D>
-void attraction_rows(const Affinities& p, index_t first, index_t last, int d, const float* y,
+// The gradient of rows `first` to `last`; row i has its place order[i], or i, in `z` and `out`.
+template <int D, class Source>
+void attraction_rows(const Source& p, index_t first, index_t last, int d, const float* y,
                      const float* target, double dof, double exaggeration, const double* z,
                      bool z_per_row, const std::int32_t* order, float* out) {
   const int dims = D ? D : d;
@@ -105,17 +108,29 @@ void attraction_rows(const Affinities& p, index_t first, index_t last, int d, co
   }
 }
 
-}  // namespace
-
-void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
-                double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
-                float* out, int threads) {
+template <class Source>
+void attraction_of(const Source& p, int d, const float* y, const float* target, double dof,
+                   double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
+                   float* out, int threads) {
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
       attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, dof, exaggeration,
                                                   z, z_per_row, order, out);
     });
   });
+}
+
+}  // namespace
+
+void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
+                double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
+  attraction_of(p, d, y, target, dof, exaggeration, z, z_per_row, nullptr, out, threads);
+}
+
+void packed_attraction(const PackedAffinities& p, int d, const float* y, double dof,
+                       double exaggeration, double z, const std::int32_t* order, float* out,
+                       int threads) {
+  attraction_of(p, d, y, y, dof, exaggeration, &z, false, order, out, threads);
 }
 
 void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,

@@ -1,6 +1,6 @@
 #include "kernels/reorder.hpp"
 
-#include <cstring>
+#include "kernels/packed.hpp"
 
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
@@ -61,8 +61,8 @@ void curve_order(index_t n, int d, const float* y, std::int32_t* order, int thre
   radix_sort(key, order);
 }
 
-void permute_affinities(const Affinities& p, const std::int32_t* order, index_t* row_start,
-                        std::int32_t* column, float* value, int threads) {
+void pack_affinities(const Affinities& p, const std::int32_t* order, index_t* row_start,
+                     std::uint32_t* word, std::uint8_t* tail, int threads) {
   const index_t n = p.n_rows;
   std::vector<std::int32_t> place(static_cast<std::size_t>(n));
   row_start[0] = 0;
@@ -76,9 +76,9 @@ void permute_affinities(const Affinities& p, const std::int32_t* order, index_t*
       const index_t from = p.row_start[order[r]], to = row_start[r];
       const index_t count = row_start[r + 1] - to;
       for (index_t k = 0; k < count; ++k) {
-        column[to + k] = place[static_cast<std::size_t>(p.column[from + k])];
+        const std::int32_t column = place[static_cast<std::size_t>(p.column[from + k])];
+        pack_entry(column, p.value[from + k], word[to + k], tail[to + k]);
       }
-      std::memcpy(value + to, p.value + from, static_cast<std::size_t>(count) * sizeof(float));
     }
   });
 }

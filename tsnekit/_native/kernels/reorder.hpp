@@ -2,8 +2,7 @@
 #pragma once
 
 #include "isa.hpp"
-#include "kernels/attraction.hpp"
-#include "parallel.hpp"
+#include "kernels/affinities.hpp"
 
 namespace tsnekit {
 
@@ -11,10 +10,10 @@ namespace tsnekit {
 TSNEKIT_DECLARE(void, curve_order, index_t n, int d, const float* y, std::int32_t* order,
                 int threads)
 
-// Fills the arrays of a matrix whose row r is row order[r] of `p`, with columns renumbered alike.
-// Within a row, the entries stay in the order in which they are, and so do the sums over them.
-TSNEKIT_DECLARE(void, permute_affinities, const Affinities& p, const std::int32_t* order,
-                index_t* row_start, std::int32_t* column, float* value, int threads)
+// Fills the arrays of a packed matrix whose row r is row order[r] of `p`, with columns renumbered
+// alike; there are at most 2^24 rows. Within a row, the entries stay in the order in which they are.
+TSNEKIT_DECLARE(void, pack_affinities, const Affinities& p, const std::int32_t* order,
+                index_t* row_start, std::uint32_t* word, std::uint8_t* tail, int threads)
 
 // out[r] = y[order[r]], rows of `d`.
 TSNEKIT_DECLARE(void, gather_rows, index_t n, int d, const float* y, const std::int32_t* order,
