@@ -141,7 +141,7 @@ def written(tmp_path, monkeypatch):
         (
             "@hookimpl\ndef tsnekit_optimizers():\n"
             "    return OptimizerSpec(name='one', factory='HERE:One')",
-            "tsnekit_optimizers must yield objects of OptimizerSpec, it returned OptimizerSpec",
+            "tsnekit_optimizers must yield or list its specs; it returned OptimizerSpec",
         ),
         (
             "@hookimpl\ndef tsnekit_optimizer():\n    return ()",

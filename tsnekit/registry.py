@@ -298,7 +298,7 @@ class Registry:
             returned = hook()
             if not isinstance(returned, Iterable):
                 what = type(returned).__name__
-                raise TypeError(f"{hook_name} must yield objects of {wanted}, it returned {what}")
+                raise TypeError(f"{hook_name} must yield or list its specs; it returned {what}")
             specs = list(returned)
         except Exception as error:
             self._fail(name, distribution, f"{type(error).__name__}: {error}", error)
