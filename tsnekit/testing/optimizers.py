@@ -7,7 +7,7 @@ import io
 import pickle
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -59,12 +59,15 @@ class OptimizerConformance(Conformance):
         The registered name.
     options : mapping, default={}
         Options with which the optimizer is built.
+    uses_learning_rate : bool, default=True
+        Whether the steps depend on the learning rate of the phase.
     expected_failures : mapping of str to str, default={}
         See `tsnekit.testing.base.Conformance`.
     """
 
     point = "optimizer"
     n_samples = 300
+    uses_learning_rate: ClassVar[bool] = True
 
     def build(self) -> Optimizer:
         """Build the optimizer."""
@@ -158,6 +161,8 @@ class OptimizerConformance(Conformance):
 
     def test_learning_rate_counts(self) -> None:
         """A larger learning rate makes longer steps."""
+        if not self.uses_learning_rate:
+            pytest.skip("has a step size of its own")
         Y = start_of(self.n_samples)
         lengths = []
         for rate in (0.01, 0.1):
