@@ -25,7 +25,9 @@ def test_offered_options_reach_those_who_know_them_and_given_ones_win():
 
 
 def test_unknown_option_lists_the_valid_ones():
-    with pytest.raises(TypeError, match=r"gradient_params: 'blocksize'.*'exact'.*block_size"):
+    with pytest.raises(TypeError, match=r"'x' is .*'exact'\. Its options: block_size"):
+        resolve_backend(POINT, "exact", PROBLEM, params={"x": 7})
+    with pytest.raises(TypeError, match=r"'blocksize'.*'exact'; did you mean 'block_size'\?"):
         resolve_backend(POINT, "exact", PROBLEM, params={"blocksize": 7})
 
 

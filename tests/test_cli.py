@@ -1,5 +1,6 @@
 import importlib.metadata
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -243,6 +244,15 @@ def test_plugins_says_why_a_backend_is_not_available(fake_registry, capsys):
     main(["plugins"])
     row = next(line for line in capsys.readouterr().out.splitlines() if " greedy " in line)
     assert row.endswith("no         needs no_such_lib: pip install no_such_lib")
+
+
+def test_warnings_take_one_line(monkeypatch, capsys):
+    def describe():
+        return {"shown as": warnings.formatwarning("a\nb", UserWarning, "file.py", 1)}
+
+    monkeypatch.setattr("tsnekit.cli.inspect._describe_machine", describe)
+    main(["info", "--json"])
+    assert json.loads(capsys.readouterr().out) == {"shown as": "tsnekit: warning: a b\n"}
 
 
 def test_plugins_shows_names_that_two_distributions_claim(fake_registry, capsys):

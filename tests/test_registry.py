@@ -2,7 +2,14 @@ import importlib.metadata
 
 import pytest
 
-from tsnekit.errors import PluginConflictError, PluginWarning, UnknownPluginError
+from tsnekit.backends import find_backend, resolve_backend
+from tsnekit.errors import (
+    BackendUnavailableError,
+    PluginConflictError,
+    PluginWarning,
+    UnknownPluginError,
+)
+from tsnekit.interfaces import SearchProblem
 from tsnekit.registry import Registry, select_plugins
 from tsnekit.specs import POINTS
 
@@ -91,8 +98,9 @@ def test_wrong_specs_and_unknown_hooks_are_reported(fake_entry_points):
     with pytest.warns(PluginWarning):
         registry = registry_of(fake_entry_points, "tsnekit-untyped")
     errors = " ".join(failure.error for failure in registry.failures)
-    assert "is not a OptimizerSpec" in errors
-    assert "tsnekit_optimisers is not a hook" in errors
+    assert "tsnekit_optimizers yielded" in errors
+    assert "which is no OptimizerSpec" in errors
+    assert "tsnekit_optimisers is not a hook of tsnekit; did you mean tsnekit_optimizers?" in errors
 
 
 def test_every_builtin_factory_loads_and_fits_its_interface():
@@ -104,6 +112,102 @@ def test_every_builtin_factory_loads_and_fits_its_interface():
             assert found.builtin
             if not found.spec.missing():
                 check_name(point, found.spec.load()())
+
+
+# -- Mistakes of authors ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Return a function that makes a plugin of some lines, and a registry that has it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    lines = "from tsnekit.hookspecs import hookimpl\nfrom tsnekit.specs import *\n"
+    name = f"written_{tmp_path.name}"
+
+    def registry_of(source):
+        (tmp_path / f"{name}.py").write_text(lines + source.replace("HERE", name))
+        return Registry([importlib.metadata.EntryPoint("mine", name, "tsnekit")])
+
+    return registry_of
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "def tsnekit_optimizers():\n    return ()",
+            r"nothing in it is marked with tsnekit\.hookspecs\.hookimpl",
+        ),
+        (
+            "@hookimpl\ndef tsnekit_optimizers():\n"
+            "    return OptimizerSpec(name='one', factory='HERE:One')",
+            "tsnekit_optimizers must yield or list its specs; it returned OptimizerSpec",
+        ),
+        (
+            "@hookimpl\ndef tsnekit_optimizer():\n    return ()",
+            r"not a hook of tsnekit; did you mean tsnekit_optimizers\?",
+        ),
+        ("@hookimpl\ndef tsnekit_optimizers(name):\n    return ()", "name"),
+    ],
+)
+def test_mistakes_in_a_hook_are_explained(written, source, message):
+    with pytest.warns(PluginWarning, match=message) as caught:
+        registry = written(source)
+    assert caught[0].filename == __file__, "the warning is of whoever asked, not of the registry"
+    assert registry.get("optimizer", "momentum").builtin
+
+
+def test_a_failure_is_traced_to_its_line(written, monkeypatch, capsys):
+    monkeypatch.setenv("TSNEKIT_TRACE_PLUGINS", "1")
+    with pytest.warns(PluginWarning):
+        written("def deep():\n    raise RuntimeError('no driver')\n\ndeep()")
+    assert "in deep" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("factory", ["HERE:Absent", "no_such_module:Class", "HERE:"])
+def test_a_factory_that_is_not_there(written, factory):
+    registry = written(
+        "@hookimpl\ndef tsnekit_optimizers():\n"
+        f"    yield OptimizerSpec(name='gone', factory='{factory}')"
+    )
+    with pytest.raises(BackendUnavailableError, match=r"optimizer 'gone' of .* cannot be loaded"):
+        resolve_backend("optimizer", "gone", registry=registry)
+
+
+BAD_ANSWERS = """
+@hookimpl
+def tsnekit_neighbor_searches():
+    yield NeighborSpec(name="unsure", factory="HERE:Search", metrics="HERE:has_metric")
+    yield NeighborSpec(name="unmeasured", factory="HERE:Search", cost="HERE:cost")
+    yield NeighborSpec(name="inside", factory="HERE:Search", requires=("no_such_lib.part",))
+
+def has_metric(name, sparse):
+    raise RuntimeError("no driver")
+
+def cost(problem, k):
+    return float("nan")
+"""
+
+
+def test_a_spec_that_does_not_answer_harms_nobody_else(written):
+    registry = written(BAD_ANSWERS)
+    problem = SearchProblem(n_samples=50, n_features=3)
+    assert registry.get("neighbors", "inside").spec.missing() == (
+        "needs no_such_lib.part: pip install no_such_lib.part",
+    )
+    with pytest.raises(BackendUnavailableError, match=r"does not answer: RuntimeError: no driver"):
+        find_backend("neighbors", "unsure", problem, registry)
+    with pytest.warns(PluginWarning, match="leaves 'unmeasured' out.*expects to take nan s"):
+        found, _ = find_backend("neighbors", "fastest", problem, registry)
+    assert found.builtin
+
+
+def test_contested_names_are_never_chosen_nor_offered(fake_entry_points):
+    registry = registry_of(fake_entry_points, "tsnekit-good", "tsnekit-rival")
+    names = [found.spec.name for found in registry.uncontested("optimizer")]
+    assert "momentum" in names
+    assert "rival_optimizer" in names
+    assert "good_optimizer" not in names
 
 
 # -- Which plugins are loaded, and what they do ----------------------------------------------------
@@ -172,7 +276,7 @@ def test_loading_can_be_traced(installed, capsys):
     with pytest.warns(PluginWarning):
         Registry()
     lines = capsys.readouterr().err.splitlines()
-    assert all(line.startswith("tsnekit: ") for line in lines)
+    assert lines[0].startswith("tsnekit: ")
 
     def line(*parts):
         return [line for line in lines if all(part in line for part in parts)]

@@ -7,11 +7,13 @@ plugin never changes a call that already worked; only ``neighbors="fastest"`` lo
 
 from __future__ import annotations
 
+import math
 import pkgutil
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tsnekit.errors import BackendUnavailableError
+from tsnekit.errors import BackendUnavailableError, PluginWarning
 from tsnekit.interfaces import RepulsionProblem, SearchProblem
 from tsnekit.metrics import metric_name
 from tsnekit.specs import NeighborSpec, Spec
@@ -64,11 +66,30 @@ def choose_fastest_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) 
     costs = {}
     for name, spec in specs.items():
         if isinstance(spec, NeighborSpec) and spec.cost is not None and not spec.unmet(problem):
-            costs[name] = float(pkgutil.resolve_name(spec.cost)(problem, k))
+            seconds = _expected_seconds(spec, problem, k)
+            if seconds is not None:
+                costs[name] = seconds
     if not costs:
         return choose_neighbors(problem, specs)
     name = min(costs, key=lambda key: (costs[key], key))
     return name, f"the least expected time, {costs[name]:.2g} s"
+
+
+def _expected_seconds(spec: NeighborSpec, problem: SearchProblem, k: int) -> float | None:
+    """Return the time that a search expects to take; None, with a warning, if it cannot tell."""
+    try:
+        seconds = float(pkgutil.resolve_name(str(spec.cost))(problem, k))
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"it expects to take {seconds} s")
+    except Exception as error:
+        why = f"its cost {spec.cost!r} failed: {type(error).__name__}: {error}"
+        warnings.warn(
+            f"neighbors='fastest' leaves {spec.name!r} out, since {why}",
+            PluginWarning,
+            stacklevel=2,
+        )
+        return None
+    return seconds
 
 
 def choose_gradient(problem: RepulsionProblem, specs: Mapping[str, Spec]) -> Choice:

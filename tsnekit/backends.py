@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import logging
 from collections.abc import Mapping
@@ -107,16 +108,17 @@ def find_backend(
     registry = registry or default_registry()
     rule = auto.RULES.get(point, {}).get(name)
     if rule is not None:
-        usable = {found.spec.name: found for found in registry.all(point)}
+        usable = {found.spec.name: found for found in registry.uncontested(point)}
         name, reason = rule(problem, {key: found.spec for key, found in usable.items()})
         return usable[name], reason
     found = registry.get(point, name)
     unmet = found.spec.unmet(problem)
     if unmet:
-        able = [other.spec.name for other in registry.all(point) if not other.spec.unmet(problem)]
+        specs = [other.spec for other in registry.uncontested(point)]
+        able = sorted(spec.name for spec in specs if not spec.unmet(problem))
         raise BackendUnavailableError(
             f"{point}={name!r} cannot be used here: {'; '.join(unmet)}. "
-            f"Usable here: {', '.join(sorted(able)) or 'none'}"
+            f"Usable here: {', '.join(able) or 'none'}"
         )
     return found, "asked for by name"
 
@@ -160,7 +162,7 @@ def resolve_backend(
         return Backend(given, Choice(cls.__name__, cls.__module__, "given as an instance"))
     found, reason = find_backend(point, given, problem, registry)
     check_options(point, found.spec.name, params, registry)
-    factory = found.spec.load()
+    factory = found.load()
     options = options_of(factory)
     accepted = {key: value for key, value in (offered or {}).items() if key in options}
     instance = factory(**(accepted | dict(params or {})))
@@ -187,12 +189,14 @@ def check_options(
             f"{point} is already an instance of {type(given).__name__}"
         )
     found = (registry or default_registry()).get(point, given)
-    options = options_of(found.spec.load())
+    options = options_of(found.load())
     unknown = sorted(set(params) - set(options))
     if unknown:
+        close = difflib.get_close_matches(unknown[0], options, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        has = f"Its options: {', '.join(options)}." if options else "It has none."
         raise TypeError(
-            f"{parameter}: {unknown[0]!r} is not an option of {found.spec.name!r}; "
-            f"its options are {', '.join(options) or 'none'}"
+            f"{parameter}: {unknown[0]!r} is not an option of {found.spec.name!r}{hint} {has}"
         )
 
 

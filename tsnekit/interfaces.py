@@ -99,7 +99,11 @@ class NeighborSearch(Protocol):
         ...
 
     def neighbors(self, k: int) -> NeighborGraph:
-        """Return the `k` nearest other rows of each row; `k` is below the number of rows."""
+        """Return the `k` nearest other rows of each row.
+
+        A `k` that is not an integer is a TypeError; one that is not from 1 to the number of rows
+        less 1 is a ValueError.
+        """
         ...
 
 

@@ -91,4 +91,4 @@ def backend_to_plain(point: str, backend: Any) -> dict[str, Any]:
 def backend_from_plain(point: str, plain: Mapping[str, Any]) -> Any:
     """Build a backend by its registered name and options."""
     options = {key: from_plain(each) for key, each in plain["options"].items()}
-    return default_registry().get(point, plain["name"]).spec.load()(**options)
+    return default_registry().get(point, plain["name"]).load()(**options)

@@ -11,7 +11,8 @@ Two environment variables, read when the plugins are loaded, help to find out wh
     an empty value loads none. A name that no installed plugin has is left out with a warning.
 ``TSNEKIT_TRACE_PLUGINS``
     Any value but ``0`` and the empty one has every plugin that is loaded, and what each of its
-    hooks returned, written to standard error, with the time that it took.
+    hooks returned, written to standard error, with the time that it took; and for one that fails,
+    where in it that was.
 
 ::
 
@@ -27,8 +28,9 @@ import os
 import re
 import sys
 import time
+import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -36,7 +38,12 @@ from typing import Any
 import pluggy
 
 from tsnekit import hookspecs
-from tsnekit.errors import PluginConflictError, PluginWarning, UnknownPluginError
+from tsnekit.errors import (
+    BackendUnavailableError,
+    PluginConflictError,
+    PluginWarning,
+    UnknownPluginError,
+)
 from tsnekit.plugins import BUILTIN_PLUGINS
 from tsnekit.specs import POINTS, Spec
 
@@ -61,6 +68,25 @@ class Registered:
     def origin(self) -> str:
         """The distribution and its version, for messages."""
         return f"{self.distribution} {self.version}" if self.version else self.distribution
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the factory.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If it cannot be imported, from the error that says why.
+        """
+        try:
+            factory = self.spec.load()
+            if not callable(factory):
+                raise TypeError(f"{factory!r} cannot be called")
+            return factory
+        except Exception as error:
+            raise BackendUnavailableError(
+                f"{self.spec.kind} {self.spec.name!r} of {self.origin} cannot be loaded from "
+                f"{self.spec.factory!r}: {type(error).__name__}: {error}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,19 @@ def _normalized(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
 
+def _explain_unknown_hook(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is not a hook of tsnekit" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _caller_level() -> int:
+    """Return the stacklevel, for whoever called this, of the first frame outside of tsnekit."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tsnekit."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def _distribution(entry_point: metadata.EntryPoint) -> str:
     dist = entry_point.dist
     return "an unknown distribution" if dist is None else dist.name
@@ -169,6 +208,11 @@ class Registry:
         unique = {id(found.spec): found for claimants in claims for found in claimants}
         return tuple(unique.values())
 
+    def uncontested(self, point: str) -> tuple[Registered, ...]:
+        """Return the backends whose names no other distribution claims."""
+        claims = self._claims[point]
+        return tuple(b for b in self.all(point) if all(len(claims[n]) == 1 for n in b.spec.names))
+
     def get(self, point: str, name: str) -> Registered:
         """Find a backend by its name or an alias.
 
@@ -192,15 +236,14 @@ class Registry:
     def _explain_unknown(self, point: str, name: str) -> str:
         known = sorted({backend.spec.name for backend in self.all(point)})
         close = difflib.get_close_matches(name, self._claims[point], n=1)
-        parts = [f"{point}={name!r} is not the name of a registered {POINTS[point].kind}"]
-        if close:
-            parts.append(f"did you mean {close[0]!r}?")
-        parts.append(f"registered: {', '.join(known)}")
+        what = f"{point}={name!r} is not the name of a registered {POINTS[point].kind}"
+        parts = [f"{what}; did you mean {close[0]!r}?" if close else f"{what}."]
+        parts.append(f"Registered: {', '.join(known)}.")
         if self.failures:
-            parts.append("failed to load: " + "; ".join(map(str, self.failures)))
+            parts.append(f"Failed to load: {'; '.join(map(str, self.failures))}.")
         if self.left_out:
-            parts.append(f"left out, since {LOAD_VARIABLE} is set: {', '.join(self.left_out)}")
-        return "; ".join(parts)
+            parts.append(f"Left out, since {LOAD_VARIABLE} is set: {', '.join(self.left_out)}.")
+        return " ".join(parts)
 
     def _load(self, entry_point: metadata.EntryPoint) -> None:
         dist = entry_point.dist
@@ -209,7 +252,8 @@ class Registry:
         try:
             plugin = entry_point.load()
         except Exception as error:
-            self._fail(entry_point.name, distribution, f"{type(error).__name__}: {error}")
+            message = f"{type(error).__name__}: {error}"
+            self._fail(entry_point.name, distribution, message, error)
             return
         self._trace(f"{entry_point.name} of {distribution}", f"loaded {entry_point.value}", start)
         version = dist.version if dist is not None else None
@@ -227,12 +271,18 @@ class Registry:
         try:
             self._manager.register(plugin, name=f"{distribution}:{name}")
         except Exception as error:
-            self._fail(name, distribution, f"{type(error).__name__}: {error}")
+            self._fail(name, distribution, f"{type(error).__name__}: {error}", error)
             return
         known = {spec.hook: point for point, spec in POINTS.items()}
-        for caller in self._manager.get_hookcallers(plugin) or ():
+        callers = self._manager.get_hookcallers(plugin) or ()
+        if not callers:
+            # pluggy takes a module without hooks for one that has nothing to say.
+            self._fail(
+                name, distribution, "nothing in it is marked with tsnekit.hookspecs.hookimpl"
+            )
+        for caller in callers:
             if caller.name not in known:
-                self._fail(name, distribution, f"{caller.name} is not a hook of tsnekit")
+                self._fail(name, distribution, _explain_unknown_hook(caller.name, known))
                 continue
             point = known[caller.name]
             for hook in caller.get_hookimpls():
@@ -243,20 +293,25 @@ class Registry:
 
     def _specs(self, hook: Any, point: str, name: str, distribution: str) -> Iterator[Spec]:
         start = time.perf_counter()
+        hook_name, wanted = POINTS[point].hook, POINTS[point].__name__
         try:
-            specs = list(hook())
+            returned = hook()
+            if not isinstance(returned, Iterable):
+                what = type(returned).__name__
+                raise TypeError(f"{hook_name} must yield or list its specs; it returned {what}")
+            specs = list(returned)
         except Exception as error:
-            self._fail(name, distribution, f"{type(error).__name__}: {error}")
+            self._fail(name, distribution, f"{type(error).__name__}: {error}", error)
             return
         names = ", ".join(getattr(spec, "name", repr(spec)) for spec in specs)
-        hook_name = POINTS[point].hook
         self._trace(f"{name} of {distribution}", f"{hook_name}() -> {names or 'nothing'}", start)
         for spec in specs:
             if isinstance(spec, POINTS[point]):
                 yield spec
             else:
-                wanted = POINTS[point].__name__
-                self._fail(name, distribution, f"{spec!r} is not a {wanted}")
+                self._fail(
+                    name, distribution, f"{hook_name} yielded {spec!r}, which is no {wanted}"
+                )
 
     def _claim(self, point: str, found: Registered, plugin: str) -> None:
         claims = self._claims[point]
@@ -276,11 +331,15 @@ class Registry:
             taken = "" if start is None else f" ({(time.perf_counter() - start) * 1e3:.1f} ms)"
             print(f"tsnekit: {plugin}: {what}{taken}", file=sys.stderr)
 
-    def _fail(self, plugin: str, distribution: str, error: str) -> None:
+    def _fail(
+        self, plugin: str, distribution: str, error: str, cause: Exception | None = None
+    ) -> None:
         failure = LoadFailure(plugin, distribution, error)
         self.failures.append(failure)
         self._trace(f"{plugin} of {distribution}", f"left out, {error}")
-        warnings.warn(f"plugin left out: {failure}", PluginWarning, stacklevel=2)
+        if self._traced and cause is not None:
+            traceback.print_exception(cause)
+        warnings.warn(f"plugin left out: {failure}", PluginWarning, stacklevel=_caller_level())
 
 
 @functools.cache

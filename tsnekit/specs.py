@@ -71,16 +71,30 @@ class Spec:
         reasons = []
         for requirement in self.requires:
             module, _, distribution = requirement.partition(":")
-            if importlib.util.find_spec(module) is None:
+            if not _is_installed(module):
                 reasons.append(f"needs {module}: pip install {distribution or module}")
         return tuple(reasons)
 
     def unmet(self, problem: Any) -> tuple[str, ...]:
         """Return the reasons why the backend cannot serve `problem`; empty where it can."""
-        return self.missing() or tuple(self._refusals(problem))
+        missing = self.missing()
+        if missing:
+            return missing
+        try:
+            return tuple(self._refusals(problem))
+        except Exception as error:
+            # Everybody's spec is asked: where one fails to answer, the others must go on.
+            return (f"its spec does not answer: {type(error).__name__}: {error}",)
 
     def _refusals(self, problem: Any) -> list[str]:
         return []
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that the module is in
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)

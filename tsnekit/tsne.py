@@ -110,12 +110,12 @@ dict, optional
 
     References
     ----------
-    L. van der Maaten, G. Hinton. "Visualizing data using t-SNE". JMLR 9 (2008), 2579-2605.
-    A. C. Belkina et al. "Automated optimized parameters for T-distributed stochastic neighbor
-    embedding improve visualization and analysis of large datasets". Nature Communications 10
-    (2019), 5415.
-    D. Kobak et al. "Heavy-tailed kernels reveal a finer cluster structure in t-SNE
-    visualisations". ECML PKDD 2019, 124-139.
+    .. [1] L. van der Maaten, G. Hinton. "Visualizing data using t-SNE". JMLR 9 (2008), 2579-2605.
+    .. [2] A. C. Belkina et al. "Automated optimized parameters for T-distributed stochastic
+       neighbor embedding improve visualization and analysis of large datasets". Nature
+       Communications 10 (2019), 5415.
+    .. [3] D. Kobak et al. "Heavy-tailed kernels reveal a finer cluster structure in t-SNE
+       visualisations". ECML PKDD 2019, 124-139.
 
     Examples
     --------

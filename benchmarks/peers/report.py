@@ -80,8 +80,10 @@ def table(report):
 
 def machine_line(report):
     m = report["machine"]
+    n = report["repeats"]
+    runs = "One run of each" if n == 1 else f"Medians of {n} alternating runs, each"
     return (
-        f"Medians of {report['repeats']} alternating runs, each in its own process, with "
+        f"{runs} in its own process, with "
         f"{m['threads used']} threads on {m['processor']} ({m['processors']} processors, "
         f"{m['instruction set']}), {m['platform']}, Python {m['python']}. Seconds are those of the "
         "fit, without imports; the peak is that of the process, with all that it imports. KL "

@@ -10,10 +10,8 @@ from tsnekit.testing import AffinityKernelConformance
 class Faulty:
     """Weights of exp(-d) with one fault; without one, they pass."""
 
-    def __init__(self, fault, *, scale=1.0):
+    def __init__(self, fault):
         self.fault = fault
-        if fault != "forgets an option":
-            self.scale = scale
         self.calls = 0
 
     def n_neighbors(self, n_samples):
@@ -37,6 +35,8 @@ class Faulty:
             with np.errstate(invalid="ignore"):
                 d = d / d.max(axis=1, keepdims=True)
         w = np.exp(-np.minimum(d, 1e4))
+        if self.fault == "the farthest counts most":
+            w = w[:, ::-1].copy()
         if self.fault == "the nearest counts most":
             w[:, 0] *= 2
         if self.fault == "remembers calls":
@@ -64,12 +64,12 @@ def distances():
     [
         ("wants more rows than there are", "test_number_of_neighbors", [10]),
         ("counts in floats", "test_number_of_neighbors", [1_000]),
-        ("forgets an option", "test_keeps_its_options", []),
         ("does not sum to 1", "test_weights_are_distributions", [distances()]),
         ("64 bits", "test_weights_are_distributions", [distances()]),
         ("exp underflows", "test_any_unit", [distances(), 1e3]),
         ("0 / 0 for equal distances", "test_all_neighbors_equally_far", [distances(), 1.0]),
         ("the nearest counts most", "test_all_neighbors_equally_far", [distances(), 1.0]),
+        ("the farthest counts most", "test_nearer_neighbors_weigh_no_less", [distances()]),
         ("writes to the distances", "test_leaves_distances_as_they_are", [distances()]),
         ("remembers calls", "test_is_pure", [distances()]),
         ("scaled by all rows", "test_rows_do_not_depend_on_one_another", [distances()]),

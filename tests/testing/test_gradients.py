@@ -1,5 +1,7 @@
 """The conformance suite finds the faults that it is there to find."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from tsnekit.testing import GradientMethodConformance
 from tsnekit.testing.gradients import Case
 
 CASE = Case(2)
+NEW_POINTS = Case(2, reference=True)
 
 
 class Faulty:
@@ -19,13 +22,20 @@ class Faulty:
         self.fault = fault
 
     def plan(self, problem):
+        if self.fault != "one plan for all":
+            self = copy.copy(self)
         self.problem = problem
         self.calls = 0
+        self.seen = None
         self.inner = ExactMethod().plan(problem)
         return self
 
     def __call__(self, Y, out, row_z=None):
         self.calls += 1
+        if self.fault == "stays where it was first":
+            Y = self.seen = Y if self.seen is None else self.seen
+        if self.fault == "serves so many points only":
+            assert len(Y) == self.problem.n_samples
         own_z = np.empty(len(Y)) if row_z is None else row_z
         before = out.copy()
         z = self.inner(Y, out, own_z)
@@ -40,6 +50,8 @@ class Faulty:
             out *= np.float32(1 + 1e-6 * self.problem.n_jobs)
         elif self.fault == "remembers calls":
             out *= np.float32(1 + 1e-6 * self.calls)
+        elif self.fault == "feels the other new points":
+            out += np.float32(1e-3) * out.mean(axis=0)
         elif self.fault == "counts the point itself":
             own_z += 1
             z += len(Y)
@@ -57,7 +69,7 @@ class Suite(GradientMethodConformance):
         self.fault = fault
 
     def spec(self):
-        return GradientSpec(name="faulty", factory="unused:unused", exact=True)
+        return GradientSpec(name="faulty", factory="unused:unused", exact=True, reference=True)
 
     def method(self):
         return Faulty(self.fault)
@@ -69,6 +81,7 @@ FINDS = {
     "adds to out": "test_forces_and_normalization",
     "depends on threads": "test_same_bits_for_any_threads_calls_and_plans",
     "remembers calls": "test_same_bits_for_any_threads_calls_and_plans",
+    "stays where it was first": "test_same_bits_for_any_threads_calls_and_plans",
     "counts the point itself": "test_forces_and_normalization",
     "returns another Z": "test_returns_the_sum_of_row_z",
     "forgets the square": "test_forces_and_normalization",
@@ -85,6 +98,20 @@ def test_a_fault_is_found(fault):
 @pytest.mark.parametrize("test", sorted(set(FINDS.values())))
 def test_a_faultless_method_passes(test):
     getattr(Suite(None), test)(CASE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "test"),
+    [
+        ("serves so many points only", "test_new_points_do_not_depend_on_one_another"),
+        ("feels the other new points", "test_new_points_do_not_depend_on_one_another"),
+        ("one plan for all", "test_plans_do_not_mix"),
+    ],
+)
+def test_a_fault_with_new_points_is_found(fault, test):
+    getattr(Suite(None), test)(NEW_POINTS)
+    with pytest.raises(AssertionError):
+        getattr(Suite(fault), test)(NEW_POINTS)
 
 
 def test_a_spec_that_accepts_everything_is_found(monkeypatch):
@@ -136,3 +163,6 @@ def test_a_whole_gradient_is_checked():
     WholeSuite(1.0).test_whole_gradient()
     with pytest.raises(AssertionError, match="gradient is off"):
         WholeSuite(4.0).test_whole_gradient()
+    WholeSuite(1.0).test_whole_gradient_of_odd_input()
+    with pytest.raises(AssertionError, match="the gradient is not finite"):
+        WholeSuite(np.nan).test_whole_gradient_of_odd_input()

@@ -29,6 +29,10 @@ class Faulty:
         Y += noise.normal(size=Y.shape) * 1e-4
         if self.fault == "NaN":
             Y[3] = np.nan
+        if self.fault == "large":
+            Y *= 100
+        if self.fault == "equal rows in one place":
+            Y = np.tile(X[:, :1], n_components)
         if self.fault == "flat":
             Y[:, -1] = 0
         if self.fault == "two points in one place":
@@ -40,6 +44,7 @@ class Faulty:
 
 class Suite(InitializerConformance):
     name = "unused"
+    max_std = 10.0
 
 
 SPEC = InitializerSpec(name="faulty", factory="unused:unused", needs_data=True, sparse=True)
@@ -57,6 +62,7 @@ def source():
         ("NaN", "test_positions", [2]),
         ("flat", "test_positions", [3]),
         ("integers", "test_positions", [2]),
+        ("large", "test_positions_are_small", []),
         ("two points in one place", "test_no_two_points_in_one_place", []),
         ("its own random numbers", "test_same_positions_for_the_same_seed", []),
         ("depends on threads", "test_same_bits_for_any_n_jobs", []),
@@ -67,6 +73,13 @@ def test_a_fault_is_found(fault, test, arguments):
     getattr(Suite(), test)(Faulty(None), source(), *arguments)
     with pytest.raises(AssertionError):
         getattr(Suite(), test)(Faulty(fault), source(), *arguments)
+
+
+def test_data_that_is_not_told_apart_is_found():
+    for odd in ("duplicates", "all equal"):
+        Suite().test_odd_data(SPEC, Faulty(None), odd)
+        with pytest.raises(AssertionError):
+            Suite().test_odd_data(SPEC, Faulty("equal rows in one place"), odd)
 
 
 def test_wrong_use_of_sparse_data_is_found():

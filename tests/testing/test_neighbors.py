@@ -25,6 +25,8 @@ class Faulty:
         self.n_jobs = problem.n_jobs
         self.inner = ExactSearch().fit(X, dataclasses.replace(problem, metric="euclidean"))
         self.X = X
+        if self.fault == "one state for all":
+            type(self).shared = self.inner
         return self
 
     def neighbors(self, k):
@@ -35,6 +37,8 @@ class Faulty:
                 np.ascontiguousarray(graph.indices[:, 1 : k + 1]),
                 np.ascontiguousarray(graph.distances[:, 1 : k + 1]),
             )
+        if self.fault == "one state for all":
+            return self.shared.neighbors(k)
         graph = self.inner.neighbors(k)
         indices, distances = graph.indices.copy(), graph.distances.copy()
         if self.fault == "squares distances":
@@ -85,6 +89,7 @@ class Suite(NeighborSearchConformance):
         ("a neighbor twice", "test_neighbors", ["euclidean"]),
         ("not ascending", "test_neighbors", ["euclidean"]),
         ("64 bits", "test_neighbors", ["euclidean"]),
+        ("one state for all", "test_two_searches_side_by_side", []),
         ("drops self by position", "test_duplicates", [40]),
         ("writes to the data", "test_data_types_and_layouts", ["float32"]),
         ("depends on threads", "test_same_result_for_the_same_seed", [2]),

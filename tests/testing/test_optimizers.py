@@ -57,6 +57,10 @@ class Faulty(MomentumOptimizer):
             gradient = gradient / 2
         if fault == "counts steps outside its state":
             gradient = gradient / np.float32(self.steps)
+        if fault == "ignores the learning rate":
+            phase = dataclasses.replace(phase, learning_rate=0.1)
+        if fault == "exaggerates once more":
+            gradient = gradient * np.float32(phase.exaggeration)
         if fault == "normalizes by zero":
             with np.errstate(invalid="ignore"):
                 gradient = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
@@ -112,6 +116,8 @@ FINDS = [
     ("goes uphill", "test_descends", []),
     ("drifts", "test_no_gradient_no_step", []),
     ("normalizes by zero", "test_no_gradient_no_step", []),
+    ("ignores the learning rate", "test_learning_rate_counts", []),
+    ("exaggerates once more", "test_exaggeration_is_in_the_gradient", []),
     ("no bound on steps", "test_bound_on_steps", [1.0]),
     ("no bound on gradients", "test_bound_on_gradients", []),
     ("depends on threads", "test_same_bits_for_any_n_jobs", [2]),

@@ -18,8 +18,18 @@ def anything(**options):
     """Build nothing."""
 
 
-def right(*, step_size=1.0):
-    """Build nothing."""
+class Right:
+    """Keeps its option."""
+
+    def __init__(self, *, step_size=1.0):
+        self.step_size = step_size
+
+
+class Forgetful:
+    """Keeps its option by another name."""
+
+    def __init__(self, *, step_size=1.0):
+        self._step_size = step_size
 
 
 class Suite(Conformance):
@@ -34,7 +44,13 @@ class Suite(Conformance):
 
 
 def test_options_that_can_be_checked_pass():
-    Suite(right, step_size=2.0).test_options_are_keyword_only()
+    Suite(Right, step_size=2.0).test_options_are_keyword_only()
+    Suite(Right, step_size=2.0).test_keeps_its_options()
+
+
+def test_an_option_that_is_not_kept_is_found():
+    with pytest.raises(TypeError, match="Forgetful does not keep its option 'step_size'"):
+        Suite(Forgetful).test_keeps_its_options()
 
 
 @pytest.mark.parametrize(
@@ -52,4 +68,4 @@ def test_options_that_cannot_be_checked_are_found(factory, message):
 
 def test_an_option_that_is_not_the_backends_is_found():
     with pytest.raises(AssertionError, match="not all options here"):
-        Suite(right, step=2.0).test_options_are_keyword_only()
+        Suite(Right, step=2.0).test_options_are_keyword_only()

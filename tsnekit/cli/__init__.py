@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tsnekit.cli import embed, inspect
 
@@ -36,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     inspect.add_parsers(commands)
     args = parser.parse_args(argv)
     try:
-        code: int = args.run(args)
+        with _warnings_in_one_line():
+            code: int = args.run(args)
     except KeyboardInterrupt:
         print("tsnekit: interrupted", file=sys.stderr)
         return embed.INTERRUPTED
@@ -51,3 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tsnekit: error: {message}", file=sys.stderr)
         return USAGE_ERROR
     return code
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Show what a warning says, and not the line of the program that it came from."""
+
+    def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
+        return f"tsnekit: warning: {' '.join(str(message).split())}\n"
+
+    before, warnings.formatwarning = warnings.formatwarning, one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

@@ -72,9 +72,18 @@ _PARAMETERS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("negative_gradient_method", str, "auto, or a backend's name (default auto)"),
     ("affinity", str, "a kernel's name (default perplexity)"),
     ("optimizer", str, "an optimizer's name (default momentum)"),
+    ("memory_limit", str, "refuse what needs more, 4GB for example (default: what there is)"),
 )
 
-_OPTIONS = ("neighbors", "affinity", "initialization", "gradient", "optimizer")
+# What takes options as KEY=VALUE: name, help.
+_OPTIONS = {
+    "metric": "parameters of the metric",
+    "neighbors": "options of the neighbor search",
+    "affinity": "options of the affinity kernel",
+    "initialization": "options of the initializer",
+    "gradient": "options of the gradient method",
+    "optimizer": "options of the optimizer",
+}
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -123,14 +132,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--n-jobs", type=int, default=-1, help="threads (default -1: all processors)"
     )
     parameters.add_argument("--random-state", type=int, default=0, help="seed (default 0)")
-    for name in _OPTIONS:
+    for name, text in _OPTIONS.items():
         parameters.add_argument(
             f"--{name}-params",
             type=option,
             nargs="+",
             metavar="KEY=VALUE",
             default=argparse.SUPPRESS,
-            help=f"options of the {name} backend",
+            help=text,
         )
     parser.set_defaults(run=run)
 

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import platform
+import warnings
 from typing import Any
 
 __all__ = ["add_parsers"]
@@ -51,12 +52,14 @@ def run_plugins(args: argparse.Namespace) -> int:
 def _describe_plugins() -> dict[str, Any]:
     from importlib import metadata
 
-    from tsnekit.errors import PluginConflictError
+    from tsnekit.errors import PluginConflictError, PluginWarning
     from tsnekit.registry import default_registry
     from tsnekit.specs import POINTS, Spec
 
     common = {field.name for field in dataclasses.fields(Spec)}
-    registry = default_registry()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # the list has them, among its failures
+        registry = default_registry()
     backends = []
     for point, kind in POINTS.items():
         for found in registry.all(point):

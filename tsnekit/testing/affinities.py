@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tsnekit.backends import options_of
 from tsnekit.interfaces import AffinityKernel
 from tsnekit.testing.base import Conformance
 
@@ -54,11 +53,6 @@ class AffinityKernelConformance(Conformance):
         """It has the methods of the interface."""
         assert isinstance(kernel, AffinityKernel)
 
-    def test_keeps_its_options(self, kernel: AffinityKernel) -> None:
-        """Each option is kept in an attribute of its name, so that one can be replaced."""
-        for option in options_of(type(kernel)):
-            assert hasattr(kernel, option)
-
     @pytest.mark.parametrize("n_samples", [2, 3, 10, 91, 1_000, 10**6])
     def test_number_of_neighbors(self, kernel: AffinityKernel, n_samples: int) -> None:
         """It asks for at least one neighbor, and never for more than there are."""
@@ -89,6 +83,14 @@ class AffinityKernelConformance(Conformance):
         weights = self._quietly(kernel.weights, equal)
         self._check(weights, equal)
         np.testing.assert_allclose(weights, 1 / equal.shape[1], rtol=1e-5)
+
+    def test_nearer_neighbors_weigh_no_less(
+        self, kernel: AffinityKernel, distances: NDArray[np.float32]
+    ) -> None:
+        """Weights fall with the distance, or stay the same."""
+        weights = self._quietly(kernel.weights, distances)
+        rises = np.diff(weights, axis=1) > 1e-6 * weights.max(axis=1, keepdims=True)
+        assert not rises.any(), "a farther neighbor weighs more than a nearer one"
 
     def test_some_neighbors_at_no_distance(
         self, kernel: AffinityKernel, distances: NDArray[np.float32]

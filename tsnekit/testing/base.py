@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tsnekit.backends import kept_options
 from tsnekit.registry import default_registry
 from tsnekit.specs import Spec
 
@@ -57,6 +58,10 @@ class Conformance:
         missing = spec.missing()
         assert not missing, f"{self.name} cannot be tested: {'; '.join(missing)}"
         return spec
+
+    def test_keeps_its_options(self) -> None:
+        """Each option is kept in an attribute of its name, so that another one can be built."""
+        kept_options(self.registered().load()(**self.options))
 
     def test_options_are_keyword_only(self) -> None:
         """Options have names and defaults, so that they can be checked before any work."""

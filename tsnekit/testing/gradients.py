@@ -236,12 +236,51 @@ class GradientMethodConformance(Conformance):
         Y = clusters(n, case.n_components)
         elsewhere = clusters(n, case.n_components, seed=2) * np.float32(3)
         plan = self.repulsion(self.problem(case, Y))
-        expected = self.evaluate(plan, Y)
-        self.evaluate(plan, elsewhere)
+        fresh = self.repulsion(self.problem(case, Y))
         threaded = self.repulsion(self.problem(case, Y, n_jobs=2))
-        for other, what in ((plan, "a second call"), (threaded, "two threads")):
-            for found, wanted in zip(self.evaluate(other, Y), expected, strict=True):
-                np.testing.assert_array_equal(found, wanted, err_msg=f"differs for {what}")
+        expected = self.evaluate(plan, Y)
+        for other, points, wanted, what in (
+            (plan, elsewhere, self.evaluate(fresh, elsewhere), "other points"),
+            (plan, Y, expected, "a second call"),
+            (threaded, Y, expected, "two threads"),
+        ):
+            for found, each in zip(self.evaluate(other, points), wanted, strict=True):
+                np.testing.assert_array_equal(found, each, err_msg=f"differs for {what}")
+
+    def test_new_points_do_not_depend_on_one_another(self, case: Case) -> None:
+        """One plan serves any number of new points, and each feels the reference alone."""
+        if not case.reference:
+            pytest.skip("the points repel one another")
+        Y = clusters(300, case.n_components)
+        plan = self.repulsion(self.problem(case, Y))
+        together, row_z, _ = self.evaluate(plan, Y)
+        for rows in (slice(7, 8), slice(100, 300)):
+            few, few_z, z = self.evaluate(plan, Y[rows].copy())
+            # Sums may be taken in another order, no more.
+            assert _relative_error(few, together[rows]) <= self.rounding
+            assert _relative_error(few_z, row_z[rows]) <= self.rounding
+            np.testing.assert_allclose(z, few_z.sum(), rtol=1e-6)
+
+    def test_plans_do_not_mix(self, case: Case) -> None:
+        """What one plan is given is no business of another, even of the same shape."""
+        if not case.reference:
+            pytest.skip("has no reference to mix up")
+        if self.spec().whole_gradient:
+            pytest.skip("the method computes whole gradients")
+        Y = clusters(100, case.n_components)
+        method = self.method()
+        plans: list[Repulsion] = []
+        expected = []
+        for seed in (1, 2):
+            reference = clusters(700, case.n_components, seed=seed)
+            problem = self.problem(case, Y, reference=reference)
+            plan = method.plan(problem)
+            assert isinstance(plan, Repulsion)
+            plans.append(plan)
+            expected.append(self.evaluate(ExactMethod().plan(problem), Y)[0])
+        for plan, force in zip(plans, expected, strict=True):
+            # How accurate it is is tested elsewhere; the forces of another reference are far off.
+            assert _relative_error(self.evaluate(plan, Y)[0], force) <= 0.2
 
     def test_degenerate_input_stays_finite(self, case: Case) -> None:
         """Few, equal, very near or very far points give finite forces and a positive Z."""
@@ -280,6 +319,26 @@ class GradientMethodConformance(Conformance):
                 assert error <= tolerance, f"{case}: gradient is off by {error:.2e}"
                 error = abs(plan.kl_divergence(Y) - kl)
                 assert error <= tolerance * max(1.0, abs(kl)), f"{case}: KL is off by {error:.2e}"
+
+    def test_whole_gradient_of_odd_input(self) -> None:
+        """Duplicates, a fresh start and affinities of zero give finite numbers."""
+        spec = self.spec()
+        if not spec.whole_gradient:
+            pytest.skip("the method computes repulsion only")
+        for case in claimed_cases(spec):
+            for what, Y in degenerate_inputs(case.n_components).items():
+                if len(Y) < 3:
+                    continue
+                problem = self.problem(case, Y)
+                assert problem.affinities is not None
+                problem.affinities.data[::5] = 0
+                plan = self.method().plan(problem)
+                assert isinstance(plan, WholeGradient)
+                out = np.full(Y.shape, np.nan, dtype=np.float32)
+                plan.gradient(_read_only(Y), out, 12.0)
+                assert np.isfinite(out).all(), f"{case}, {what}: the gradient is not finite"
+                kl = plan.kl_divergence(Y)
+                assert np.isfinite(kl), f"{case}, {what}: the KL divergence is {kl}"
 
 
 def _ring(n: int, reference: Points | None) -> SparseAffinities:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -33,12 +33,15 @@ class InitializerConformance(Conformance):
         The initializer's registered name.
     options : mapping, default={}
         Options to build it with.
+    max_std : float, default=0.01
+        Largest standard deviation of the positions along any axis.
     expected_failures : mapping of str to str, default={}
         See `tsnekit.testing.base.Conformance`.
     """
 
     point = "initialization"
     n_samples = 150
+    max_std: ClassVar[float] = 0.01
 
     @pytest.fixture
     def spec(self) -> InitializerSpec:
@@ -57,14 +60,7 @@ class InitializerConformance(Conformance):
     def source(self, spec: InitializerSpec) -> InitSource:
         """Return what the initializer claims to need, and no more."""
         rng = np.random.default_rng(0)
-        data = rng.normal(size=(self.n_samples, 6)) * [5, 3, 2, 1, 1, 1]
-        squared = ((data[:, None] - data) ** 2).sum(axis=2)
-        affinities = np.exp(-squared / 20) * ~np.eye(self.n_samples, dtype=bool)
-        return InitSource(
-            n_samples=self.n_samples,
-            data=data if spec.needs_data else None,
-            affinities=from_scipy(affinities) if spec.needs_affinities else None,
-        )
+        return self._source(spec, rng.normal(size=(self.n_samples, 6)) * [5, 3, 2, 1, 1, 1])
 
     def test_is_an_initializer(self, initializer: Initializer) -> None:
         """It can be called as the interface says."""
@@ -80,6 +76,27 @@ class InitializerConformance(Conformance):
         assert np.issubdtype(positions.dtype, np.floating)
         assert np.isfinite(positions).all()
         assert (positions.std(axis=0) > 0).all()
+
+    def test_positions_are_small(self, initializer: Initializer, source: InitSource) -> None:
+        """Early exaggeration can rearrange only what starts close together."""
+        std = self._place(initializer, source, 2).std(axis=0).max()
+        assert std <= self.max_std, f"the standard deviation is {std:.2g}"
+
+    @pytest.mark.parametrize("odd", ["duplicates", "constant columns", "all equal", "two groups"])
+    def test_odd_data(self, spec: InitializerSpec, initializer: Initializer, odd: str) -> None:
+        """Positions are finite, and no two the same, whatever the data is like."""
+        data = np.random.default_rng(0).normal(size=(self.n_samples, 6))
+        if odd == "duplicates":
+            data[::2] = data[0]
+        elif odd == "constant columns":
+            data[:, 2:] = 7
+        elif odd == "all equal":
+            data[:] = 7
+        else:
+            data[: self.n_samples // 2] += 1e4  # their affinities are not connected
+        positions = self._place(initializer, self._source(spec, data), 2)
+        assert np.isfinite(positions).all()
+        assert len(np.unique(positions, axis=0)) == self.n_samples
 
     def test_no_two_points_in_one_place(self, initializer: Initializer, source: InitSource) -> None:
         """Points that start in one place could never part."""
@@ -141,6 +158,16 @@ class InitializerConformance(Conformance):
         again = pickle.loads(pickle.dumps(initializer))
         np.testing.assert_array_equal(
             self._place(again, source, 2), self._place(initializer, source, 2)
+        )
+
+    @staticmethod
+    def _source(spec: InitializerSpec, data: NDArray[np.float64]) -> InitSource:
+        squared = ((data[:, None] - data) ** 2).sum(axis=2)
+        affinities = np.exp(-squared / 20) * ~np.eye(len(data), dtype=bool)
+        return InitSource(
+            n_samples=len(data),
+            data=data if spec.needs_data else None,
+            affinities=from_scipy(affinities) if spec.needs_affinities else None,
         )
 
     @staticmethod

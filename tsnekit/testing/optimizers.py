@@ -7,13 +7,12 @@ import io
 import pickle
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tsnekit.backends import options_of
 from tsnekit.interfaces import Optimizer, Phase
 from tsnekit.pinning import PinnedOptimizer, select_rows
 from tsnekit.testing.base import Conformance
@@ -60,12 +59,15 @@ class OptimizerConformance(Conformance):
         The registered name.
     options : mapping, default={}
         Options with which the optimizer is built.
+    uses_learning_rate : bool, default=True
+        Whether the steps depend on the learning rate of the phase.
     expected_failures : mapping of str to str, default={}
         See `tsnekit.testing.base.Conformance`.
     """
 
     point = "optimizer"
     n_samples = 300
+    uses_learning_rate: ClassVar[bool] = True
 
     def build(self) -> Optimizer:
         """Build the optimizer."""
@@ -96,12 +98,6 @@ class OptimizerConformance(Conformance):
         """It has the methods of the interface, and its spec has nothing against any problem."""
         self.build()
         assert self.registered().unmet(None) == ()
-
-    def test_keeps_its_options(self) -> None:
-        """Each option is kept in an attribute of its name, so that it can be read back."""
-        optimizer = self.build()
-        for option in options_of(type(optimizer)):
-            assert hasattr(optimizer, option)
 
     def test_start_leaves_the_points_alone(self) -> None:
         """Points may be read-only when the optimizer starts."""
@@ -162,6 +158,26 @@ class OptimizerConformance(Conformance):
             optimizer.step(Y, bowl(Y) * np.float32(scale), PHASE)
         assert np.isfinite(Y).all()
         assert all(np.isfinite(array).all() for array in optimizer.state().values())
+
+    def test_learning_rate_counts(self) -> None:
+        """A larger learning rate makes longer steps."""
+        if not self.uses_learning_rate:
+            pytest.skip("has a step size of its own")
+        Y = start_of(self.n_samples)
+        lengths = []
+        for rate in (0.01, 0.1):
+            after = Y.copy()
+            phase = replace(PHASE, learning_rate=rate, max_step_norm=None)
+            self.started(Y).step(after, bowl(Y), phase)
+            lengths.append(np.linalg.norm(after - Y))
+        assert lengths[0] < lengths[1]
+
+    def test_exaggeration_is_in_the_gradient(self) -> None:
+        """The gradient comes with its exaggeration, which must not count twice."""
+        Y = start_of(self.n_samples)
+        plain = self.run(self.started(Y), Y.copy(), 3)
+        phase = replace(PHASE, exaggeration=12.0)
+        np.testing.assert_array_equal(self.run(self.started(Y), Y.copy(), 3, [phase]), plain)
 
     @pytest.mark.parametrize("bound", [0.01, 1.0])
     def test_bound_on_steps(self, bound: float) -> None:

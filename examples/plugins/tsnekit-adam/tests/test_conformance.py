@@ -5,3 +5,4 @@ from tsnekit.testing import OptimizerConformance
 
 class TestAdam(OptimizerConformance):
     name = "adam"
+    uses_learning_rate = False
