@@ -119,6 +119,17 @@ def test_no_points():
     assert z == 0
 
 
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_reference_without_points_exerts_no_force(d):
+    """Fuzzing found that its tree, which has no root, was walked all the same."""
+    force, row_z, z = run(
+        BarnesHutMethod(), np.ones((5, d), np.float32), reference=np.empty((0, d), np.float32)
+    )
+    assert not force.any()
+    assert not row_z.any()
+    assert z == 0
+
+
 @pytest.mark.parametrize("theta", [0.0, 0.5, 10.0])
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_fault_5_equal_points_push_each_other_nowhere(d, theta):
