@@ -44,7 +44,8 @@ def oldest(session: nox.Session) -> None:
     session.install(*oldest_allowed)
     session.install(".", "--no-deps", f"-Cbuild-dir=build/oldest-{session.python}")
     session.run("pip", "check")
-    session.run("pytest", *session.posargs)
+    # Old packages use of newer ones, which they need as well, what these have since deprecated.
+    session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs)
 
 
 @nox.session(python="3.11")
@@ -67,15 +68,20 @@ def sanitize(session: nox.Session) -> None:
     install(session, "sanitize", "TSNEKIT_SANITIZE=address,undefined")
     environment = {
         "LD_PRELOAD": runtime("libasan.so", "libubsan.so"),
-        # The interpreter leaves memory to the operating system when it ends, and hnswlib, which
-        # is not ours, deletes what malloc gave.
-        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:alloc_dealloc_mismatch=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "TSNEKIT_FUZZ_SECONDS": "120",
     }
     # Reports go to the terminal, also where one ends the process.
     arguments = session.posargs or ["--capture=sys", *NATIVE, "tests/fuzz"]
-    session.run("pytest", *arguments, env=environment)
+    # hnswlib takes the arrays that its knn_query returns from new[], and gives them back to delete:
+    # a fault that is not ours, and the only reason not to look for such ones everywhere.
+    for names, mismatch in (("not hnsw", 1), ("hnsw", 0)):
+        # The interpreter leaves memory to the operating system when it ends.
+        environment["ASAN_OPTIONS"] = (
+            f"detect_leaks=0:allocator_may_return_null=1:alloc_dealloc_mismatch={mismatch}"
+        )
+        # 5: no test of that name among those chosen.
+        session.run("pytest", *arguments, "-k", names, env=environment, success_codes=[0, 5])
 
 
 @nox.session(python="3.11")

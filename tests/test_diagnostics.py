@@ -91,7 +91,8 @@ def test_sparse_data(blobs, noisy_map, metric):
 def test_trustworthiness_is_scikit_learns(blobs, noisy_map, k, metric):
     found = trustworthiness(blobs, noisy_map, n_neighbors=k, metric=metric)
     wanted = sklearns_trustworthiness(blobs, noisy_map, n_neighbors=k, metric=metric)
-    assert found == pytest.approx(wanted, abs=1e-7)
+    # Older versions of it round distances otherwise, which may move a neighbor by one rank.
+    assert found == pytest.approx(wanted, abs=1e-6)
     assert 0.5 < found < 0.999
 
 

@@ -13,7 +13,7 @@ from tsnekit.plugins.gradients.exact import ExactMethod
 def random_affinities(n, m, *, seed=0, density=0.2):
     P = scipy.sparse.random(n, m, density, random_state=seed, format="csr", dtype=np.float64)
     if n == m:
-        P.setdiag(0)
+        P -= scipy.sparse.diags(P.diagonal())
         P.eliminate_zeros()
         P = (P + P.T).tocsr()
         P /= P.sum()

@@ -26,8 +26,12 @@ def test_rescale_in_place():
     assert x[:, 0].std() == pytest.approx(1e-4)
 
 
-def test_rescale_of_a_constant_changes_nothing():
-    np.testing.assert_array_equal(initialization.rescale(np.ones((4, 2))), np.ones((4, 2)))
+@pytest.mark.parametrize("value", [1.0, 0.1, 7.3])
+def test_rescale_of_a_constant_changes_nothing(value):
+    """Not even where the standard deviation is not 0 for rounding."""
+    constant = np.full((1001, 2), value)
+    np.testing.assert_array_equal(initialization.rescale(constant), constant)
+    assert initialization.jitter(constant, random_state=0).std() == pytest.approx(1e-6, rel=0.1)
 
 
 @pytest.mark.parametrize("function", [initialization.rescale, initialization.jitter])

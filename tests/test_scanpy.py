@@ -15,6 +15,9 @@ from tsnekit.scanpy import tsne
 
 anndata = pytest.importorskip("anndata", reason="AnnData input needs the package anndata")
 
+# anndata still sets an option that pandas has since deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The 'future.infer_string' option is deprecated")
+
 QUICK = {"n_iter": 30, "early_exaggeration_iter": 20, "random_state": 0}
 ARGUMENTS = ["--n-iter=30", "--early-exaggeration-iter=20", "--quiet"]
 

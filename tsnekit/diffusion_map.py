@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.interfaces import SparseAffinities
 from tsnekit.symmetrize import from_scipy, to_scipy
+from tsnekit.threads import one_blas_thread
 from tsnekit.validation import check_rows
 
 __all__ = ["check_graph", "diffusion_map"]
@@ -88,7 +88,7 @@ def diffusion_map(
 
     try:
         # Threads inside BLAS may change the last bits, so they are kept out of it.
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             if count == 1:
                 return layout(graph)
             logger.info("the graph has %d components that are not connected", count)

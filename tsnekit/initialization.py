@@ -57,7 +57,7 @@ def rescale(
     """
     target_std = check_real("target_std", target_std, above=0)
     scaled = _positions(x, inplace)
-    std = float(np.std(scaled[:, 0], dtype=np.float64))
+    std = _spread(scaled)
     if std > 0:
         scaled *= target_std / std
     return scaled
@@ -89,9 +89,16 @@ def jitter(
     order = np.lexsort(moved.T)
     same = (moved[order[1:]] == moved[order[:-1]]).all(axis=1)
     tied = order[np.append(same, False) | np.append(False, same)]
-    std = float(np.std(moved[:, 0], dtype=np.float64)) or TARGET_STD
+    std = _spread(moved) or TARGET_STD
     moved[tied] += rng.normal(scale=scale * std, size=(len(tied), moved.shape[1]))
     return moved
+
+
+def _spread(positions: NDArray[np.floating[Any]]) -> float:
+    """Return the standard deviation of the first coordinate, 0 where all are equal."""
+    first = positions[:, 0]
+    # The mean of equal numbers need not be the same number.
+    return float(np.std(first, dtype=np.float64)) if np.ptp(first) > 0 else 0.0
 
 
 def random(

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+
+from tsnekit.threads import one_blas_thread
 
 __all__ = ["principal_components"]
 
@@ -50,7 +51,7 @@ def principal_components(
     n_components = min(n_components, n, p)
     sparse = hasattr(X, "indptr")
     # Threads inside BLAS may change the last bits, so they are kept out of it.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         if svd_solver == "auto" and not sparse and p <= min(n, MAX_COVARIANCE):
             logger.info("principal components: eigenvectors of the covariance matrix")
             return _by_covariance(X, n_components, n_jobs)
@@ -98,6 +99,8 @@ def _by_sklearn(
             return np.zeros((X.shape[0], n_components))
         if n_components >= min(X.shape):
             X = X.toarray()
+        elif svd_solver == "auto":
+            svd_solver = "arpack"  # which scikit-learn did not always choose by itself
     solver = PCA(n_components, svd_solver=svd_solver, random_state=rng)
     # Data that does not vary explains 0 / 0 of its variance.
     with np.errstate(divide="ignore", invalid="ignore"):

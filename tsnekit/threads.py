@@ -1,10 +1,12 @@
-"""How many threads `n_jobs` means."""
+"""How many threads `n_jobs` means, and how many BLAS may use."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral
 
-__all__ = ["resolve_n_jobs"]
+__all__ = ["one_blas_thread", "resolve_n_jobs"]
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:
@@ -39,3 +41,18 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     from joblib import cpu_count
 
     return int(max(1, cpu_count() + 1 + n_jobs))
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS to one thread within the block."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import ThreadpoolController
+
+    # The libraries are told by callbacks from C, where the KeyboardInterrupt of a Ctrl-C would be
+    # printed and lost. It is raised in the main thread alone, so another one looks for them.
+    with ThreadPoolExecutor(1) as pool:
+        controller = pool.submit(ThreadpoolController).result()
+    with controller.limit(limits=1, user_api="blas"):
+        yield

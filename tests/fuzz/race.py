@@ -13,48 +13,95 @@ from tsnekit import TSNE
 from tsnekit._native.forest import ProjectionForest
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.locality import MapOrder
+from tsnekit.plugins.affinities.fixed_sigma import FixedSigmaKernel
 from tsnekit.plugins.affinities.perplexity import PerplexityKernel
 from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
-from tsnekit.plugins.neighbors._lists import empty_lists, scan
+from tsnekit.plugins.neighbors._lists import empty_lists, rank, scan
 from tsnekit.plugins.neighbors._refinement import LinkedRows
-from tsnekit.symmetrize import joint_affinities
+from tsnekit.symmetrize import conditional_affinities, joint_affinities
 
 N_JOBS = 4
+# Enough for several blocks in each kernel: those of the tree are the largest, 16,384 points.
+ROWS, POINTS = 3_000, 40_000
 
 
-def kernels(n_jobs):
-    """Return the results of all kernels, on enough rows for several blocks."""
+def searches(n_jobs):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(3_000, 12)).astype(np.float32)
-    indices, distances = scan(X, X, "sqeuclidean", 40, n_jobs, first=0)
-    results = [indices, distances]
-    lists = empty_lists(3_000, 40)
+    X = rng.normal(size=(ROWS, 12)).astype(np.float32)
+    for metric in ("sqeuclidean", "manhattan", "hamming"):
+        yield from scan(X, X, metric, 40, n_jobs, first=0)
     forest = ProjectionForest(X, "sqeuclidean", 5, 6)
     forest.grow(0, np.arange(5, dtype=np.uint64), n_jobs)
-    forest.rank(X, 0, *lists, n_jobs)
+    lists = empty_lists(ROWS, 40)
+    forest.rank(X[::-1].copy(), -1, *lists, n_jobs)
+    yield from lists
+    lists = rank(
+        X, X, "sqeuclidean", rng.integers(0, ROWS, (ROWS, 20)).astype(np.int32), 40, n_jobs, first=0
+    )
     linked = LinkedRows(X, "sqeuclidean", n_jobs)
     linked.improve(lists)
     linked.refine(lists, 30)
-    results += lists
-    weights = PerplexityKernel(perplexity=10).weights(np.sqrt(distances), n_jobs=n_jobs)
-    P = joint_affinities(indices, weights, n_jobs=n_jobs)
-    results += [weights, P.data]
+    yield from lists
+
+
+def affinities(n_jobs):
+    """Yield weights of made-up neighbors, and P both ways; P comes last."""
+    k = 12
+    distances = np.sort(np.random.default_rng(0).gamma(5, size=(POINTS, k)), axis=1)
+    distances = distances.astype(np.float32)
+    # Rows next to each other and rows far apart, so that edges run both ways and one way.
+    steps = np.append(np.arange(1, k), POINTS // 3)
+    indices = ((np.arange(POINTS)[:, None] + steps) % POINTS).astype(np.int32)
+    yield FixedSigmaKernel(k_neighbors=k).weights(distances, n_jobs=n_jobs)
+    weights = PerplexityKernel(perplexity=4).weights(distances, n_jobs=n_jobs)
+    yield weights
+    yield conditional_affinities(indices, weights, POINTS, n_jobs=n_jobs).data
+    for how in ("max", "mean"):
+        P = joint_affinities(indices, weights, how=how, n_jobs=n_jobs)
+        yield P.data
+    yield P
+
+
+def maps(P, n_jobs):
+    """Yield forces in maps with a few points far outside, which grids meet pair by pair."""
+    rng = np.random.default_rng(0)
     for d in (1, 2, 3):
-        Y = (rng.normal(size=(3_000, d)) * 8).astype(np.float32)
-        for method in (MeshMethod(), FFTMethod(), BarnesHutMethod()):
-            if d < 3 or not isinstance(method, FFTMethod):
-                problem = RepulsionProblem(n_samples=len(Y), n_components=d, n_jobs=n_jobs)
-                out = np.empty_like(Y)
-                method.plan(problem)(Y, out)
-                results.append(out)
+        Y = (rng.normal(size=(POINTS, d)) * 8).astype(np.float32)
+        Y[:3] = 1e4
+        for method in (MeshMethod(), FFTMethod(), BarnesHutMethod(theta=1.0)):
+            if d == 3 and not isinstance(method, BarnesHutMethod):
+                continue
+            for reference in (None, Y):
+                problem = RepulsionProblem(
+                    n_samples=POINTS, n_components=d, n_jobs=n_jobs, reference=reference
+                )
+                targets = Y if reference is None else Y[: POINTS // 4] + np.float32(0.5)
+                out = np.empty_like(targets)
+                method.plan(problem)(targets, out)
+                yield out
         out = np.ones_like(Y)
         MapOrder(P, n_jobs).gradient_from_repulsion(Y, 1.0, 1.0, 1.0, out)
-        results.append(out)
-    model = TSNE(n_jobs=n_jobs, n_iter=5, early_exaggeration_iter=5, random_state=0)
-    results.append(np.array(model.fit(X)))
-    return results
+        yield out
+
+
+def fits(n_jobs):
+    X = np.random.default_rng(0).normal(size=(ROWS, 12))
+    for method in ("mesh", "barnes_hut"):
+        model = TSNE(
+            n_jobs=n_jobs, n_iter=5, early_exaggeration_iter=5, random_state=0,
+            initialization="spectral", negative_gradient_method=method,
+        )  # fmt: skip
+        embedding = model.fit(X)
+        yield np.array(embedding)
+        yield np.array(embedding.kl_divergence)
+
+
+def kernels(n_jobs):
+    """Return the results of all kernels."""
+    *results, P = affinities(n_jobs)
+    return [*searches(n_jobs), *results, *maps(P, n_jobs), *fits(n_jobs)]
 
 
 def main():

@@ -139,3 +139,9 @@ def test_good_sizes():
         while (sizes % prime == 0).any():
             sizes = np.where(sizes % prime == 0, sizes // prime, sizes)
     assert (sizes == 1).all()
+
+
+def test_tables_beyond_64_bits_are_refused():
+    """Fuzzing found that their size overflowed."""
+    with pytest.raises(OverflowError):
+        potential_table(np.array([2**31, 2**31, 4]), 1.0, 1.0, 9.0, np.empty(8), 1)

@@ -149,6 +149,33 @@ def test_differences(d, n_threads):
         np.testing.assert_array_equal(untouched, 7.0)
 
 
+def grid_with(cells, strides):
+    return PointGrid(
+        BASES["spline4"].weight, 1, 0.0, np.zeros(len(cells), np.float32), 1.0,
+        np.array(cells, np.int64), np.array(strides, np.int64),
+    )  # fmt: skip
+
+
+def test_strides_that_the_kernels_do_not_know_are_refused():
+    """Fuzzing found differences that were read from before the field."""
+    with pytest.raises(ValueError, match="the last stride must be 1, got 7"):
+        grid_with([20], [7])
+    fields = np.zeros((4, 20_000), np.float32)
+    nodes = np.array([24, 24, 24])
+    with pytest.raises(ValueError, match="without a gap"):
+        grid_with([20, 20, 20], [700, 24, 1]).differentiate(
+            nodes, np.ones(N_TAPS, np.float32), fields, 1
+        )
+
+
+def test_sizes_beyond_64_bits_are_refused():
+    with pytest.raises(OverflowError):
+        grid_with([2**40, 2], [2**40, 1])
+    nodes, fields = np.array([2**40, 2]), np.zeros((3, 100), np.float32)
+    with pytest.raises(OverflowError):
+        grid_with([1, 1], [2**40, 1]).differentiate(nodes, np.ones(N_TAPS, np.float32), fields, 1)
+
+
 @pytest.mark.parametrize("name", ["spline4", "lagrange3", "spline5"])
 def test_same_bits_for_any_number_of_threads(name, d):
     setup = Setup(BASES[name], d)

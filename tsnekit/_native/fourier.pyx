@@ -41,7 +41,7 @@ LANES = fourier_lanes
 
 
 cdef int expect_table(const int64_t[::1] shape, const double[::1] table) except -1:
-    cdef int64_t size = 1
+    cdef object size = 1  # an object, which cannot overflow
     expect_dimensions(<int>shape.shape[0], 3)
     for c in range(shape.shape[0]):
         size *= shape[c]
@@ -107,7 +107,7 @@ cdef class GridConvolution:
     ):
         cdef const int[::1] radix
         cdef const float[:, ::1] twiddle
-        cdef int64_t product
+        cdef object product
         expect_dimensions(<int>strides.shape[0], 3)
         expect("radices", len(radices), strides.shape[0])
         expect("twiddles", len(twiddles), strides.shape[0])
@@ -134,11 +134,12 @@ cdef class GridConvolution:
             self.convolution.axis[c].radices = &radix[0]
             self.convolution.axis[c].twiddle = &twiddle[0, 0]
             self.convolution.stride[c] = strides[c]
-        self.nodes = 1
+        cdef object nodes = 1  # an object, which cannot overflow
         for c in range(self.convolution.d - 1, -1, -1):
-            if strides[c] < self.nodes or (c < self.convolution.d - 1 and strides[c] % LANES):
+            if strides[c] < nodes or (c < self.convolution.d - 1 and strides[c] % LANES):
                 raise ValueError("strides must hold whole rows that begin on cache lines")
-            self.nodes = strides[c] * (self.convolution.axis[c].n // 2)
+            nodes = (<object>strides[c]) * (self.convolution.axis[c].n // 2)
+        self.nodes = nodes
 
     @property
     def workspace_size(self):

@@ -78,7 +78,7 @@ cdef class PointGrid:
     cell : float
         Side of a cell.
     cells, strides : int64 arrays of shape (d,)
-        Number of cells, and the node array's strides in elements.
+        Number of cells, and the node array's strides in elements, of which the last is 1.
     """
 
     cdef Grid grid
@@ -115,10 +115,13 @@ cdef class PointGrid:
             self.grid.stride[c] = strides[c]
             if cells[c] < 1 or strides[c] < 1:
                 raise ValueError("cells and strides must be at least 1")
+        if strides[self.grid.d - 1] != 1:
+            raise ValueError(f"the last stride must be 1, got {strides[self.grid.d - 1]}")
         # Weights are worked on four at a time, beyond the last node that they belong to.
-        self.nodes = 1 + -weight.shape[0] % 4
+        cdef object nodes = 1 + -weight.shape[0] % 4  # an object, which cannot overflow
         for c in range(self.grid.d):
-            self.nodes += ((cells[c] - 1) * step + weight.shape[0] - 1) * strides[c]
+            nodes += ((<object>cells[c] - 1) * step + weight.shape[0] - 1) * strides[c]
+        self.nodes = nodes
 
     def spread(
         self, const float[:, ::1] Y, float[:, ::1] scratch, float[::1] charge, int n_threads
@@ -144,14 +147,17 @@ cdef class PointGrid:
         They are sum_t taps[t - 1] * (t nodes on - t nodes back), for N_TAPS taps; so many nodes
         are left alone at each border.
         """
-        cdef int64_t size = 1
+        cdef object size = 1  # an object, which cannot overflow
         expect("nodes", nodes.shape[0], self.grid.d)
         expect("taps", taps.shape[0], difference_taps)
         expect("fields", fields.shape[0], self.grid.d + 1)
         for c in range(self.grid.d):
             if nodes[c] < 1:
                 raise ValueError(f"nodes must be at least 1, got {nodes[c]}")
-            size += (nodes[c] - 1) * self.grid.stride[c]
+            size += (<object>nodes[c] - 1) * self.grid.stride[c]
+        if self.grid.d == 3 and self.grid.stride[0] != nodes[1] * self.grid.stride[1]:
+            # The kernel numbers the rows of both axes in one.
+            raise ValueError("the planes of the node array must follow each other without a gap")
         expect_least("each field", fields.shape[1], size)
         with nogil:
             c_difference_fields(

@@ -25,6 +25,7 @@ class RandomProjection:
     def __call__(self, source, n_components, rng):
         """Return positions (n, n_components); all randomness comes from `rng`."""
         directions = rng.normal(size=(source.data.shape[1], n_components))
-        # Points start close together, and no two of them in one place.
-        positions = rescale(np.asarray(source.data @ directions))
-        return jitter(positions, random_state=rng)
+        # Points start close together around the origin, and no two of them in one place.
+        positions = np.asarray(source.data @ directions)
+        positions -= positions.mean(axis=0)
+        return jitter(rescale(positions), random_state=rng)

@@ -119,6 +119,17 @@ def test_no_points():
     assert z == 0
 
 
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_reference_without_points_exerts_no_force(d):
+    """Fuzzing found that its tree, which has no root, was walked all the same."""
+    force, row_z, z = run(
+        BarnesHutMethod(), np.ones((5, d), np.float32), reference=np.empty((0, d), np.float32)
+    )
+    assert not force.any()
+    assert not row_z.any()
+    assert z == 0
+
+
 @pytest.mark.parametrize("theta", [0.0, 0.5, 10.0])
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_fault_5_equal_points_push_each_other_nowhere(d, theta):
@@ -197,7 +208,9 @@ def test_nan_does_not_hang(theta):
             np.float32,
             st.tuples(st.integers(1, 150), st.just(d)),
             elements=st.one_of(
-                st.sampled_from([0.0, -0.0, 1.0, 1.0000001, -1e6, 1e-30, 2.0**-140]),
+                st.sampled_from(
+                    [0.0, -0.0, 1.0, 1 + 2.0**-23, -1e6, float(np.float32(1e-30)), 2.0**-140]
+                ),
                 st.floats(-50, 50, width=32),
             ),
         )

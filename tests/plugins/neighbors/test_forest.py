@@ -20,7 +20,7 @@ def test_recall_at_the_default(metric, p, k):
 
 
 def test_recall_is_not_a_matter_of_the_trees():
-    assert recall(ForestSearch(n_trees=1), clusters(4000, 10), 30) > 0.98
+    assert recall(ForestSearch(n_trees=2), clusters(4000, 10), 30) > 0.98
 
 
 def test_recall_of_bits():

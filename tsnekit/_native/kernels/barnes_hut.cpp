@@ -385,6 +385,11 @@ double run(const Tree& source, const Tree& target, const Kernel& kernel, double 
 double barnes_hut(const Tree& source, const Tree& target, int d, double dof, double theta,
                   float* out, double* row_z, BarnesHutBuffers& buffers, int threads) {
   if (target.n_points == 0) return 0.0;
+  if (source.n_points == 0) {  // no tree to walk, and no forces
+    std::fill_n(out, target.n_points * d, 0.0f);
+    if (row_z) std::fill_n(row_z, target.n_points, 0.0);
+    return 0.0;
+  }
   return with_dimension(d, [&](auto dimension) -> double {
     constexpr int D = decltype(dimension)::value;
     if constexpr (D > 0) {

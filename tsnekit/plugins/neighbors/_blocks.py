@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from threadpoolctl import threadpool_limits
+from tsnekit.threads import one_blas_thread
 
 __all__ = ["for_blocks", "row_blocks"]
 
@@ -26,7 +26,7 @@ def for_blocks(work: Callable[[slice], None], n: int, *, size: int, n_jobs: int)
             work(block)
         return
     # There are enough threads without those of BLAS.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_jobs) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(n_jobs) as pool:
         futures = [pool.submit(work, block) for block in blocks]
         try:
             for future in futures:

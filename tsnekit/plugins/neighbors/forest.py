@@ -33,7 +33,8 @@ class ForestSearch(RowSearch):
     Parameters
     ----------
     n_trees : int, default=8
-        Number of trees. More of them give better candidates to start from.
+        Number of trees, at least 2, since the leaves of one are islands. More of them give better
+        candidates to start from.
     leaf_size : int, default=32
         Most rows of a leaf.
 
@@ -48,7 +49,7 @@ class ForestSearch(RowSearch):
     ROWS_PER_CALL = 16_384
 
     def __init__(self, *, n_trees: int = 8, leaf_size: int = 32) -> None:
-        self.n_trees = check_integer("n_trees", n_trees, at_least=1)
+        self.n_trees = check_integer("n_trees", n_trees, at_least=2)
         self.leaf_size = check_integer("leaf_size", leaf_size, at_least=2)
 
     def _prepare(self) -> None:
