@@ -8,9 +8,9 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from tsnekit._native.forest import ProjectionForest
 
 from tsnekit import TSNE
-from tsnekit._native.forest import ProjectionForest
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.locality import MapOrder
 from tsnekit.plugins.affinities.fixed_sigma import FixedSigmaKernel
