@@ -80,8 +80,8 @@ default="pca"
     neighbors : str or NeighborSearch, default="auto"
         ``exact``, ``annoy``, ``forest``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's
         name, an instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above,
-        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and ``fastest`` is what is
-        expected to take the least time.
+        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and
+        ``fastest`` is what is expected to take the least time.
     negative_gradient_method : str or GradientMethod, default="auto"
         ``bh`` (or ``BH``, ``barnes-hut``, ``barnes_hut``), ``fft`` (or ``FFT``,
         ``interpolation``), ``mesh``, ``exact``, a plugin's name, an instance, or ``auto`` for the
