@@ -93,6 +93,35 @@ def no_time(problem, k):
     return 0.0
 
 
+def a_second(problem, k):
+    return 1.0
+
+
+def no_idea(problem, k):
+    raise RuntimeError("no idea")
+
+
+def not_to_be_asked(metric, sparse):
+    raise AssertionError("its library would be loaded in vain")
+
+
+def test_fastest_is_the_cheapest_that_can_serve():
+    def spec(name, cost, **claims):
+        return NeighborSpec(name=name, factory="m:f", cost=f"{__name__}:{cost}", **claims)
+
+    specs = NEIGHBORS | {
+        "bits": spec("bits", "no_time", metrics=frozenset({"jaccard"})),
+        "lost": spec("lost", "no_idea", metrics=frozenset({"jaccard"})),
+        "slow": spec("slow", "a_second", metrics=f"{__name__}:not_to_be_asked"),
+        "warp": spec("warp", "no_time", metrics=EUCLIDEAN),
+    }
+    assert auto.choose_fastest_neighbors(search(5000), specs) == (
+        "warp",
+        "the least expected time, 0 s",
+    )
+    assert auto.choose_fastest_neighbors(search(5000), NEIGHBORS)[0] == "annoy"
+
+
 @pytest.mark.parametrize(
     ("n", "d", "dof", "expected"),
     [

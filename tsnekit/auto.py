@@ -63,16 +63,17 @@ def choose_approximate_neighbors(problem: SearchProblem, specs: Mapping[str, Spe
 def choose_fastest_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) -> Choice:
     """Choose the search that is expected to be fastest among all that can serve the problem."""
     k = min(90, max(1, problem.n_samples - 1))
-    costs = {}
+    costs = []
     for name, spec in specs.items():
-        if isinstance(spec, NeighborSpec) and spec.cost is not None and not spec.unmet(problem):
+        if isinstance(spec, NeighborSpec) and spec.cost is not None:
             seconds = _expected_seconds(spec, problem, k)
             if seconds is not None:
-                costs[name] = seconds
-    if not costs:
-        return choose_neighbors(problem, specs)
-    name = min(costs, key=lambda key: (costs[key], key))
-    return name, f"the least expected time, {costs[name]:.2g} s"
+                costs.append((seconds, name))
+    # To ask a spec what it can serve may load its library: slow ones are not asked.
+    for seconds, name in sorted(costs):
+        if not specs[name].unmet(problem):
+            return name, f"the least expected time, {seconds:.2g} s"
+    return choose_neighbors(problem, specs)
 
 
 def _expected_seconds(spec: NeighborSpec, problem: SearchProblem, k: int) -> float | None:
@@ -82,6 +83,8 @@ def _expected_seconds(spec: NeighborSpec, problem: SearchProblem, k: int) -> flo
         if not 0 <= seconds < math.inf:
             raise ValueError(f"it expects to take {seconds} s")
     except Exception as error:
+        if spec.unmet(problem):
+            return None  # nobody asked it to serve this
         why = f"its cost {spec.cost!r} failed: {type(error).__name__}: {error}"
         warnings.warn(
             f"neighbors='fastest' leaves {spec.name!r} out, since {why}",

@@ -62,10 +62,10 @@ class LinkedRows:
         For most data one pass is enough; another one, of a sample of rows, shows whether it is.
         """
         width = lists[0].shape[1]
-        self._link(lists, reach=64, degree=32)
+        self._link(lists, reach=48, degree=24)
         for _ in range(self.MAX_PASSES):
             self._follow(self.rows, 0, width, lists)
-            self._link(lists, reach=64, degree=32)
+            self._link(lists, reach=48, degree=24)
             if self._missing(lists, k) < self.TOLERANCE:
                 break
 
