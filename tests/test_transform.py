@@ -488,6 +488,12 @@ def test_dense_affinities_will_do(embedding, data):
     np.testing.assert_array_equal(dense.optimize(5), sparse.optimize(5))
 
 
+def test_a_random_state_is_taken_and_makes_no_difference(embedding, data):
+    partial = embedding.prepare_partial(data[1])
+    seeded = PartialTSNEEmbedding(np.asarray(partial), embedding, partial.P, random_state=1)
+    np.testing.assert_array_equal(seeded.optimize(5), partial.optimize(5))
+
+
 @pytest.mark.parametrize("d", [1, 3])
 def test_dimensions(data, d):
     model = TSNE(n_components=d, n_iter=30, early_exaggeration_iter=20, random_state=0)

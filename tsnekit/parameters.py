@@ -74,7 +74,7 @@ class DescentParameters:
         for name in changes:
             if name not in self.names():
                 close = difflib.get_close_matches(name, self.names(), n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
+                hint = f"; did you mean {close[0]!r}?" if close else "."
                 raise TypeError(
                     f"{name!r} is not a parameter of gradient descent{hint} "
                     f"The parameters are {', '.join(self.names())}"

@@ -43,6 +43,8 @@ class PartialTSNEEmbedding(BaseEmbedding):
         Affinities of the new points to the embedded ones, not negative; each row should sum to 1.
     optimizer : str or Optimizer, optional
         See `TSNEEmbedding`.
+    random_state : int, RandomState or None, default=None
+        Makes no difference, since nothing here is left to chance.
     **gradient_descent_params
         Defaults of `optimize`: see there. Here ``learning_rate`` defaults to 0.1 and
         ``max_grad_norm`` to 0.25. A ``learning_rate`` of "auto" is 1 / exaggeration: the affinities
@@ -78,6 +80,8 @@ class PartialTSNEEmbedding(BaseEmbedding):
         reference_embedding: TSNEEmbedding,
         P: Any,
         optimizer: str | Optimizer | None = None,
+        *,
+        random_state: Any = None,
         **gradient_descent_params: Any,
     ) -> PartialTSNEEmbedding:
         """Check the parameters and copy the positions."""

@@ -2,12 +2,18 @@
 
 import logging
 import operator
+import os
+import subprocess
+import sys
+import threading
+import warnings
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from tsnekit.interfaces import SearchProblem
+from tsnekit.plugins.neighbors import pynndescent
 from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch, can_compile, has_metric
 
@@ -84,3 +90,108 @@ def test_options_are_checked(option):
         PyNNDescentSearch(**{option: 0})
     with pytest.raises(TypeError, match="min_rows must be an integer"):
         PyNNDescentSearch(min_rows=None)
+
+
+# -- Threads and forks -------------------------------------------------------------------------
+
+
+def test_overlapping_searches_leave_the_warning_filters_as_they_were():
+    before = list(warnings.filters)
+    began, overlaps = threading.Event(), threading.Event()
+
+    def first():
+        with pynndescent._quietly(1):
+            began.set()
+            overlaps.wait(0.2)
+
+    def second():
+        began.wait()
+        with pynndescent._quietly(1):
+            overlaps.set()
+            threads[0].join()  # the first to begin is the first to end
+
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
+
+
+def test_ctrl_c_in_compiled_code_is_one():
+    """Numba makes errors of the system of it, one within the other."""
+
+    def search(cause):
+        with pynndescent._quietly(1):
+            error = SystemError("returned a result with an exception set")
+            error.__cause__ = cause
+            raise SystemError("returned a result with an exception set") from error
+
+    with pytest.raises(KeyboardInterrupt):
+        search(KeyboardInterrupt())
+    with pytest.raises(SystemError):
+        search(ValueError())
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "minkowski"])
+def test_a_process_cut_off_from_threads_searches_exhaustively(metric, monkeypatch, caplog):
+    monkeypatch.setattr(pynndescent, "_threads_stayed_behind", True)
+    monkeypatch.setattr(PyNNDescentSearch, "MAX_PAIRS", 0)
+    X = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
+    truth = ExactSearch().fit(X, problem(X, metric=metric))
+    for found, expected in [
+        (search.neighbors(7), truth.neighbors(7)),
+        (search.query(X[:9] + 1, 7), truth.query(X[:9] + 1, 7)),
+    ]:
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-5)
+    assert "'spawn' or 'forkserver'" in caplog.text
+
+
+FORK = """
+import os, sys, threading, warnings
+import numba, numpy as np
+from tsnekit.interfaces import SearchProblem
+from tsnekit.plugins.neighbors import pynndescent
+rng = np.random.default_rng(0)
+X = rng.normal(size=(5000, 5)).astype(np.float32)
+search = pynndescent.PyNNDescentSearch(min_rows=0)
+search.fit(X, SearchProblem(n_samples=5000, n_features=5, sparse=False, metric="euclidean"))
+{before}
+child = os.fork()
+if child == 0:
+    {within}
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+HOLD = """
+held = threading.Event()
+def hold():
+    with pynndescent._lock:
+        held.set()
+        threading.Event().wait()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+@pytest.mark.parametrize(
+    ("before", "within"),
+    [
+        pytest.param("numba.get_num_threads()", "search.neighbors(5)", id="threads started"),
+        pytest.param(HOLD, "assert pynndescent._lock.acquire(timeout=5)", id="lock held"),
+        pytest.param(
+            "search.neighbors(5)",
+            "search.neighbors(5); search.query(X[:50], 5); search.neighbors(9)",
+            id="after a search",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_forked_processes_search_on(before, within):
+    """GNU OpenMP ends a child that uses the threads of its parent."""
+    code = FORK.format(before=before, within=within)
+    subprocess.run([sys.executable, "-I", "-c", code], check=True, timeout=120)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import sys
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -79,6 +83,13 @@ class PyNNDescentSearch:
     are searched exhaustively instead. Its threads share the work as chance has it: with more than
     one of them the few neighbors that are missed may differ from run to run.
 
+    Ctrl-C is not seen by its compiled code: it ends the search when the step that runs has ended,
+    and the whole descent is one step, of seconds or, for millions of rows, minutes. Searches in
+    several threads run one after another. Where Numba's threads are those of GNU OpenMP, as mostly
+    on Linux, a process that is forked once they run cannot use them: it searches exhaustively, and
+    logs a warning. Processes started by "spawn" or "forkserver" can, and so can all with
+    ``NUMBA_THREADING_LAYER=forksafe`` in the environment.
+
     Parameters
     ----------
     n_trees : int, optional
@@ -131,6 +142,8 @@ class PyNNDescentSearch:
             return self._exact.neighbors(k)
         n = self._X.shape[0]
         k = check_k(k, n - 1)
+        if self._needs_building(k + 1) and _is_cut_off():
+            return NeighborGraph(*drop_self(*self._true_neighbors(self._X, k + 1), np.arange(n)))
         indices, distances = self._built_index(k + 1).neighbor_graph
         if indices.shape[1] > k + 1:
             indices, distances = indices[:, : k + 1], distances[:, : k + 1]
@@ -142,11 +155,12 @@ class PyNNDescentSearch:
             return self._exact.query(X, k)
         k = check_k(k, self._X.shape[0])
         queries = self._typed(X if self._space is None else self._space.rows(X))
-        if self._space is not None or queries.shape[0] * self._X.shape[0] < self.MAX_PAIRS:
-            # To measure every pair takes less time than to compile PyNNDescent's queries.
+        few = self._space is not None or queries.shape[0] * self._X.shape[0] < self.MAX_PAIRS
+        if few or _is_cut_off():
+            # To measure few pairs takes less time than to compile PyNNDescent's queries.
             return NeighborGraph(*self._true_neighbors(queries, k))
         index = self._index or self._built_index(min(self._X.shape[0], max(k, 30)))
-        with _Quietly(self._problem.n_jobs):
+        with _quietly(self._problem.n_jobs):
             indices, distances = index.query(queries, k, epsilon=0.2)
         return self._graph(indices, distances, queries, k, first=-1)
 
@@ -186,15 +200,18 @@ class PyNNDescentSearch:
         found = PairwiseSearch(tree=False).fit(self._X, self._problem).query(queries, k)
         return found.indices, found.distances
 
+    def _needs_building(self, n_neighbors: int) -> bool:
+        return self._index is None or self._index.n_neighbors < n_neighbors
+
     def _built_index(self, n_neighbors: int) -> Any:
         """Return an index with that many neighbors of each row, itself included."""
-        if self._index is None or self._index.n_neighbors < n_neighbors:
+        if self._needs_building(n_neighbors):
             logger.info(
                 "PyNNDescent searches with metric %s; at its first use in a process it compiles, "
                 "for many seconds",
                 metric_name(self._problem.metric),
             )
-            with _Quietly(self._problem.n_jobs) as n_jobs:
+            with _quietly(self._problem.n_jobs) as n_jobs:
                 from pynndescent import NNDescent
 
                 self._index = NNDescent(
@@ -228,25 +245,69 @@ def _compiled(metric: Callable[..., float]) -> Any:
     return numba.njit(metric)
 
 
-class _Quietly:
-    """Within it Numba uses so many threads, and PyNNDescent does not warn of what is mended."""
+# Warning filters belong to the process, so that what changes them may not overlap; and Numba's
+# simplest threads, "workqueue", end the process if two searches use them at once.
+_lock = threading.RLock()
 
-    def __init__(self, n_jobs: int) -> None:
-        self._n_jobs = n_jobs
 
-    def __enter__(self) -> int:
-        import numba
+@contextmanager
+def _quietly(n_jobs: int) -> Iterator[int]:
+    """Let Numba use so many threads, and PyNNDescent not warn of what is mended."""
+    import numba
 
-        self._before = numba.get_num_threads()
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
+    with _lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        n_jobs = min(self._n_jobs, numba.config.NUMBA_NUM_THREADS)
+        before = numba.get_num_threads()
+        n_jobs = min(n_jobs, numba.config.NUMBA_NUM_THREADS)
         numba.set_num_threads(n_jobs)
-        return int(n_jobs)
+        try:
+            yield int(n_jobs)
+        except SystemError as error:
+            if _comes_of_ctrl_c(error):
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            numba.set_num_threads(before)
 
-    def __exit__(self, *error: object) -> None:
-        import numba
 
-        numba.set_num_threads(self._before)
-        self._warnings.__exit__(None, None, None)
+def _comes_of_ctrl_c(error: BaseException | None) -> bool:
+    """Whether an error is what compiled code made of a Ctrl-C when it called into Python."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    return _comes_of_ctrl_c(error.__cause__)
+
+
+# -- Forked processes --------------------------------------------------------------------------
+
+_threads_stayed_behind = False
+
+
+def _after_fork() -> None:
+    """Renew the lock, which a thread of the parent may hold; note whether Numba is cut off."""
+    global _lock, _threads_stayed_behind
+    _lock = threading.RLock()
+    _threads_stayed_behind = _threads_stayed_behind or _uses_gnu_openmp()
+
+
+def _uses_gnu_openmp() -> bool:
+    """Whether Numba has started threads of GNU OpenMP: it ends a forked process that needs them."""
+    numba = sys.modules.get("numba")
+    try:
+        return numba is not None and sys.platform == "linux" and numba.threading_layer() == "omp"
+    except (AttributeError, ValueError):  # it is being imported; it has started none
+        return False
+
+
+def _is_cut_off() -> bool:
+    """Whether this process has lost Numba's threads by a fork; if so, it is logged."""
+    if _threads_stayed_behind:
+        logger.warning(
+            "PyNNDescent cannot run in a process that was forked after Numba started its threads; "
+            "searching exhaustively, which takes long for many rows. It runs in processes that "
+            "are started by 'spawn' or 'forkserver'"
+        )
+    return _threads_stayed_behind
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
