@@ -491,3 +491,9 @@ def test_index_finds_its_neighbors_once(X):
     for bad in (0, 120, 500):
         with pytest.raises(ValueError, match="k"):
             index.neighbors(bad)
+
+
+def test_to_new_takes_no_number_for_return_distances():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    with pytest.raises(TypeError, match="return_distances must be True or False, got 30"):
+        Uniform(X, k_neighbors=5).to_new(X[:2], 30)

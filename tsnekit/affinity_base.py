@@ -209,6 +209,9 @@ class NeighborAffinities(Affinities):
             If the rows are not like the data, an option is not valid, or the neighbor search
             cannot find neighbors of new rows.
         """
+        if not isinstance(return_distances, (bool, np.bool_)):
+            # A perplexity or a number of neighbors in the second place would be taken for it.
+            raise TypeError(f"return_distances must be True or False, got {return_distances!r}")
         P, graph = self.to_new_with_neighbors(data, 1, perplexity=perplexity, **options)
         return (P, graph.indices, graph.distances) if return_distances else P
 

@@ -49,6 +49,7 @@ def tsne_h2pack(n_jobs, seed):
 
 SYSTEMS = {
     "tsnekit": ("tsnekit", tsnekit, {}),
+    "tsnekit, fastest": ("tsnekit", tsnekit, {"neighbors": "fastest"}),
     "tsnekit, hnsw": ("tsnekit", tsnekit, {"neighbors": "hnsw"}),
     "openTSNE": ("openTSNE", open_tsne, {}),
     "openTSNE, hnsw": ("openTSNE", open_tsne, {"neighbors": "hnsw"}),
