@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._blocks import row_blocks
-from tsnekit.plugins.neighbors._lists import Lists
+from tsnekit.plugins.neighbors._lists import Lists, drop_self, scan
 
 __all__ = ["LinkedRows"]
 
@@ -33,10 +33,13 @@ class LinkedRows:
     MIN_WIDTH = 40
     """The least width of lists: with fewer to follow, a search gets stuck."""
 
-    TOLERANCE = 0.005
-    """Share of neighbors that one more pass may replace where there is none."""
+    RECALL = 0.985
+    """Share of neighbors that must have been found, by the exact search for a sample of rows."""
 
-    MAX_PASSES = 5
+    SAMPLED_ROWS = 64
+
+    DEGREES = (24, 48, 96)
+    """Links of each row in the first pass, in the second one, and so on."""
 
     ROWS_PER_CALL = 16_384
     """Rows that the native layer works on before Python looks for Ctrl-C."""
@@ -57,17 +60,17 @@ class LinkedRows:
         self._follow(self.rows, 0, min(lists[0].shape[1], self.MIN_WIDTH), lists)
 
     def refine(self, lists: Lists, k: int) -> None:
-        """Improve lists in place until this changes hardly any of the first `k` neighbors.
+        """Improve lists in place until hardly any of the first `k` neighbors is missing.
 
-        For most data one pass is enough; another one, of a sample of rows, shows whether it is.
+        For most data one pass is enough. Where an exact search for a sample of rows shows that it
+        is not, another one follows more links, since those there were led nowhere else.
         """
-        width = lists[0].shape[1]
-        self._link(lists, reach=48, degree=24)
-        for _ in range(self.MAX_PASSES):
-            self._follow(self.rows, 0, width, lists)
-            self._link(lists, reach=48, degree=24)
-            if self._missing(lists, k) < self.TOLERANCE:
+        for degree in self.DEGREES:
+            self._link(lists, reach=2 * degree, degree=degree)
+            self._follow(self.rows, 0, lists[0].shape[1], lists)
+            if self._recall(lists, k) >= self.RECALL:
                 break
+        self._link(lists, reach=2 * degree, degree=degree)
 
     def follow(self, queries: NDArray[np.float32], lists: Lists) -> None:
         """Improve lists of new rows in place.
@@ -88,19 +91,14 @@ class LinkedRows:
         link_rows(self.rows, self.metric, *lists, reach, links, self.n_jobs)
         self._links = links
 
-    def _missing(self, lists: Lists, k: int) -> float:
-        """Return the share of neighbors that one more pass would replace, from a sample of rows."""
-        n, width = lists[0].shape
-        changed = []
-        for first in np.unique(np.linspace(0, max(0, n - 128), 8, dtype=int)).tolist():
-            block = slice(first, first + 128)
-            indices, distances = (part[block].copy() for part in lists)
-            self._follow(self.rows[block], first, width, (indices, distances))
-            changed += [
-                np.isin(after[:k], before[:k], invert=True).mean()
-                for after, before in zip(indices, lists[0][block], strict=True)
-            ]
-        return float(np.mean(changed))
+    def _recall(self, lists: Lists, k: int) -> float:
+        """Return the share of the true neighbors in the lists of a sample of rows."""
+        n = len(self.rows)
+        sample = np.unique(np.linspace(0, n - 1, self.SAMPLED_ROWS, dtype=int))
+        found = scan(self.rows[sample], self.rows, self.metric, k + 1, self.n_jobs)
+        _, distances = drop_self(*found, sample)
+        # Distances are of the same kernel; rows that are equally far are equally good.
+        return float(np.mean(lists[1][sample, :k] <= distances[:, -1:]))
 
     def _follow(self, queries: NDArray[np.float32], first: int, breadth: int, lists: Lists) -> None:
         from tsnekit._native.refine import follow_links
