@@ -23,6 +23,12 @@ def test_recall_is_not_a_matter_of_the_trees():
     assert recall(ForestSearch(n_trees=2), clusters(4000, 10), 30) > 0.98
 
 
+def test_recall_without_clusters():
+    """Where one pass is not enough, a sample shows it, and the next one follows more links."""
+    X = np.random.default_rng(0).normal(size=(4000, 40))
+    assert recall(ForestSearch(), X, 30) > 0.985
+
+
 def test_recall_of_bits():
     bits = clusters(4000, 64) > 0
     found = ForestSearch().fit(bits, problem(bits, metric="hamming")).neighbors(15)
