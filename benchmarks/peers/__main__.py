@@ -147,6 +147,9 @@ def repeatable(args):
     if args.peer_python:
         yield from ("--peer-python", "peers/bin/python")
     yield from ("--repeats", str(args.repeats), "--n-jobs", str(args.n_jobs))
+    if args.systems != list(SYSTEMS):
+        yield from ("--systems", *args.systems)
+    yield from ("--timeout", f"{args.timeout:g}")
 
 
 if __name__ == "__main__":
