@@ -173,7 +173,8 @@ def test_random_clouds(method, d, n, dof, scale, stretch, seed):
     expected, expected_row, _ = evaluate(plan(ExactMethod(), Y, dof=dof), Y)
     # Errors of single pairs do not average out in a small cloud: near ones are off by some
     # hundredths of a unit charge, and far ones by what single precision leaves of that.
-    assert np.linalg.norm(out - expected) <= 0.15 * np.linalg.norm(expected) + 1e-6 * n
+    few = 0.03 * min(n, 10) ** 0.5
+    assert np.linalg.norm(out - expected) <= 0.15 * np.linalg.norm(expected) + few + 1e-6 * n
     np.testing.assert_allclose(row_z, expected_row, rtol=0.05, atol=0.12)
 
 
