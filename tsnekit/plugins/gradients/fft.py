@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._basis import lagrange
 from tsnekit.plugins.gradients._grid import CellRule
@@ -37,7 +39,8 @@ class FFTMethod:
         The least number of intervals along the longest side of the map.
     ints_in_interval : float, default=1
         The greatest width of an interval, in units of the map; lower is more accurate. Intervals
-        are at most 0.8 times as wide, where [1]_ has the same accuracy.
+        are at most 0.8 times as wide, where [1]_ has the same accuracy, times the square root of
+        `dof` where that is below 1, as the kernel is narrower then.
     max_nodes : int, optional
         Bound on the number of nodes that the transforms run over, which is 2^d times that of the
         grid. It takes about 13 bytes per node, 50 in 1-D. The default is 2^25, in 1-D 2^22.
@@ -82,7 +85,7 @@ class FFTMethod:
             raise ValueError(f"fft has 1 or 2 dimensions, not n_components={problem.n_components}")
         rule = CellRule(
             basis=lagrange(self.n_interpolation_points),
-            widest=NARROWER * self.ints_in_interval,
+            widest=NARROWER * self.ints_in_interval * min(1.0, math.sqrt(problem.dof)),
             min_cells=self.min_num_intervals,
             ratio=2.0**0.25,
         )
