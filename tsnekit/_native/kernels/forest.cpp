@@ -178,24 +178,16 @@ void find_leaves(const float* queries, index_t m, const Rows& data, RowMetric me
 void rank_leaf_mates(const Queries& queries, const Rows& data, RowMetric metric,
                      const Forest& forest, const std::int32_t* leaf, index_t leaf_stride,
                      const NeighborLists& lists, int threads) {
-  with_metric(metric, [&](auto kind) {
-    constexpr RowMetric M = decltype(kind)::value;
-    for_blocks(lists.n, block_rows, threads, [&](index_t, index_t first, index_t last) {
-      Searcher<M> searcher(data, lists.k);
-      for (index_t i = first; i < last; ++i) {
-        std::fill_n(lists.index + i * lists.k, lists.k, -1);
-        List list(lists, i, searcher.followed());
-        searcher.start(self_of(queries, i), list);
-        for (int tree = 0; tree < forest.trees; ++tree) {
-          const index_t node = leaf[tree * leaf_stride + i];
-          const index_t begin = node_begin(data.n, forest.depth, node);
-          const index_t end = node_begin(data.n, forest.depth, node + 1);
-          searcher.propose(forest.place + tree * data.n + begin, static_cast<int>(end - begin));
-        }
-        searcher.measure(queries.data + i * data.d, list);
-        list.fill_rest();
-      }
-    });
+  with_metric(metric, [&](auto m) {
+    rank_proposed<decltype(m)::value>(
+        queries, data, lists, threads, [&](auto& searcher, index_t i) {
+          for (int tree = 0; tree < forest.trees; ++tree) {
+            const index_t node = leaf[tree * leaf_stride + i];
+            const index_t begin = node_begin(data.n, forest.depth, node);
+            const index_t end = node_begin(data.n, forest.depth, node + 1);
+            searcher.propose(forest.place + tree * data.n + begin, static_cast<int>(end - begin));
+          }
+        });
   });
 }
 

@@ -5,34 +5,16 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-constexpr index_t block_rows = 256;
-
 // A link is dropped only where another one comes nearer by so much (in Jayaram Subramanya and
 // others, 2019, "DiskANN", alpha): a few links more make the search less likely to get stuck.
 constexpr float slack = 1.2f;
-
-template <RowMetric M>
-void rank_candidates_m(const Queries& queries, const Rows& data, const std::int32_t* candidates,
-                       int width, const NeighborLists& lists, int threads) {
-  for_blocks(lists.n, block_rows, threads, [&](index_t, index_t first, index_t last) {
-    Searcher<M> searcher(data, lists.k);
-    for (index_t i = first; i < last; ++i) {
-      std::fill_n(lists.index + i * lists.k, lists.k, -1);
-      List list(lists, i, searcher.followed());
-      searcher.start(self_of(queries, i), list);
-      for (index_t c = i * width; c < (i + 1) * width; ++c) searcher.propose(candidates + c, 1);
-      searcher.measure(queries.data + i * data.d, list);
-      list.fill_rest();
-    }
-  });
-}
 
 template <RowMetric M>
 void link_rows_m(const Rows& data, const NeighborLists& lists, int reach, const Links& links,
                  int threads) {
   const int degree = links.degree;
   const int most = (degree + 1) / 2;
-  for_blocks(lists.n, block_rows, threads, [&](index_t, index_t first, index_t last) {
+  for_blocks(lists.n, searched_rows, threads, [&](index_t, index_t first, index_t last) {
     for (index_t i = first; i < last; ++i) {
       const std::int32_t* index = lists.index + i * lists.k;
       const float* distance = lists.distance + i * lists.k;
@@ -69,7 +51,7 @@ void link_rows_m(const Rows& data, const NeighborLists& lists, int reach, const 
 template <RowMetric M>
 void follow_links_m(const Queries& queries, const Rows& data, const Links& links, int breadth,
                     const NeighborLists& lists, int threads) {
-  for_blocks(lists.n, block_rows, threads, [&](index_t, index_t first, index_t last) {
+  for_blocks(lists.n, searched_rows, threads, [&](index_t, index_t first, index_t last) {
     Searcher<M> searcher(data, lists.k);
     for (index_t i = first; i < last; ++i) {
       const float* query = queries.data + i * data.d;
@@ -98,7 +80,12 @@ void rank_candidates(const Queries& queries, const Rows& data, RowMetric metric,
                      const std::int32_t* candidates, int width, const NeighborLists& lists,
                      int threads) {
   with_metric(metric, [&](auto m) {
-    rank_candidates_m<decltype(m)::value>(queries, data, candidates, width, lists, threads);
+    rank_proposed<decltype(m)::value>(
+        queries, data, lists, threads, [&](auto& searcher, index_t i) {
+          for (index_t c = i * width; c < (i + 1) * width; ++c) {
+            searcher.propose(candidates + c, 1);
+          }
+        });
   });
 }
 

@@ -154,4 +154,23 @@ class Searcher {
   std::vector<Neighbor> found_;
 };
 
+constexpr index_t searched_rows = 256;  // A block of them per thread and time.
+
+// Fills lists with the nearest of what `propose(searcher, i)` proposes for each row i.
+template <RowMetric M, class Propose>
+void rank_proposed(const Queries& queries, const Rows& data, const NeighborLists& lists,
+                   int threads, const Propose& propose) {
+  for_blocks(lists.n, searched_rows, threads, [&](index_t, index_t first, index_t last) {
+    Searcher<M> searcher(data, lists.k);
+    for (index_t i = first; i < last; ++i) {
+      std::fill_n(lists.index + i * lists.k, lists.k, -1);
+      List list(lists, i, searcher.followed());
+      searcher.start(self_of(queries, i), list);
+      propose(searcher, i);
+      searcher.measure(queries.data + i * data.d, list);
+      list.fill_rest();
+    }
+  });
+}
+
 }  // namespace tsnekit::TSNEKIT_ISA
