@@ -2,7 +2,8 @@
 
 Each run is a process of its own. The systems take turns, so that a machine that gets slower does so
 for all of them. A system that an interpreter has not is looked for in the other one, and left out
-with the reason where neither has it; one that takes too long is not tried again.
+with the reason where neither has it; one that takes too long is not tried again. What an earlier
+comparison wrote about other data sets stays in the report.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .judge import Judge, load
-from .report import machine, summary, table, write
+from .report import earlier, machine, summary, table, write
 from .systems import SYSTEMS
 
 WORKER = Path(__file__).with_name("systems.py")
@@ -111,12 +112,7 @@ def compare(data, found, args, folder):
 def main(argv=None):
     args = parsed(argv)
     found, missing = find(args.systems, args)
-    report = {
-        "machine": machine(args.n_jobs),
-        "repeats": args.repeats,
-        "command": shlex.join(["python", "-m", "benchmarks.peers", *repeatable(args)]),
-        "results": {},
-    }
+    results = earlier(args.output)
     for data in args.data:
         with tempfile.TemporaryDirectory() as folder:
             try:
@@ -124,7 +120,7 @@ def main(argv=None):
             except FileNotFoundError as error:
                 print(f"{data} is left out: {error}; say where it is with --mnist PATH")
                 continue
-        systems = report["results"][data] = {}
+        systems = {}
         for name in args.systems:
             if runs.get(name):
                 version = found[name][1]
@@ -135,14 +131,20 @@ def main(argv=None):
                 }
             else:
                 systems[name] = {"skipped": failed.get(name) or missing[name]}
-        write(report, args.output)
-    print(table(report))
+        results[data] = {
+            "machine": machine(args.n_jobs),
+            "repeats": args.repeats,
+            "command": shlex.join(["python", "-m", "benchmarks.peers", *repeatable(data, args)]),
+            "systems": systems,
+        }
+        write(results, args.output)
+    print(table(results))
 
 
-def repeatable(args):
-    """Return the arguments that matter, without this machine's paths."""
-    yield from ("--data", *args.data)
-    if "mnist" in args.data:
+def repeatable(data, args):
+    """Return the arguments that matter for a data set, without this machine's paths."""
+    yield from ("--data", data)
+    if data == "mnist":
         yield from ("--mnist", "mnist70k.npz")
     if args.peer_python:
         yield from ("--peer-python", "peers/bin/python")

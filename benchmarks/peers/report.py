@@ -41,19 +41,33 @@ def summary(runs):
     return {name: median(run[name] for run in runs) for name in names} | {"runs": len(runs)}
 
 
-def write(report, folder):
+def earlier(folder):
+    """Return the results that are in a folder, by data set."""
+    try:
+        return json.loads((Path(folder) / "peers.json").read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def write(results, folder):
     """Write peers.json, peers.md and peers.png into a folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "peers.json").write_text(json.dumps(report, indent=1) + "\n")
-    (folder / "peers.md").write_text(table(report))
-    picture(report, folder / "peers.png")
+    (folder / "peers.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "peers.md").write_text(table(results))
+    picture(results, folder / "peers.png")
 
 
-def table(report):
-    """Return the report as Markdown."""
+def in_order(results):
+    """Return the data sets that there are results of, from small to large."""
+    return [(data, results[data]) for data in TITLES if data in results]
+
+
+def table(results):
+    """Return the results as Markdown."""
     lines = []
-    for data, systems in report["results"].items():
+    for data, found in in_order(results):
+        systems = found["systems"]
         lines += [f"### {TITLES[data]}", ""]
         lines += [
             "| system | version | seconds | times tsnekit's | KL | 10 neighbors kept | peak MB |",
@@ -61,60 +75,56 @@ def table(report):
         ]
         base = systems.get("tsnekit", {}).get("median", {}).get("seconds")
         measured = [item for item in systems.items() if "median" in item[1]]
-        for name, found in sorted(measured, key=lambda item: item[1]["median"]["seconds"]):
-            m = found["median"]
+        for name, system in sorted(measured, key=lambda item: item[1]["median"]["seconds"]):
+            m = system["median"]
             ratio = f"{m['seconds'] / base:.1f}" if base else ""
             lines.append(
-                f"| {name} | {found['version']} | {m['seconds']:.2f} | {ratio} "
+                f"| {name} | {system['version']} | {m['seconds']:.2f} | {ratio} "
                 f"| {m['kl_divergence']:.3f} | {m['neighbors_kept']:.3f} | {m['megabytes']:.0f} |"
             )
         lines.append("")
-        for name, found in systems.items():
-            if "skipped" in found:
-                lines.append(f"- {name}: not measured, {found['skipped']}")
-        if len(measured) < len(systems):
-            lines.append("")
-    lines.append(f"{machine_line(report)} To repeat it: `{report['command']}`.")
-    return "\n".join(lines) + "\n"
+        skipped = {name: each["skipped"] for name, each in systems.items() if "skipped" in each}
+        lines += [f"- {name}: not measured, {reason}" for name, reason in skipped.items()]
+        lines += [""] * bool(skipped)
+        lines += [f"{conditions(found)} To repeat it: `{found['command']}`.", ""]
+    return "\n".join(lines)
 
 
-def machine_line(report):
-    m = report["machine"]
-    n = report["repeats"]
+def conditions(found):
+    m = found["machine"]
+    n = found["repeats"]
     runs = "One run of each" if n == 1 else f"Medians of {n} alternating runs, each"
     return (
-        f"{runs} in its own process, with "
-        f"{m['threads used']} threads on {m['processor']} ({m['processors']} processors, "
-        f"{m['instruction set']}), {m['platform']}, Python {m['python']}. Seconds are those of the "
-        "fit, without imports; the peak is that of the process, with all that it imports. KL "
-        "divergence and neighbors kept are computed for all maps from the same P and neighbors."
+        f"{runs} in its own process, with {m['threads used']} threads on {m['processor']} "
+        f"({m['processors']} processors, {m['instruction set']}), {m['platform']}, "
+        f"Python {m['python']}."
     )
 
 
-def picture(report, path):
+def picture(results, path):
     """Draw the times as bars, each data set on an axis of its own, with the KL divergences."""
     import matplotlib as mpl
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    results = {
+    bars_of = {
         data: sorted(
-            ((name, found["median"]) for name, found in systems.items() if "median" in found),
+            ((name, m["median"]) for name, m in found["systems"].items() if "median" in m),
             key=lambda item: -item[1]["seconds"],
         )
-        for data, systems in report["results"].items()
+        for data, found in in_order(results)
     }
-    heights = [max(1, len(rows)) for rows in results.values()]
+    heights = [max(1, len(rows)) for rows in bars_of.values()]
     figure, axes = plt.subplots(
-        len(results),
+        len(bars_of),
         1,
         figsize=(8, 1.2 + 0.42 * sum(heights)),
         squeeze=False,
         layout="constrained",
         height_ratios=heights,
     )
-    for ax, (data, rows) in zip(axes[:, 0], results.items(), strict=True):
+    for ax, (data, rows) in zip(axes[:, 0], bars_of.items(), strict=True):
         colors = ["#0b6e5f" if name.startswith("tsnekit") else "#b9c4c9" for name, _ in rows]
         bars = ax.barh([name for name, _ in rows], [m["seconds"] for _, m in rows], color=colors)
         labels = [f"{m['seconds']:.3g} s, KL {m['kl_divergence']:.3f}" for _, m in rows]

@@ -18,7 +18,7 @@ import numpy as np
 
 from tsnekit import TSNE
 
-WARM_UP = 72
+WARM_UP = 96
 ALLOWED = 4_000_000
 QUICK = {"perplexity": 5, "early_exaggeration_iter": 3, "n_iter": 4, "random_state": 0, "n_jobs": 2}
 
@@ -36,7 +36,7 @@ def resident():
 def kinds():
     methods = ["mesh", "fft", "barnes_hut", "exact"]
     initializations = ["pca", "spectral", "random"]
-    searches = ["exact", "annoy", "hnsw"]
+    searches = ["exact", "annoy", "hnsw", "forest"]
     return itertools.cycle(itertools.product(methods, initializations, searches))
 
 
