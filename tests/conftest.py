@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 PLUGINS = Path(__file__).parent / "data" / "plugins"
-MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist70k.npz"
 
 
 @pytest.fixture

@@ -2,23 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from tsnekit.interfaces import SearchProblem
+from helpers.neighbors import problem
 from tsnekit.plugins.neighbors import exact
 from tsnekit.plugins.neighbors.exact import ExactSearch, has_metric
 
 
 def fit(X, metric="euclidean", *, algorithm="auto", **facts):
-    problem = SearchProblem(
-        n_samples=X.shape[0],
-        n_features=X.shape[1],
-        metric=metric,
-        sparse=sparse.issparse(X),
-        **facts,
-    )
-    return ExactSearch(algorithm=algorithm).fit(X, problem)
+    return ExactSearch(algorithm=algorithm).fit(X, problem(X, metric=metric, **facts))
 
 
 @pytest.fixture
