@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._blocks import for_blocks, row_blocks
-from tsnekit.plugins.neighbors._lists import Lists, rank
+from tsnekit.plugins.neighbors._lists import Lists
 from tsnekit.plugins.neighbors._refined_forest import RefinedForest
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 from tsnekit.validation import check_integer
@@ -37,7 +37,7 @@ class AnnoySearch(RefinedForest):
 
     A small forest is asked for a few rough neighbors of each row, from one or two leaves, which
     takes a fraction of the time of asking a large one for all. Following links between those
-    rows then finds the neighbors, of which no more than a few in a thousand are missed.
+    rows then finds the neighbors, of which mostly no more than a few in a thousand are missed.
 
     Parameters
     ----------
@@ -78,10 +78,7 @@ class AnnoySearch(RefinedForest):
         among_rows = first >= 0  # where each row finds itself too
         candidates = np.full((len(queries), self.CANDIDATES + among_rows), -1, dtype=np.int32)
         self._ask_forest(np.arange(len(queries)), None if among_rows else queries, candidates)
-        return rank(
-            queries, self._rows, self._space.kernel, candidates, self._linked.width(k),
-            self._problem.n_jobs, first=first,
-        )  # fmt: skip
+        return self._rank(queries, candidates, self._linked.width(k), first=first)
 
     def _widen(self, lists: Lists, k: int) -> None:
         """Ask the forest for more where links have led to too few rows.
@@ -96,10 +93,9 @@ class AnnoySearch(RefinedForest):
         self._ask_forest(short, None, wide, search_k=self.n_trees * (k + 1))
         candidates = np.concatenate([indices[short], wide], axis=1)
         candidates[candidates == short[:, None]] = -1
-        indices[short], distances[short] = rank(
-            self._rows[short], self._rows, self._space.kernel, candidates, indices.shape[1],
-            self._problem.n_jobs,
-        )  # fmt: skip
+        indices[short], distances[short] = self._rank(
+            self._rows[short], candidates, indices.shape[1], first=-1
+        )
 
     def _ask_forest(
         self,

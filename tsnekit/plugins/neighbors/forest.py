@@ -26,8 +26,8 @@ class ForestSearch(RefinedForest):
     """Approximate nearest neighbors by random projection trees and neighbors of neighbors.
 
     The rows that share a leaf with a row in any of some trees are its first neighbors; following
-    links between rows then finds the others, of which no more than a few in a thousand are missed.
-    All of this is native code; the result is the same for any number of threads.
+    links between rows then finds the others, of which mostly no more than a few in a thousand are
+    missed. All of this is native code; the result is the same for any number of threads.
 
     Parameters
     ----------
