@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.register_assert_rewrite("helpers")
+
 PLUGINS = Path(__file__).parent / "data" / "plugins"
-MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist70k.npz"
 
 
 @pytest.fixture

@@ -77,6 +77,15 @@ def test_metric_parameters_functions_and_given_distances(blobs, noisy_map):
     np.testing.assert_array_equal(given, cdist(X, X, "minkowski", p=3))
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_matrix])
+def test_weights_of_a_metric(blobs, noisy_map, metric, make):
+    w = np.arange(10.0)
+    wanted = neighbors_kept(blobs * np.sqrt(w), noisy_map, metric=metric)
+    found = neighbors_kept(make(blobs), noisy_map, metric=metric, metric_params={"w": w})
+    assert found == pytest.approx(wanted, abs=1e-3)
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
 def test_sparse_data(blobs, noisy_map, metric):
     dense = np.maximum(blobs, 0)

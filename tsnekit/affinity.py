@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from tsnekit.affinity_base import (
-    Affinities,
-    NeighborAffinities,
-    PrecomputedAffinities,
-    build_affinities,
-    check_symmetrize,
-)
-from tsnekit.interfaces import AffinityKernel, NeighborGraph
-from tsnekit.neighbor_index import NeighborIndex, find_index
-from tsnekit.plugins.affinities.calibration import check_perplexities
+from tsnekit.affinity_base import Affinities, PrecomputedAffinities
+from tsnekit.interfaces import NeighborGraph
+from tsnekit.multiscale_affinities import Multiscale, MultiscaleMixture
+from tsnekit.neighbor_affinities import DataAffinities, NeighborAffinities, build_affinities
+from tsnekit.neighbor_index import NeighborIndex
 from tsnekit.plugins.affinities.fixed_sigma import FixedSigmaKernel
-from tsnekit.plugins.affinities.multiscale import MultiscaleKernel
-from tsnekit.plugins.affinities.multiscale_mixture import MultiscaleMixtureKernel
 from tsnekit.plugins.affinities.perplexity import PerplexityKernel
 from tsnekit.plugins.affinities.uniform import UniformKernel
 from tsnekit.validation import check_integer, check_real
@@ -36,25 +29,7 @@ __all__ = [
 ]
 
 
-class _NamedAffinities(NeighborAffinities):
-    """Affinities of data, by a kernel and a search for neighbors."""
-
-    def __init__(
-        self,
-        data: Any,
-        kernel: AffinityKernel,
-        symmetrize: bool | str,
-        knn_index: NeighborIndex | NeighborGraph | None,
-        n_jobs: int | None,
-        verbose: bool,
-        **search: Any,
-    ) -> None:
-        check_symmetrize(symmetrize)
-        index = find_index(data, knn_index, n_jobs=n_jobs, verbose=verbose, **search)
-        super().__init__(index, kernel, symmetrize=symmetrize, n_jobs=n_jobs, verbose=verbose)
-
-
-class PerplexityBasedNN(_NamedAffinities):
+class PerplexityBasedNN(DataAffinities):
     """Affinities of Gaussian kernels that give each point the same perplexity.
 
     Parameters
@@ -64,10 +39,10 @@ class PerplexityBasedNN(_NamedAffinities):
     perplexity : float, default=30
         Effective number of neighbors, at least 1.
     method : str or NeighborSearch, default="auto"
-        ``exact``, ``annoy``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's name, an
-        instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above, ``approx`` is
-        Annoy for dense data in a metric that it has, else PyNNDescent, and ``fastest`` is what is
-        expected to take the least time.
+        ``exact``, ``annoy``, ``forest``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's
+        name, an instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above,
+        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and
+        ``fastest`` is what is expected to take the least time.
     metric : str or callable, default="euclidean"
         Metric of the data space.
     metric_params : dict, optional
@@ -241,133 +216,7 @@ class PerplexityBasedNN(_NamedAffinities):
         )
 
 
-class _SeveralPerplexities(_NamedAffinities):
-    """Affinities of a kernel that has perplexities."""
-
-    kernel: MultiscaleMixtureKernel | MultiscaleKernel
-    _kind: type[MultiscaleMixtureKernel] | type[MultiscaleKernel]
-
-    def __init__(
-        self,
-        data: Any = None,
-        perplexities: Sequence[float] | None = None,
-        method: Any = "auto",
-        metric: Any = "euclidean",
-        metric_params: Mapping[str, Any] | None = None,
-        symmetrize: bool | str = True,
-        n_jobs: int | None = 1,
-        random_state: Any = None,
-        verbose: bool = False,
-        knn_kwargs: Mapping[str, Any] | None = None,
-        knn_index: NeighborIndex | NeighborGraph | None = None,
-    ) -> None:
-        super().__init__(
-            data,
-            self._kind(perplexities=check_perplexities(perplexities)),
-            symmetrize,
-            knn_index,
-            n_jobs,
-            verbose,
-            method=method,
-            metric=metric,
-            metric_params=metric_params,
-            random_state=random_state,
-            knn_kwargs=knn_kwargs,
-        )
-
-    @property
-    def perplexities(self) -> tuple[float, ...]:
-        """The perplexities that were asked for."""
-        return self.kernel.perplexities
-
-    def set_perplexities(self, new_perplexities: Sequence[float]) -> None:
-        """Change the perplexities, and compute P anew.
-
-        Neighbors are searched again only if more are needed than are known.
-
-        Parameters
-        ----------
-        new_perplexities : sequence of float
-            Each at least 1.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If they are not valid, or need more neighbors than a given graph has.
-        """
-        self.set_kernel(self._kind(perplexities=new_perplexities))
-
-
-class MultiscaleMixture(_SeveralPerplexities):
-    """Affinities of a mixture of Gaussian kernels of several perplexities.
-
-    Parameters
-    ----------
-    data : array-like or sparse matrix of shape (n, p), optional
-        The data; needed unless `knn_index` is given.
-    perplexities : sequence of float
-        Each at least 1; required.
-    method, metric, metric_params, symmetrize, n_jobs, random_state, verbose
-        See `PerplexityBasedNN`.
-    knn_kwargs, knn_index
-        See `PerplexityBasedNN`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the data or a parameter is not valid; raised before any work starts.
-
-    References
-    ----------
-    J. A. Lee, D. H. Peluffo-Ordonez, M. Verleysen. "Multi-scale similarities in stochastic
-    neighbour embedding". Neurocomputing 169 (2015), 246-261.
-    D. Kobak, P. Berens. "The art of using t-SNE for single-cell transcriptomics". Nature
-    Communications 10 (2019), 5416.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from tsnekit import TSNE
-    >>> from tsnekit.affinity import MultiscaleMixture
-    >>> affinities = MultiscaleMixture(load_iris().data, perplexities=[5, 40], random_state=0)
-    >>> TSNE(initialization="spectral", random_state=0).fit(affinities=affinities).shape
-    (150, 2)
-    """
-
-    _kind = MultiscaleMixtureKernel
-
-
-class Multiscale(_SeveralPerplexities):
-    """The mean of the affinities that several perplexities give.
-
-    Parameters
-    ----------
-    data : array-like or sparse matrix of shape (n, p), optional
-        The data; needed unless `knn_index` is given.
-    perplexities : sequence of float
-        Each at least 1; required.
-    method, metric, metric_params, symmetrize, n_jobs, random_state, verbose
-        See `PerplexityBasedNN`.
-    knn_kwargs, knn_index
-        See `PerplexityBasedNN`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the data or a parameter is not valid; raised before any work starts.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from tsnekit.affinity import Multiscale
-    >>> Multiscale(load_iris().data, perplexities=[5, 40], random_state=0).perplexities
-    (5.0, 40.0)
-    """
-
-    _kind = MultiscaleKernel
-
-
-class FixedSigmaNN(_NamedAffinities):
+class FixedSigmaNN(DataAffinities):
     """Affinities of Gaussian kernels, all of one bandwidth.
 
     Parameters
@@ -429,7 +278,7 @@ class FixedSigmaNN(_NamedAffinities):
         )
 
 
-class Uniform(_NamedAffinities):
+class Uniform(DataAffinities):
     """Equal affinities of the nearest neighbors.
 
     Parameters

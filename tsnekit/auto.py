@@ -18,7 +18,13 @@ from tsnekit.interfaces import RepulsionProblem, SearchProblem
 from tsnekit.metrics import metric_name
 from tsnekit.specs import NeighborSpec, Spec
 
-__all__ = ["RULES", "choose_approximate_neighbors", "choose_gradient", "choose_neighbors"]
+__all__ = [
+    "RULES",
+    "choose_approximate_neighbors",
+    "choose_fastest_neighbors",
+    "choose_gradient",
+    "choose_neighbors",
+]
 
 EXACT_NEIGHBORS_BELOW = 1_000
 """Rows below which ``neighbors="auto"`` searches exactly."""

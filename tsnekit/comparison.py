@@ -133,9 +133,9 @@ def _row_distances(X: Any, metric: Metric, metric_params: Mapping[str, Any] | No
         if X.shape[0] != X.shape[1] or sparse:
             raise ValueError("metric='precomputed' needs X to be a dense square matrix")
         return _Plain(lambda rows: np.array(X[rows], dtype=float))
-    if metric == "euclidean" and not sparse:
+    if metric == "euclidean" and not sparse and not metric_params:
         return _Euclidean(X)
-    if metric in ("euclidean", "cosine"):
+    if metric in ("euclidean", "cosine") and not metric_params:
         from sklearn.metrics import pairwise_distances
 
         return _Plain(lambda rows: pairwise_distances(X[rows], X, metric=metric))

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.affinity_base import Affinities, NeighborAffinities
+from tsnekit.affinity_base import Affinities
 from tsnekit.callbacks import KLHistory, check_callbacks
 from tsnekit.comparison import Comparison, sample_rows
 from tsnekit.diagnostics_report import Diagnostics
 from tsnekit.embedding import TSNEEmbedding
 from tsnekit.interfaces import Metric
+from tsnekit.neighbor_affinities import NeighborAffinities
 from tsnekit.validation import check_integer, short_repr
 
 __all__ = [

@@ -212,7 +212,7 @@ class RepulsionProblem:
     padding : float, default=0.25
         How far around the reference points are expected, as a fraction of its extent.
     affinities : SparseAffinities, optional
-        P, only for a method whose spec says ``whole_gradient``.
+        P, for a method whose plan is a `WholeGradient`; others have no use for it.
     """
 
     n_samples: int

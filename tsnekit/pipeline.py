@@ -101,7 +101,7 @@ def compute_affinities(
     The parameters are those of `tsnekit.TSNE`, resolved; `seconds` and `choices` are filled. Both
     backends, and their options, are checked before any work starts.
     """
-    from tsnekit.affinity_base import build_affinities
+    from tsnekit.neighbor_affinities import build_affinities
 
     perplexities = {"perplexity": perplexity, "perplexities": perplexity}
     kernel = resolve_backend("affinity", affinity, params=affinity_params, offered=perplexities)

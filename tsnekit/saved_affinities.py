@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from tsnekit import affinity as public
-from tsnekit.affinity_base import Affinities, NeighborAffinities, check_symmetrize
+from tsnekit.affinity_base import Affinities
 from tsnekit.interfaces import NeighborGraph, SearchProblem, SparseAffinities
+from tsnekit.neighbor_affinities import NeighborAffinities, check_symmetrize
 from tsnekit.neighbor_index import NeighborIndex
 from tsnekit.plain_values import backend_from_plain, backend_to_plain, from_plain, to_plain
 

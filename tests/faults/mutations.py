@@ -187,11 +187,11 @@ MUTATIONS = [
     ),
     Mutation(
         24,
-        "plugins/neighbors/annoy.py",
+        "plugins/neighbors/_refined_forest.py",
         '        return self.__dict__ | {"_forest": None}\n',
         "        import tempfile\n\n"
         "        with tempfile.NamedTemporaryFile() as file:\n"
-        "            self._built_forest().save(file.name)\n"
+        "            self._grown_forest().save(file.name)\n"
         '        return self.__dict__ | {"_forest": None}\n',
     ),
     Mutation(

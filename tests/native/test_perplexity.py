@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from helpers.weights import effective_perplexity
 from tsnekit._native import perplexity as native
 
 
@@ -21,12 +22,6 @@ def calibrate(distances, perplexities, *, mixture=False, n_threads=1):
     status = np.empty(precision.shape, dtype=np.int32)
     native.calibrate(distances, perplexities, mixture, weights, precision, status, n_threads)
     return weights, precision, status
-
-
-def effective_perplexity(weights):
-    p = weights.astype(np.float64)
-    p /= p.sum(axis=1, keepdims=True)
-    return np.exp(-np.sum(p * np.log(np.where(p > 0, p, 1)), axis=1))
 
 
 def reference(distances, perplexity):

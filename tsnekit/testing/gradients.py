@@ -92,7 +92,7 @@ class GradientMethodConformance(Conformance):
         class TestTreecode(GradientMethodConformance):
             name = "treecode"
 
-    Parameters
+    Attributes
     ----------
     name : str
         The registered name.

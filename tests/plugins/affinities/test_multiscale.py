@@ -3,15 +3,12 @@
 import numpy as np
 import pytest
 
+from helpers.weights import distances
 from tsnekit.plugins.affinities.multiscale import MultiscaleKernel
 from tsnekit.plugins.affinities.multiscale_mixture import MultiscaleMixtureKernel
 from tsnekit.plugins.affinities.perplexity import PerplexityKernel
 
 KERNELS = [MultiscaleKernel, MultiscaleMixtureKernel]
-
-
-def distances(n, k, seed=0):
-    return np.sort(np.random.default_rng(seed).gamma(9, size=(n, k)).astype(np.float32), axis=1)
 
 
 @pytest.mark.parametrize("kind", KERNELS)

@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 
+from helpers.weights import distances
 from tsnekit.plugins.affinities.fixed_sigma import FixedSigmaKernel
 from tsnekit.plugins.affinities.uniform import UniformKernel
 
 KERNELS = [FixedSigmaKernel, UniformKernel]
-
-
-def distances(n, k, seed=0):
-    return np.sort(np.random.default_rng(seed).gamma(9, size=(n, k)).astype(np.float32), axis=1)
 
 
 @pytest.mark.parametrize("sigma", [0.3, 1, 50])

@@ -5,17 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
+from helpers.weights import distances, effective_perplexity
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.plugins.affinities.perplexity import PerplexityKernel
-
-
-def distances(n, k, seed=0):
-    return np.sort(np.random.default_rng(seed).gamma(9, size=(n, k)).astype(np.float32), axis=1)
-
-
-def effective_perplexity(weights):
-    p = weights.astype(np.float64)
-    return np.exp(-np.sum(p * np.log(np.where(p > 0, p, 1)), axis=1))
 
 
 @pytest.mark.parametrize(

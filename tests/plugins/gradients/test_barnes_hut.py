@@ -8,21 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from helpers.repulsions import force_error, run
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.specs import POINTS
 from tsnekit.testing.gradients import clusters
-
-
-def run(method, Y, *, dof=1.0, reference=None, n_jobs=1):
-    problem = RepulsionProblem(
-        n_samples=len(Y), n_components=Y.shape[1], dof=dof, n_jobs=n_jobs, reference=reference
-    )
-    out = np.full(Y.shape, np.nan, dtype=np.float32)
-    row_z = np.full(len(Y), np.nan)
-    z = method.plan(problem)(Y, out, row_z)
-    return out, row_z, z
 
 
 def assert_exact(Y, *, theta=0.0, rtol=3e-6, **problem):
@@ -32,12 +23,6 @@ def assert_exact(Y, *, theta=0.0, rtol=3e-6, **problem):
     np.testing.assert_allclose(force, expected, rtol=0, atol=rtol * scale)
     np.testing.assert_allclose(row_z, expected_z, rtol=rtol)
     np.testing.assert_allclose(z, total, rtol=rtol)
-
-
-def force_error(Y, theta, **problem):
-    force, _, _ = run(BarnesHutMethod(theta=theta), Y, **problem)
-    expected, _, _ = run(ExactMethod(), Y, **problem)
-    return np.linalg.norm(force - expected) / np.linalg.norm(expected)
 
 
 # -- theta -------------------------------------------------------------------------------------
@@ -67,7 +52,10 @@ def test_theta_0_is_exact_for_a_reference(d):
 def test_error_falls_with_theta(d, reference):
     Y = clusters(2000, d)
     fixed = clusters(2500, d, seed=1) if reference else None
-    errors = [force_error(Y, theta, reference=fixed) for theta in (1.2, 0.8, 0.5, 0.25, 0.1)]
+    errors = [
+        force_error(BarnesHutMethod(theta=theta), Y, reference=fixed)
+        for theta in (1.2, 0.8, 0.5, 0.25, 0.1)
+    ]
     assert errors == sorted(errors, reverse=True)
     assert errors[2] < 0.02
     assert errors[-1] < 1e-3

@@ -4,22 +4,11 @@ import math
 import numpy as np
 import pytest
 
+from helpers.repulsions import force_error
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._basis import lagrange
-from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.testing.gradients import clusters
-
-
-def forces(method, Y):
-    out = np.empty_like(Y)
-    method.plan(RepulsionProblem(n_samples=len(Y), n_components=Y.shape[1]))(Y, out)
-    return out
-
-
-def force_error(Y, **options):
-    expected = forces(ExactMethod(), Y)
-    return np.linalg.norm(forces(FFTMethod(**options), Y) - expected) / np.linalg.norm(expected)
 
 
 def frame(Y, **options):
@@ -31,15 +20,16 @@ def frame(Y, **options):
 @pytest.mark.parametrize("d", [1, 2])
 def test_more_points_are_more_accurate(d):
     Y = clusters(1500, d)
-    errors = [force_error(Y, n_interpolation_points=points) for points in (2, 3, 4, 5, 6)]
+    methods = [FFTMethod(n_interpolation_points=points) for points in (2, 3, 4, 5, 6)]
+    errors = [force_error(method, Y) for method in methods]
     assert all(a > 1.5 * b for a, b in itertools.pairwise(errors))
 
 
 def test_narrower_intervals_are_more_accurate():
     Y = clusters(1500, 2)
-    errors = [force_error(Y, ints_in_interval=width) for width in (3, 1, 0.5)]
+    errors = [force_error(FFTMethod(ints_in_interval=width), Y) for width in (3, 1, 0.5)]
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
-    assert force_error(Y, min_num_intervals=400) < 0.5 * errors[1]
+    assert force_error(FFTMethod(min_num_intervals=400), Y) < 0.5 * errors[1]
 
 
 @pytest.mark.parametrize("extent", [1e-4, 0.3, 7.0, 40.0, 49.9, 120.0, 400.0])

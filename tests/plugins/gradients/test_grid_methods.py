@@ -1,64 +1,31 @@
 """What mesh and fft have in common: both work on grids."""
 
 import hashlib
-import logging
 import os
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.grid_methods import CASES, METHODS, assert_close, clusters
+from helpers.repulsions import evaluate, plan, relative
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._convolve import CONVOLVERS
 from tsnekit.plugins.gradients._grid_repulsion import LEAST_MAX_NODES
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
-from tsnekit.testing.gradients import clusters as wide_clusters
 
-METHODS = [MeshMethod, FFTMethod]
-CASES = [(MeshMethod, 1), (MeshMethod, 2), (MeshMethod, 3), (FFTMethod, 1), (FFTMethod, 2)]
+TESTS = Path(__file__).parents[2]
 DOFS = [0.5, 1.0, 2.0]
 # Of the force between two points, which is 0.32 at most; the greatest is across the border of two
 # intervals of fft, a third of a unit apart.
 PAIR_ERRORS = {MeshMethod: 0.035, FFTMethod: 0.11}
-
-
-def clusters(n, d, seed=0):
-    """Clusters as in a finished map; closer in 3-D, where maps are less wide."""
-    return wide_clusters(n, d, seed) * np.float32(0.4 if d == 3 else 1.0)
-
-
-def plan(method, Y, *, dof=1.0, reference=None, n_jobs=1):
-    return method.plan(
-        RepulsionProblem(
-            n_samples=len(Y), n_components=Y.shape[1], dof=dof, n_jobs=n_jobs, reference=reference
-        )
-    )
-
-
-def evaluate(repulsion, Y):
-    out = np.full(Y.shape, np.nan, np.float32)
-    row_z = np.full(len(Y), np.nan)
-    z = repulsion(Y, out, row_z)
-    np.testing.assert_allclose(z, row_z.sum(), rtol=1e-9, atol=1e-9)
-    return out, row_z, z
-
-
-def relative(found, expected):
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
-
-
-def assert_close(method, Y, *, force=0.03, row=0.02, total=2e-3, **problem):
-    out, row_z, z = evaluate(plan(method, Y, **problem), Y)
-    expected, expected_row, expected_z = evaluate(plan(ExactMethod(), Y, **problem), Y)
-    assert relative(out, expected) <= force
-    assert relative(row_z, expected_row) <= row
-    assert abs(z / expected_z - 1) <= total
 
 
 # -- Forces and Z ------------------------------------------------------------------------------
@@ -197,87 +164,6 @@ def test_random_clouds(method, d, n, dof, scale, stretch, seed):
     np.testing.assert_allclose(row_z, expected_row, rtol=0.05, atol=0.12)
 
 
-# -- Outliers and wide maps --------------------------------------------------------------------
-
-
-def peak_memory(method, Y):
-    out = np.empty_like(Y)
-    tracemalloc.start()
-    plan(method(), Y)(Y, out)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
-
-
-@pytest.mark.parametrize("far", [500.0, 1e6, np.finfo(np.float32).max])
-@pytest.mark.parametrize(("method", "d"), [(MeshMethod, 2), (MeshMethod, 3), (FFTMethod, 2)])
-def test_fault_8_outliers_cost_neither_memory_nor_accuracy(method, d, far, caplog):
-    Y = clusters(3000, d)
-    usual = peak_memory(method, Y)
-    error = relative(evaluate(plan(method(), Y), Y)[0], evaluate(plan(ExactMethod(), Y), Y)[0])
-    Y[0], Y[1] = far, -far
-    assert peak_memory(method, Y) < 1.5 * usual + 2**20
-    out, row_z, z = evaluate(plan(method(), Y), Y)
-    expected, expected_row, expected_z = evaluate(plan(ExactMethod(), Y), Y)
-    assert relative(out[2:], expected[2:]) <= 1.1 * error
-    np.testing.assert_allclose(z, expected_z, rtol=2e-3)
-    np.testing.assert_allclose(out[:2], expected[:2], rtol=1e-5)
-    np.testing.assert_allclose(row_z[:2], expected_row[:2], rtol=1e-9)
-    assert not caplog.records
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_many_outliers(method):
-    Y = clusters(4000, 2)
-    rng = np.random.default_rng(0)
-    Y[:100] += rng.normal(scale=1e4, size=(100, 2)).astype(np.float32)
-    Y[100:150] = [3e5, -2e5]
-    repulsion = plan(method(), Y)
-    out, row_z, _ = evaluate(repulsion, Y)
-    assert len(repulsion._far) >= 120
-    expected, expected_row, _ = evaluate(plan(ExactMethod(), Y), Y)
-    assert relative(out, expected) <= 0.03
-    assert relative(row_z, expected_row) <= 3e-3
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_fault_27_map_that_is_wide_everywhere_gets_a_tree(method, caplog):
-    # A cap on the grid's size that loses accuracy and does not say so.
-    Y = np.random.default_rng(0).uniform(0, 1e5, size=(4000, 2)).astype(np.float32)
-    before = tracemalloc.start() or tracemalloc.get_traced_memory()[0]
-    with caplog.at_level(logging.WARNING, "tsnekit"):
-        repulsion = plan(method(), Y)
-        out, row_z, _ = evaluate(repulsion, Y)
-        evaluate(repulsion, Y)
-    peak = tracemalloc.get_traced_memory()[1] - before
-    tracemalloc.stop()
-    assert peak < 16 * 2**20
-    expected, expected_row, _ = evaluate(plan(ExactMethod(), Y), Y)
-    assert relative(out, expected) <= 0.03
-    assert relative(row_z, expected_row) <= 0.03
-    (record,) = caplog.records
-    assert "Barnes-Hut takes the place of a grid" in record.message
-    assert "The map is 1e+05 x 9.99e+04 wide" in record.message
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_fault_27_grid_that_is_too_large_gets_coarser(method, caplog):
-    Y = clusters(2000, 2)
-    wanted = plan(method(), Y)
-    evaluate(wanted, Y)
-    nodes = wanted._field._frame.shape.padded_size
-    with caplog.at_level(logging.WARNING, "tsnekit"):
-        repulsion = plan(method(max_nodes=int(0.6 * nodes)), Y)
-        out, _, z = evaluate(repulsion, Y)
-        evaluate(repulsion, Y)
-    assert repulsion._field._frame.shape.padded_size <= nodes
-    (record,) = caplog.records
-    assert "less accurate" in record.message
-    expected, _, expected_z = evaluate(plan(ExactMethod(), Y), Y)
-    assert relative(out, expected) <= 0.2
-    np.testing.assert_allclose(z, expected_z, rtol=0.02)
-
-
 # -- A fixed reference -------------------------------------------------------------------------
 
 
@@ -389,10 +275,10 @@ def test_same_bits_in_every_run():
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
 def test_every_instruction_set(isa):
     script = f"""
-import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
-import test_grid_methods as tests
-for method, d in tests.CASES:
-    tests.test_late_in_a_run(method, d, 1.0)
+import sys; sys.path.insert(0, {str(TESTS)!r})
+from helpers.grid_methods import CASES, assert_close, clusters
+for method, d in CASES:
+    assert_close(method(), clusters(1500, d))
 """
     subprocess.run(
         [sys.executable, "-I", "-c", script], env={**os.environ, "TSNEKIT_ISA": isa}, check=True

@@ -5,20 +5,13 @@ import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from tsnekit.interfaces import SearchProblem
+from helpers.neighbors import problem
 from tsnekit.plugins.neighbors import exact
 from tsnekit.plugins.neighbors.exact import ExactSearch, has_metric
 
 
 def fit(X, metric="euclidean", *, algorithm="auto", **facts):
-    problem = SearchProblem(
-        n_samples=X.shape[0],
-        n_features=X.shape[1],
-        metric=metric,
-        sparse=sparse.issparse(X),
-        **facts,
-    )
-    return ExactSearch(algorithm=algorithm).fit(X, problem)
+    return ExactSearch(algorithm=algorithm).fit(X, problem(X, metric=metric, **facts))
 
 
 @pytest.fixture
@@ -104,10 +97,12 @@ def test_scale_of_seuclidean_and_mahalanobis_is_that_of_pdist():
         np.testing.assert_allclose(found, np.sort(D, axis=1)[:, :6], rtol=1e-5)
 
 
-def test_weights_of_a_metric():
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_weights_of_a_metric(metric, make):
     X = np.random.default_rng(0).normal(size=(80, 4))
     w = np.array([1.0, 0, 5, 2])
-    D = cdist(X, X, "euclidean", w=w)
+    D = cdist(X, X, metric, w=w)
     np.fill_diagonal(D, np.inf)
-    found = fit(X, metric_params={"w": w}).neighbors(6).distances
+    found = fit(make(X), metric, metric_params={"w": w}).neighbors(6).distances
     np.testing.assert_allclose(found, np.sort(D, axis=1)[:, :6], rtol=1e-5)

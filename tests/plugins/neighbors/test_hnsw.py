@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from tsnekit.interfaces import SearchProblem
-from tsnekit.plugins.neighbors.exact import ExactSearch
+from helpers.neighbors import problem, recall
 from tsnekit.plugins.neighbors.hnsw import HNSWSearch, has_metric
-
-
-def problem(X, **facts):
-    return SearchProblem(n_samples=X.shape[0], n_features=X.shape[1], **facts)
 
 
 @pytest.fixture
@@ -22,11 +17,7 @@ def sorted_clusters():
 
 @pytest.mark.parametrize("k", [5, 30, 90])
 def test_recall_of_sorted_rows(sorted_clusters, k):
-    X = sorted_clusters
-    found = HNSWSearch().fit(X, problem(X, n_jobs=2)).neighbors(k)
-    truth = ExactSearch().fit(X, problem(X)).neighbors(k)
-    hits = [np.isin(a, b).mean() for a, b in zip(found.indices, truth.indices, strict=True)]
-    assert np.mean(hits) > 0.98
+    assert recall(HNSWSearch(), sorted_clusters, k, n_jobs=2) > 0.98
 
 
 @pytest.mark.parametrize("option", ["M", "ef_construction", "ef"])

@@ -5,19 +5,12 @@ import pytest
 from scipy import sparse
 from sklearn.neighbors import KNeighborsTransformer, kneighbors_graph
 
-from tsnekit.interfaces import SearchProblem
-from tsnekit.plugins.neighbors.exact import ExactSearch
+from helpers.neighbors import exact, problem
 from tsnekit.plugins.neighbors.precomputed import PrecomputedSearch
 
 
-def problem(X, **facts):
-    return SearchProblem(
-        n_samples=X.shape[0],
-        n_features=X.shape[1],
-        metric="precomputed",
-        sparse=sparse.issparse(X),
-        **facts,
-    )
+def fit(X, **options):
+    return PrecomputedSearch(**options).fit(X, problem(X, metric="precomputed"))
 
 
 @pytest.fixture
@@ -27,8 +20,7 @@ def rows():
 
 @pytest.fixture
 def truth(rows):
-    facts = SearchProblem(n_samples=100, n_features=4)
-    return ExactSearch().fit(rows, facts).neighbors(8)
+    return exact(rows).neighbors(8)
 
 
 def same(graph, truth):
@@ -38,19 +30,19 @@ def same(graph, truth):
 
 def test_graph_of_scikit_learn(rows, truth):
     graph = kneighbors_graph(rows, 8, mode="distance")
-    same(PrecomputedSearch().fit(graph, problem(graph)).neighbors(8), truth)
+    same(fit(graph).neighbors(8), truth)
 
 
 def test_transformer_of_scikit_learn_which_counts_the_row_itself(rows, truth):
     graph = KNeighborsTransformer(n_neighbors=8, mode="distance").fit_transform(rows)
     assert graph.nnz == 100 * 9
-    same(PrecomputedSearch().fit(graph, problem(graph)).neighbors(8), truth)
+    same(fit(graph).neighbors(8), truth)
 
 
 def test_a_stored_zero_is_a_distance(rows):
     twice = np.concatenate([rows, rows])
     graph = kneighbors_graph(twice, 3, mode="distance")
-    found = PrecomputedSearch().fit(graph, problem(graph)).neighbors(3)
+    found = fit(graph).neighbors(3)
     np.testing.assert_array_equal(found.indices[:, 0], (np.arange(200) + 100) % 200)
     np.testing.assert_allclose(found.distances[:, 0], 0, atol=1e-6)
 
@@ -63,7 +55,7 @@ def test_pair_of_indices_and_distances(rows, truth, with_self):
         indices = np.concatenate([indices, own], axis=1)
         distances = np.concatenate([distances, np.zeros((100, 1))], axis=1)
     flipped = (indices[:, ::-1], distances[:, ::-1])
-    search = PrecomputedSearch(graph=flipped).fit(rows, problem(rows))
+    search = fit(rows, graph=flipped)
     same(search.neighbors(8), truth)
     with pytest.raises(ValueError, match="k=9 neighbors are wanted, the graph has 8"):
         search.neighbors(9)
@@ -73,7 +65,7 @@ def test_pair_of_indices_and_distances(rows, truth, with_self):
 
 def test_distances_that_are_not_symmetric_are_read_by_row(rows):
     D = np.random.default_rng(1).random((30, 30))
-    graph = PrecomputedSearch().fit(D, problem(D)).neighbors(4)
+    graph = fit(D).neighbors(4)
     np.fill_diagonal(D, np.inf)
     np.testing.assert_array_equal(graph.indices, np.argsort(D, axis=1)[:, :4])
 
@@ -82,14 +74,14 @@ def test_the_diagonal_does_not_matter(rows, truth):
     D = np.linalg.norm(rows[:, None] - rows, axis=2)
     np.fill_diagonal(D, 5)
     before = D.copy()
-    same(PrecomputedSearch().fit(D, problem(D)).neighbors(8), truth)
+    same(fit(D).neighbors(8), truth)
     np.testing.assert_array_equal(D, before)
 
 
 def test_too_few_stored_distances(rows):
     graph = kneighbors_graph(rows, 5, mode="distance")
     with pytest.raises(ValueError, match="row 0 of the sparse matrix holds the distances of 5"):
-        PrecomputedSearch().fit(graph, problem(graph)).neighbors(6)
+        fit(graph).neighbors(6)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +95,7 @@ def test_too_few_stored_distances(rows):
 )
 def test_what_is_no_matrix_of_distances(distances, message):
     with pytest.raises(ValueError, match=message):
-        PrecomputedSearch().fit(distances, problem(distances))
+        fit(distances)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +116,5 @@ def test_what_is_no_graph(graph, error, message):
 
 
 def test_graph_of_another_data_set(rows, truth):
-    search = PrecomputedSearch(graph=(truth.indices, truth.distances))
     with pytest.raises(ValueError, match="the neighbor graph has 100 rows, the data 99"):
-        search.fit(rows[:99], problem(rows[:99]))
+        fit(rows[:99], graph=(truth.indices, truth.distances))

@@ -10,18 +10,10 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy import sparse
 
-from tsnekit.interfaces import SearchProblem
+from helpers.neighbors import exact, problem
 from tsnekit.plugins.neighbors import pynndescent
-from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch, can_compile, has_metric
-
-
-def problem(X, **facts):
-    return SearchProblem(
-        n_samples=X.shape[0], n_features=X.shape[1], sparse=sparse.issparse(X), **facts
-    )
 
 
 class FakeIndex:
@@ -44,7 +36,7 @@ def test_fault_16_gaps_are_filled_by_true_neighbors(metric):
     search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
     search._index = FakeIndex(X, 13)
     graph = search.neighbors(12)
-    truth = ExactSearch().fit(X, problem(X, metric=metric)).neighbors(12)
+    truth = exact(X, metric=metric).neighbors(12)
     np.testing.assert_array_equal(graph.indices, truth.indices)
     np.testing.assert_allclose(graph.distances, truth.distances, rtol=1e-5)
 
@@ -54,7 +46,7 @@ def test_few_rows_are_searched_exhaustively(caplog):
     with caplog.at_level(logging.INFO, "tsnekit"):
         graph = PyNNDescentSearch().fit(X, problem(X)).neighbors(7)
     assert "too few rows" in caplog.text
-    truth = ExactSearch().fit(X, problem(X)).neighbors(7)
+    truth = exact(X).neighbors(7)
     np.testing.assert_array_equal(graph.indices, truth.indices)
 
 
@@ -139,7 +131,7 @@ def test_a_process_cut_off_from_threads_searches_exhaustively(metric, monkeypatc
     monkeypatch.setattr(PyNNDescentSearch, "MAX_PAIRS", 0)
     X = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
     search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
-    truth = ExactSearch().fit(X, problem(X, metric=metric))
+    truth = exact(X, metric=metric)
     for found, expected in [
         (search.neighbors(7), truth.neighbors(7)),
         (search.query(X[:9] + 1, 7), truth.query(X[:9] + 1, 7)),

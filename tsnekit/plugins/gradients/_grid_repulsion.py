@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 # Cells become wider than wanted by at most this factor; a map that is wider still gets a tree.
 MAX_COARSENING = 2.0
 
-
 # The default bound on the nodes of the transforms, by dimension, and the least that a grid needs.
 MAX_NODES = {1: 1 << 22, 2: 1 << 25, 3: 1 << 25}
 LEAST_MAX_NODES = 1 << 15

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import NeighborGraph, SearchProblem
-from tsnekit.plugins.neighbors._lists import Lists, drop_self, scan
+from tsnekit.plugins.neighbors._lists import Lists, drop_self, rank, scan
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 from tsnekit.validation import check_integer
 
@@ -73,6 +73,15 @@ class RowSearch(ABC):
     @abstractmethod
     def _search_for(self, queries: NDArray[np.float32], k: int) -> Lists:
         """Return at least k neighbors of each query, in the kernel's metric."""
+
+    def _rank(
+        self, queries: NDArray[np.float32], candidates: NDArray[np.int32], k: int, *, first: int
+    ) -> Lists:
+        """Return the `k` nearest of the candidates of each query, as `rank` does."""
+        return rank(
+            queries, self._rows, self._space.kernel, candidates, k, self._problem.n_jobs,
+            first=first,
+        )  # fmt: skip
 
     def _graph(
         self, lists: Lists, queries: NDArray[np.float32], k: int, *, first: int

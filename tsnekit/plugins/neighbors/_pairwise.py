@@ -89,6 +89,7 @@ class PairwiseSearch:
         self._problem = problem
         self._params = dict(problem.metric_params or {})
         self._is_boolean = is_boolean(problem.metric)
+        self._in_unit_rows = problem.sparse and problem.metric == "cosine" and not self._params
         self._X = self._rows(X)
         if problem.metric == "seuclidean" and "V" not in self._params:
             self._params["V"] = np.diag(_covariance(X)).copy()
@@ -114,7 +115,7 @@ class PairwiseSearch:
     def _rows(self, X: Any) -> Any:
         if self._is_boolean:
             return X.astype(bool)
-        if self._problem.sparse and self._problem.metric == "cosine":
+        if self._in_unit_rows:
             return unit_rows(X)
         return X
 
@@ -144,7 +145,7 @@ class PairwiseSearch:
         metric = self._problem.metric
         if not self._problem.sparse:
             return reference_distances(queries, self._X, metric, **self._params)
-        if metric == "cosine":
+        if self._in_unit_rows:
             from sklearn.metrics.pairwise import euclidean_distances
 
             found = euclidean_distances(queries, self._X, squared=True)

@@ -27,7 +27,6 @@ _KERNELS = {
     "hamming": "hamming",
 }
 
-
 # Largest entries that are left as they are: their squares, and sums of these, are far from the ends
 # of the range of float32.
 _SAFE = 2.0**-24, 2.0**54

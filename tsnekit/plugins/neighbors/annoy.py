@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._base import RowSearch
 from tsnekit.plugins.neighbors._blocks import for_blocks, row_blocks
-from tsnekit.plugins.neighbors._lists import Lists, rank
-from tsnekit.plugins.neighbors._refinement import LinkedRows
+from tsnekit.plugins.neighbors._lists import Lists
+from tsnekit.plugins.neighbors._refined_forest import RefinedForest
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 from tsnekit.validation import check_integer
 
@@ -33,12 +32,12 @@ def has_metric(name: str, sparse: bool = False) -> bool:
     return True
 
 
-class AnnoySearch(RowSearch):
+class AnnoySearch(RefinedForest):
     """Approximate nearest neighbors by random projection trees and neighbors of neighbors.
 
     A small forest is asked for a few rough neighbors of each row, from one or two leaves, which
     takes a fraction of the time of asking a large one for all. Following links between those
-    rows then finds the neighbors, of which no more than a few in a thousand are missed.
+    rows then finds the neighbors, of which mostly no more than a few in a thousand are missed.
 
     Parameters
     ----------
@@ -67,35 +66,19 @@ class AnnoySearch(RowSearch):
     def __init__(self, *, n_trees: int = 10) -> None:
         self.n_trees = check_integer("n_trees", n_trees, at_least=1)
 
-    def _prepare(self) -> None:
-        self._forest: Any = None
-        self._linked = LinkedRows(self._rows, self._space.kernel, self._problem.n_jobs)
-
     def _search(self, k: int) -> Lists:
-        candidates = np.full((len(self._rows), self.CANDIDATES + 1), -1, dtype=np.int32)
-        self._ask_forest(np.arange(len(self._rows)), None, candidates)
-        lists = self._rank(self._rows, candidates, k, first=0)
+        lists = self._rough_lists(self._rows, k, first=0)
         self._linked.improve(lists)
         self._widen(lists, k)
         self._linked.refine(lists, k)
         return lists
 
-    def _search_for(self, queries: NDArray[np.float32], k: int) -> Lists:
-        if not self._linked.is_linked:
-            self._search(min(k, len(self._rows) - 1))
-        candidates = np.full((len(queries), self.CANDIDATES), -1, dtype=np.int32)
-        self._ask_forest(np.arange(len(queries)), queries, candidates)
-        lists = self._rank(queries, candidates, k, first=-1)
-        self._linked.follow(queries, lists)
-        return lists
-
-    def _rank(
-        self, queries: NDArray[np.float32], candidates: NDArray[np.int32], k: int, *, first: int
-    ) -> Lists:
-        return rank(
-            queries, self._rows, self._space.kernel, candidates, self._linked.width(k),
-            self._problem.n_jobs, first=first,
-        )  # fmt: skip
+    def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:
+        """Return the nearest of the few rows that the forest finds for each query."""
+        among_rows = first >= 0  # where each row finds itself too
+        candidates = np.full((len(queries), self.CANDIDATES + among_rows), -1, dtype=np.int32)
+        self._ask_forest(np.arange(len(queries)), None if among_rows else queries, candidates)
+        return self._rank(queries, candidates, self._linked.width(k), first=first)
 
     def _widen(self, lists: Lists, k: int) -> None:
         """Ask the forest for more where links have led to too few rows.
@@ -110,10 +93,9 @@ class AnnoySearch(RowSearch):
         self._ask_forest(short, None, wide, search_k=self.n_trees * (k + 1))
         candidates = np.concatenate([indices[short], wide], axis=1)
         candidates[candidates == short[:, None]] = -1
-        indices[short], distances[short] = rank(
-            self._rows[short], self._rows, self._space.kernel, candidates, indices.shape[1],
-            self._problem.n_jobs,
-        )  # fmt: skip
+        indices[short], distances[short] = self._rank(
+            self._rows[short], candidates, indices.shape[1], first=-1
+        )
 
     def _ask_forest(
         self,
@@ -123,7 +105,7 @@ class AnnoySearch(RowSearch):
         search_k: int | None = None,
     ) -> None:
         """Fill `out` by what the forest finds for these rows of the data, or of the queries."""
-        forest = self._built_forest()
+        forest = self._grown_forest()
         vectors = None if queries is None else self._sketch(queries)
         wanted = out.shape[1]
         # Enough to visit a leaf or two, however small leaves are.
@@ -140,24 +122,21 @@ class AnnoySearch(RowSearch):
 
         for_blocks(ask, len(rows), size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
 
-    def _built_forest(self) -> Any:
-        """Return the forest, built when it is first needed: an unpickled search has none."""
-        if self._forest is None:
-            from annoy import AnnoyIndex
+    def _grow(self) -> Any:
+        from annoy import AnnoyIndex
 
-            # Annoy's own Hamming distance takes bits only; on bits it is the squared Euclidean
-            # one, and to split rows of anything else the latter is a fair guide.
-            manhattan = self._space.kernel == "manhattan"
-            vectors = self._sketch(self._rows)
-            forest = AnnoyIndex(vectors.shape[1], "manhattan" if manhattan else "euclidean")
-            forest.set_seed(self._problem.seed % 2**31)
-            for block in row_blocks(len(vectors), self.ROWS_PER_BLOCK):
-                for row, values in enumerate(vectors[block].tolist(), start=block.start):
-                    forest.add_item(row, values)
-            # With more threads Annoy would grow other trees.
-            forest.build(self.n_trees, n_jobs=1)
-            self._forest = forest
-        return self._forest
+        # Annoy's own Hamming distance takes bits only; on bits it is the squared Euclidean
+        # one, and to split rows of anything else the latter is a fair guide.
+        manhattan = self._space.kernel == "manhattan"
+        vectors = self._sketch(self._rows)
+        forest = AnnoyIndex(vectors.shape[1], "manhattan" if manhattan else "euclidean")
+        forest.set_seed(self._problem.seed % 2**31)
+        for block in row_blocks(len(vectors), self.ROWS_PER_BLOCK):
+            for row, values in enumerate(vectors[block].tolist(), start=block.start):
+                forest.add_item(row, values)
+        # With more threads Annoy would grow other trees.
+        forest.build(self.n_trees, n_jobs=1)
+        return forest
 
     def _sketch(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return rows of fewer features, whose distances are about the same, for the forest.
@@ -179,7 +158,3 @@ class AnnoySearch(RowSearch):
 
         for_blocks(add_up, n, size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
         return out
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the forest, which cannot be pickled and grows again from the seed."""
-        return self.__dict__ | {"_forest": None}

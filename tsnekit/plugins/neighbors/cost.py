@@ -13,7 +13,13 @@ import math
 from tsnekit.interfaces import SearchProblem
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 
-__all__ = ["annoy_seconds", "exact_seconds", "hnsw_seconds", "pynndescent_seconds"]
+__all__ = [
+    "annoy_seconds",
+    "exact_seconds",
+    "forest_seconds",
+    "hnsw_seconds",
+    "pynndescent_seconds",
+]
 
 Terms = tuple[tuple[float, ...], tuple[float, ...]]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._base import RowSearch
 from tsnekit.plugins.neighbors._blocks import for_blocks
-from tsnekit.plugins.neighbors._lists import Lists, rank, scan
+from tsnekit.plugins.neighbors._lists import Lists, scan
 from tsnekit.plugins.neighbors._pairwise import PairwiseSearch, scipy_has, sklearn_has
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 
@@ -107,7 +107,4 @@ class _RowScan(RowSearch):
             candidates[block] = found
 
         for_blocks(ask, len(queries), size=2048, n_jobs=self._problem.n_jobs)
-        return rank(
-            queries, self._rows, self._space.kernel, candidates, k, self._problem.n_jobs,
-            first=first,
-        )  # fmt: skip
+        return self._rank(queries, candidates, k, first=first)

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._base import RowSearch
 from tsnekit.plugins.neighbors._blocks import row_blocks
 from tsnekit.plugins.neighbors._lists import Lists, empty_lists
-from tsnekit.plugins.neighbors._refinement import LinkedRows
+from tsnekit.plugins.neighbors._refined_forest import RefinedForest
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 from tsnekit.validation import check_integer
 
@@ -23,12 +22,12 @@ def has_metric(name: str, sparse: bool = False) -> bool:
     return not sparse and name in VectorSpace.METRICS
 
 
-class ForestSearch(RowSearch):
+class ForestSearch(RefinedForest):
     """Approximate nearest neighbors by random projection trees and neighbors of neighbors.
 
     The rows that share a leaf with a row in any of some trees are its first neighbors; following
-    links between rows then finds the others, of which no more than a few in a thousand are missed.
-    All of this is native code; the result is the same for any number of threads.
+    links between rows then finds the others, of which mostly no more than a few in a thousand are
+    missed. All of this is native code; the result is the same for any number of threads.
 
     Parameters
     ----------
@@ -52,24 +51,13 @@ class ForestSearch(RowSearch):
         self.n_trees = check_integer("n_trees", n_trees, at_least=2)
         self.leaf_size = check_integer("leaf_size", leaf_size, at_least=2)
 
-    def _prepare(self) -> None:
-        self._forest: Any = None
-        self._linked = LinkedRows(self._rows, self._space.kernel, self._problem.n_jobs)
-
     def _search(self, k: int) -> Lists:
-        lists = self._leaf_mates(self._rows, k, first=0)
+        lists = self._rough_lists(self._rows, k, first=0)
         self._linked.improve(lists)
         self._linked.refine(lists, k)
         return lists
 
-    def _search_for(self, queries: NDArray[np.float32], k: int) -> Lists:
-        if not self._linked.is_linked:
-            self._search(min(k, len(self._rows) - 1))
-        lists = self._leaf_mates(queries, k, first=-1)
-        self._linked.follow(queries, lists)
-        return lists
-
-    def _leaf_mates(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:
+    def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:
         """Return the nearest of the rows that share a leaf with a query."""
         forest = self._grown_forest()
         indices, distances = empty_lists(len(queries), self._linked.width(k))
@@ -80,22 +68,15 @@ class ForestSearch(RowSearch):
             )  # fmt: skip
         return indices, distances
 
-    def _grown_forest(self) -> Any:
-        """Return the forest, grown when it is first needed: an unpickled search has none."""
-        if self._forest is None:
-            from tsnekit._native.forest import ProjectionForest
+    def _grow(self) -> Any:
+        from tsnekit._native.forest import ProjectionForest
 
-            n, n_jobs = len(self._rows), self._problem.n_jobs
-            depth = max(0, math.ceil(math.log2(n / self.leaf_size)))
-            forest = ProjectionForest(self._rows, self._space.kernel, self.n_trees, depth)
-            rng = np.random.RandomState(self._problem.seed % 2**32)
-            seeds = rng.randint(2**63, size=self.n_trees, dtype=np.uint64)
-            # A few trees at a time, so that Ctrl-C is seen between them.
-            for block in row_blocks(self.n_trees, n_jobs):
-                forest.grow(block.start, seeds[block], n_jobs)
-            self._forest = forest
-        return self._forest
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the forest, which grows again from the seed."""
-        return self.__dict__ | {"_forest": None}
+        n, n_jobs = len(self._rows), self._problem.n_jobs
+        depth = max(0, math.ceil(math.log2(n / self.leaf_size)))
+        forest = ProjectionForest(self._rows, self._space.kernel, self.n_trees, depth)
+        rng = np.random.RandomState(self._problem.seed % 2**32)
+        seeds = rng.randint(2**63, size=self.n_trees, dtype=np.uint64)
+        # A few trees at a time, so that Ctrl-C is seen between them.
+        for block in row_blocks(self.n_trees, n_jobs):
+            forest.grow(block.start, seeds[block], n_jobs)
+        return forest

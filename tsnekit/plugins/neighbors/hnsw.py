@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._base import RowSearch
 from tsnekit.plugins.neighbors._blocks import row_blocks
-from tsnekit.plugins.neighbors._lists import Lists, rank
+from tsnekit.plugins.neighbors._lists import Lists
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 from tsnekit.validation import check_integer
 
@@ -106,11 +106,3 @@ class HNSWSearch(RowSearch):
             return self._index.knn_query(query, k, num_threads=1)[0]
         except RuntimeError:
             return -1
-
-    def _rank(
-        self, queries: NDArray[np.float32], candidates: NDArray[np.int32], k: int, *, first: int
-    ) -> Lists:
-        return rank(
-            queries, self._rows, self._space.kernel, candidates, k, self._problem.n_jobs,
-            first=first,
-        )  # fmt: skip

@@ -1,71 +1,23 @@
 """Affinities by the documented names, on a search that is plain brute force."""
 
-import copy
 import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 
+from helpers.brute_force import BruteForce, brute
 from tsnekit.affinity import (
     Affinities,
     FixedSigmaNN,
     Multiscale,
     MultiscaleMixture,
-    NeighborAffinities,
-    NeighborIndex,
     PerplexityBasedNN,
-    PrecomputedAffinities,
     Uniform,
-    build_affinities,
 )
 from tsnekit.errors import ConvergenceWarning
-from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.affinities.perplexity import PerplexityKernel
-from tsnekit.plugins.affinities.uniform import UniformKernel
-
-
-class BruteForce:
-    """A neighbor search that counts how often it searched."""
-
-    def __init__(self):
-        self.searches = []
-
-    def fit(self, X, problem):
-        self.problem = problem
-        self.X = X
-        self.tree = NearestNeighbors(metric=problem.metric, algorithm="brute").fit(X)
-        return self
-
-    def neighbors(self, k):
-        self.searches.append(k)
-        distances, indices = self.tree.kneighbors(n_neighbors=k)
-        return NeighborGraph(indices.astype(np.int32), distances.astype(np.float32))
-
-    def query(self, X, k):
-        distances, indices = self.tree.kneighbors(X, n_neighbors=k)
-        return NeighborGraph(indices.astype(np.int32), distances.astype(np.float32))
-
-
-class NoQuery(BruteForce):
-    query = None
-
-
-@pytest.fixture(name="X")
-def data():
-    return np.random.default_rng(0).normal(size=(120, 4))
-
-
-@pytest.fixture
-def new(X):
-    return np.random.default_rng(1).normal(size=(7, 4))
-
-
-def brute(X, **options):
-    return PerplexityBasedNN(X, **({"perplexity": 10, "method": BruteForce()} | options))
-
 
 KINDS = [
     lambda **options: PerplexityBasedNN(perplexity=10, **options),
@@ -232,7 +184,7 @@ def test_bad_parameters(build, error, message, X):
         build(X)
 
 
-# -- One neighbor graph, many P --------------------------------------------------------------------
+# -- Other perplexities ----------------------------------------------------------------------------
 
 
 def test_set_perplexity_searches_only_for_more_neighbors(X):
@@ -266,43 +218,6 @@ def test_set_perplexities(kind, X):
     assert search.searches == [60]
     expected = kind(X, perplexities=[3, 10], method=BruteForce()).P
     assert abs(affinities.P - expected).max() < 1e-9
-
-
-def test_an_index_serves_other_affinities(X, new):
-    search = BruteForce()
-    first = brute(X, method=search)
-    second = Uniform(knn_index=first.knn_index, k_neighbors=7)
-    assert search.searches == [30]
-    assert abs(second.P - Uniform(X, k_neighbors=7, method=BruteForce()).P).max() == 0
-    assert second.to_new(new).shape == (7, 120)
-
-
-def test_a_given_graph(X, new):
-    graph = BruteForce().fit(X, SearchProblem(n_samples=120, n_features=4)).neighbors(30)
-    affinities = PerplexityBasedNN(knn_index=graph, perplexity=10)
-    assert abs(affinities.P - brute(X).P).max() == 0
-    with pytest.raises(
-        ValueError, match="60 neighbors of each row are needed, but the given graph"
-    ):
-        affinities.set_perplexity(20)
-    with pytest.raises(ValueError, match="only a neighbor graph was given"):
-        affinities.to_new(new)
-
-
-@pytest.mark.parametrize(
-    ("indices", "distances", "message"),
-    [
-        (np.zeros((5, 2)), np.zeros((5, 3)), "the same shape"),
-        (np.zeros(5), np.zeros(5), "the same shape"),
-        (np.full((5, 2), 5), np.zeros((5, 2)), "from 0 to 4"),
-        (np.full((5, 2), -1), np.zeros((5, 2)), "from 0 to 4"),
-        (np.ones((5, 2)), np.full((5, 2), np.nan), "finite"),
-        (np.ones((5, 2)), np.full((5, 2), -1.0), "not negative"),
-    ],
-)
-def test_a_bad_graph(indices, distances, message):
-    with pytest.raises(ValueError, match=message):
-        Uniform(knn_index=NeighborGraph(indices, distances), k_neighbors=2)
 
 
 # -- New rows --------------------------------------------------------------------------------------
@@ -369,103 +284,10 @@ def test_to_new_without_queries(X, new):
         affinities.to_new(new)
 
 
-# -- Kernels of others -----------------------------------------------------------------------------
-
-
-class Triangular:
-    """A kernel that needs nothing of tsnekit."""
-
-    def __init__(self, *, width=2.0):
-        self.width = width
-
-    def n_neighbors(self, n_samples):
-        return min(5, n_samples - 1)
-
-    def weights(self, distances, *, n_jobs=1):
-        weights = np.maximum(self.width * distances[:, -1:] - distances, 0)
-        return weights / weights.sum(axis=1, keepdims=True)
-
-
-def test_any_kernel_works(X, new):
-    problem = SearchProblem(n_samples=120, n_features=4, n_jobs=2)
-    affinities = build_affinities(X, kernel=Triangular(), search=BruteForce(), problem=problem)
-    assert isinstance(affinities, NeighborAffinities)
-    assert affinities.P.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
-    assert set(affinities.seconds) == {"neighbors", "affinities"}
-    assert affinities.to_new(new, width=3.0, perplexity=5).shape == (7, 120)
-    affinities.set_kernel(UniformKernel(k_neighbors=3))
-    assert abs(affinities.P - Uniform(X, 3, method=BruteForce()).P).max() == 0
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (lambda d: d, "negative or do not sum to 1"),
-        (lambda d: d * np.nan, "negative or do not sum to 1"),
-        (lambda d: np.full(d.shape, 1 / d.shape[1]) * [2, -1, 2, -1, 3], "negative or do not"),
-        (lambda d: np.ones((len(d), 1)), "weights of shape"),
-    ],
-)
-def test_kernels_that_break_their_promise(weights, message, X):
-    class Broken(Triangular):
-        def weights(self, distances, *, n_jobs=1):
-            return weights(distances)
-
-    problem = SearchProblem(n_samples=120, n_features=4)
-    with pytest.raises(ValueError, match=f"Broken returned .*{message}"):
-        build_affinities(X, kernel=Broken(), search=BruteForce(), problem=problem)
-
-
-# -- Precomputed -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "convert", [np.asarray, sparse.csr_matrix, sparse.coo_array, np.ndarray.tolist]
-)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
-def test_fault_32_precomputed_leaves_the_matrix_as_it_is(convert, dtype):
-    matrix = np.random.default_rng(0).integers(0, 3, size=(20, 20))
-    given = convert((matrix + matrix.T).astype(dtype))
-    before = copy.deepcopy(given)
-    affinities = PrecomputedAffinities(given)
-    assert affinities.n_samples == 20
-    assert affinities.P.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
-    if sparse.issparse(given):
-        assert (abs(given.astype(float) - before.astype(float))).sum() == 0
-        assert not np.shares_memory(affinities.matrix.data, given.data)
-    else:
-        np.testing.assert_array_equal(given, before)
-
-
-def test_precomputed_without_normalization():
-    matrix = np.array([[0.0, 2.0], [2.0, 0.0]])
-    np.testing.assert_array_equal(
-        PrecomputedAffinities(matrix, normalize=False).P.toarray(), matrix
-    )
-
-
-@pytest.mark.parametrize(
-    ("matrix", "message"),
-    [
-        (np.ones((3, 4)), "affinities must be square"),
-        (np.full((3, 3), np.nan), "Input affinities contains NaN"),
-        (np.full((3, 3), np.inf), "Input affinities contains infinity"),
-        (sparse.csr_matrix(np.full((3, 3), np.nan)), "Input affinities contains NaN"),
-        (np.array([[0, -1], [1, 0]]), "affinities must not be negative"),
-        (sparse.csr_matrix([[0, -1], [1, 0]]), "affinities must not be negative"),
-        (np.zeros((3, 3)), "affinities must not all be 0"),
-        (np.ones(9), "Expected 2D array"),
-        ([["a", "b"], ["c", "d"]], "could not convert"),
-    ],
-)
-def test_fault_32_precomputed_refuses_bad_matrices(matrix, message):
-    with pytest.raises(ValueError, match=message):
-        PrecomputedAffinities(matrix)
-
-
-def test_precomputed_has_no_affinities_of_new_rows():
-    with pytest.raises(NotImplementedError, match="PrecomputedAffinities has no affinities of new"):
-        PrecomputedAffinities(np.ones((3, 3))).to_new(np.ones((1, 3)))
+def test_to_new_takes_no_number_for_return_distances():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    with pytest.raises(TypeError, match="return_distances must be True or False, got 30"):
+        Uniform(X, k_neighbors=5).to_new(X[:2], 30)
 
 
 # -- Saving ----------------------------------------------------------------------------------------
@@ -478,22 +300,3 @@ def test_affinities_pickle(kind, X, new):
     assert isinstance(again, Affinities)
     np.testing.assert_array_equal(again.matrix.data, affinities.matrix.data)
     assert abs(again.to_new(new) - affinities.to_new(new)).max() == 0
-
-
-def test_index_finds_its_neighbors_once(X):
-    search = BruteForce()
-    index = NeighborIndex.fit(X, search, SearchProblem(n_samples=120, n_features=4))
-    full = index.neighbors(40)
-    few = index.neighbors(10)
-    np.testing.assert_array_equal(few.indices, full.indices[:, :10])
-    assert few.distances.flags.c_contiguous
-    assert search.searches == [40]
-    for bad in (0, 120, 500):
-        with pytest.raises(ValueError, match="k"):
-            index.neighbors(bad)
-
-
-def test_to_new_takes_no_number_for_return_distances():
-    X = np.random.default_rng(0).normal(size=(60, 3))
-    with pytest.raises(TypeError, match="return_distances must be True or False, got 30"):
-        Uniform(X, k_neighbors=5).to_new(X[:2], 30)

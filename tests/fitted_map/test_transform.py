@@ -1,56 +1,17 @@
 """New points in an embedding that stays."""
 
-import pickle
-import threading
-
 import numpy as np
 import pytest
-import scipy.sparse
 
+from helpers.maps import METHODS, using
 from tsnekit import TSNE, PartialTSNEEmbedding, TSNEEmbedding
 from tsnekit.affinity import Affinities, FixedSigmaNN, PerplexityBasedNN, PrecomputedAffinities
 from tsnekit.initialization import median, weighted_mean
-from tsnekit.plugins.gradients.exact import ExactMethod
-
-METHODS = ("barnes_hut", "fft", "mesh", "exact")
-
-
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(0)
-    centers = rng.normal(size=(6, 12)) * 4
-    X = centers[np.arange(360) % 6] + rng.normal(size=(360, 12))
-    return X[:300].astype(np.float32), X[300:].astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def fitted(data):
-    model = TSNE(n_iter=150, early_exaggeration_iter=100, random_state=0, perplexity=15)
-    return model.fit(data[0])
-
-
-@pytest.fixture
-def embedding(fitted):
-    return fitted.copy()
-
-
-def using(embedding, method):
-    state = embedding.state
-    state.parameters = state.parameters.replace(negative_gradient_method=method)
-    return embedding
 
 
 def same_place(embedding):
     """Return how far apart places may be that count as the same."""
     return 1e-6 * np.ptp(np.asarray(embedding), axis=0).max()
-
-
-class CountingMethod(ExactMethod):
-    plans = 0
-
-    def plan(self, problem):
-        self.plans += 1
-        return super().plan(problem)
 
 
 # -- Where new points come to lie ------------------------------------------------------------------
@@ -199,109 +160,12 @@ def test_phases_and_their_parameters(embedding, data):
     np.testing.assert_array_equal(by_hand, placed)
 
 
-# -- The reference ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_fault_8_the_reference_stays_where_it_is(embedding, data, method):
-    using(embedding, method)
-    before, P = np.array(embedding), embedding.affinities.matrix.data.copy()
-    partial = embedding.prepare_partial(data[1])
-    partial.optimize(30, inplace=True, learning_rate=5)
-    embedding.transform(data[1], n_iter=30)
-    np.testing.assert_array_equal(embedding, before)
-    np.testing.assert_array_equal(embedding.affinities.matrix.data, P)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_fault_8_the_cached_field_does_not_outlive_a_move(embedding, data, method):
-    using(embedding, method)
-    without_field = pickle.loads(pickle.dumps(embedding))
-    embedding.transform(data[1], n_iter=5)
-    for moved in (embedding, without_field):
-        moved.optimize(10, inplace=True)
-        moved *= 1.5
-    expected = without_field.transform(data[1], n_iter=20)
-    np.testing.assert_array_equal(embedding.transform(data[1], n_iter=20), expected)
-
-
-def test_a_partial_embedding_keeps_the_reference_that_it_was_made_for(embedding, data):
-    partial = embedding.prepare_partial(data[1])
-    expected = partial.optimize(20)
-    embedding += 100
-    np.testing.assert_array_equal(partial.optimize(20), expected)
-
-
-def test_fault_26_the_field_is_planned_once(embedding, data):
-    method = CountingMethod()
-    using(embedding, method)
-    embedding.transform(data[1], n_iter=3)
-    embedding.transform(data[1][:1], n_iter=3)
-    embedding.copy().transform(data[1][:2], n_iter=3)
-    assert method.plans == 1
-    embedding += 1
-    embedding.transform(data[1], n_iter=3)
-    assert method.plans == 2
-    embedding -= 1  # other rounding, or back: it only matters where the points are
-    embedding.transform(data[1], n_iter=3)
-    assert method.plans == 3
-
-
-def test_plans_are_told_apart_by_options_and_instances(embedding, data):
-    first, second = CountingMethod(), CountingMethod()
-    partial = embedding.prepare_partial(data[1])
-    partial.optimize(2, negative_gradient_method=first)
-    partial.optimize(2, negative_gradient_method=second)
-    partial.optimize(2, negative_gradient_method=first, dof=0.5)
-    partial.optimize(2, negative_gradient_method=first, dof=0.5)
-    assert (first.plans, second.plans) == (2, 1)
-
-
-def test_the_grid_is_prepared_when_asked_and_used_by_the_next_transform(embedding, data):
-    method = CountingMethod()
-    using(embedding, method)
-    embedding.prepare_interpolation_grid(padding=0.5)
-    assert method.plans == 1
-    embedding.transform(data[1], n_iter=2)
-    assert method.plans == 1
-    embedding.prepare_interpolation_grid(padding=0.5)
-    assert method.plans == 1
-    embedding.prepare_interpolation_grid(padding=1)
-    assert method.plans == 2
-
-
-@pytest.mark.parametrize("padding", [0, 0.25, 3])
-def test_padding_changes_the_places_within_the_accuracy_of_the_grid_only(embedding, data, padding):
-    using(embedding, "mesh")
-    expected = embedding.transform(data[1])
-    embedding.prepare_interpolation_grid(padding)
-    np.testing.assert_allclose(embedding.transform(data[1]), expected, atol=0.2)
-
-
-@pytest.mark.parametrize(
-    ("padding", "error"), [(-0.1, ValueError), ("wide", TypeError), (np.nan, ValueError)]
-)
-def test_bad_padding(embedding, padding, error):
-    with pytest.raises(error, match="padding"):
-        embedding.prepare_interpolation_grid(padding)
-
-
-def test_transforms_in_several_threads_share_a_field(embedding, data):
-    using(embedding, "barnes_hut")
-    expected = embedding.transform(data[1], n_iter=30)
-    results = {}
-
-    def work(i):
-        results[i] = embedding.transform(data[1], n_iter=30)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 4
-    for result in results.values():
-        np.testing.assert_array_equal(result, expected)
+@pytest.mark.parametrize("d", [1, 3])
+def test_dimensions(data, d):
+    model = TSNE(n_components=d, n_iter=30, early_exaggeration_iter=20, random_state=0)
+    placed = model.fit(data[0]).transform(data[1], n_iter=20)
+    assert placed.shape == (60, d)
+    assert np.isfinite(placed).all()
 
 
 # -- Points that would shoot off -------------------------------------------------------------------
@@ -434,69 +298,3 @@ def test_affinities_of_ones_own_need_to_new_only(fitted, data):
         fitted.transform(data[1], n_iter=10, k=5),
         atol=same_place(fitted),
     )
-
-
-@pytest.mark.parametrize(
-    ("P", "message"),
-    [
-        (np.ones((60, 299)), "P must have a column for each of the 300 embedded points"),
-        (-np.ones((60, 300)), "P must not be negative"),
-        (np.full((60, 300), np.nan), "P contains NaN"),
-        (np.ones((59, 300)), r"embedding must have shape \(59, 2\)"),
-    ],
-)
-def test_bad_affinities(embedding, P, message):
-    with pytest.raises(ValueError, match=message):
-        PartialTSNEEmbedding(np.zeros((60, 2)), embedding, P)
-
-
-# -- Partial embeddings as such --------------------------------------------------------------------
-
-
-def test_divergence_is_the_mean_of_those_of_the_points(embedding, data):
-    partial = embedding.prepare_partial(data[1])
-    Y, X = np.asarray(partial, dtype=float), np.asarray(embedding, dtype=float)
-    w = 1 / (1 + ((Y[:, None] - X[None]) ** 2).sum(axis=2))
-    Q = w / w.sum(axis=1, keepdims=True)
-    P = partial.P.toarray().astype(float)
-    expected = np.where(P > 0, P * np.log(np.where(P > 0, P, 1) / Q), 0).sum(axis=1).mean()
-    partial.state.parameters = partial.state.parameters.replace(negative_gradient_method="exact")
-    assert partial.kl_divergence == pytest.approx(expected, rel=1e-5)
-
-
-def test_optimization_lowers_the_divergence(embedding, data):
-    partial = embedding.prepare_partial(data[1], initialization="random")
-    assert partial.optimize(100).kl_divergence < partial.kl_divergence
-
-
-def test_fault_11_partial_embeddings_are_pickled_whole(embedding, data):
-    partial = embedding.prepare_partial(data[1]).optimize(5)
-    other = pickle.loads(pickle.dumps(partial))
-    assert type(other) is PartialTSNEEmbedding
-    np.testing.assert_array_equal(other.reference_embedding, embedding)
-    np.testing.assert_array_equal(other.optimize(10), partial.optimize(10))
-    np.testing.assert_array_equal(
-        other.reference_embedding.transform(data[1], n_iter=5),
-        embedding.transform(data[1], n_iter=5),
-    )
-
-
-def test_dense_affinities_will_do(embedding, data):
-    partial = embedding.prepare_partial(data[1])
-    dense = PartialTSNEEmbedding(np.asarray(partial), embedding, partial.P.toarray())
-    sparse = PartialTSNEEmbedding(np.asarray(partial), embedding, scipy.sparse.csc_array(partial.P))
-    np.testing.assert_array_equal(dense.optimize(5), sparse.optimize(5))
-
-
-def test_a_random_state_is_taken_and_makes_no_difference(embedding, data):
-    partial = embedding.prepare_partial(data[1])
-    seeded = PartialTSNEEmbedding(np.asarray(partial), embedding, partial.P, random_state=1)
-    np.testing.assert_array_equal(seeded.optimize(5), partial.optimize(5))
-
-
-@pytest.mark.parametrize("d", [1, 3])
-def test_dimensions(data, d):
-    model = TSNE(n_components=d, n_iter=30, early_exaggeration_iter=20, random_state=0)
-    placed = model.fit(data[0]).transform(data[1], n_iter=20)
-    assert placed.shape == (60, d)
-    assert np.isfinite(placed).all()
