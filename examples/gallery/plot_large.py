@@ -33,8 +33,8 @@ X = X.astype(np.float32)
 
 # %%
 # ``fastest`` picks the neighbor search that is expected to take the least time: exact search for
-# some ten thousand rows, and mostly hnswlib for more. For as many points as this, ``auto`` chooses
-# the mesh method for the gradient.
+# some thousand rows, and mostly the native forest for more. For as many points as this, ``auto``
+# chooses the mesh method for the gradient.
 
 began = time.perf_counter()
 embedding = TSNE(neighbors="fastest", exaggeration=1.5, n_jobs=-1, random_state=0).fit(X)
