@@ -64,10 +64,10 @@ class PerplexityBasedNN(_NamedAffinities):
     perplexity : float, default=30
         Effective number of neighbors, at least 1.
     method : str or NeighborSearch, default="auto"
-        ``exact``, ``annoy``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's name, an
-        instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above, ``approx`` is
-        Annoy for dense data in a metric that it has, else PyNNDescent, and ``fastest`` is what is
-        expected to take the least time.
+        ``exact``, ``annoy``, ``forest``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's
+        name, an instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above,
+        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and
+        ``fastest`` is what is expected to take the least time.
     metric : str or callable, default="euclidean"
         Metric of the data space.
     metric_params : dict, optional
