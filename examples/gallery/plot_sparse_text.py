@@ -37,7 +37,7 @@ print(f"{X.shape[0]:,} documents, {X.shape[1]:,} words, {X.nnz / np.prod(X.shape
 
 embedding = TSNE(metric="cosine", neighbors="exact", n_jobs=-1, random_state=0).fit(X)
 
-fig, ax = plt.subplots(figsize=(6.5, 6))
+fig, ax = plt.subplots(figsize=(6.5, 6), layout="constrained")
 ax.scatter(*embedding.T, c=topic, cmap="tab20", s=8, linewidths=0)
 for t in range(n_topics):
     ax.annotate(f"topic {t}", np.median(embedding[topic == t], axis=0), ha="center", weight="bold")
