@@ -89,5 +89,5 @@ maps = {"the town": places, "its map, from the streets alone": embedding * signs
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for ax, (title, positions) in zip(axes, maps.items(), strict=True):
     ax.scatter(*positions.T, c=np.arctan2(*offset.T), cmap="twilight", s=14, linewidths=0)
-    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+    ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim", title=title)
 plt.show()

@@ -20,7 +20,7 @@ def draw(maps, title):
     """Draw four maps, each under its key."""
     fig, axes = plt.subplots(2, 2, figsize=(7.5, 7.8), layout="constrained")
     for ax, (key, embedding) in zip(axes.flat, maps.items(), strict=True):
-        embedding.plot(labels, ax=ax, legend=False, title=key)
+        embedding.plot(labels, ax=ax, size=5, legend=False, title=key)
     fig.suptitle(title)
 
 

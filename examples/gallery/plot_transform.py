@@ -41,7 +41,7 @@ print("the same place alone:", np.array_equal(alone[0], placed[0]))
 
 # %%
 # What happens on the way can be done step by step, for other starts and schedules. Here the new
-# points begin at random places instead of among their neighbors.
+# points begin at random places instead of among their neighbors, and some of them do not get home.
 
 partial = embedding.prepare_partial(X_new, initialization="random", perplexity=5)
 steps = {"random start": partial}
