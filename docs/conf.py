@@ -1,5 +1,6 @@
 """Configuration of the documentation's build: ``sphinx-build -W docs docs/_build/html``."""
 
+import logging
 import os
 import sys
 import warnings
@@ -12,6 +13,8 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 # The folder is searched also where an example is run as a script of its own.
 mpl.use("agg")
+# Where nothing is set up, accessible-pygments, which the theme needs, has every INFO shown.
+logging.basicConfig(level=logging.WARNING)
 
 project = "tsnekit"
 author = "The tsnekit developers"
@@ -21,6 +24,7 @@ version = release = metadata.version("tsnekit")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
     "sphinx.ext.viewcode",
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
@@ -33,6 +37,8 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 default_role = "py:obj"
 nitpicky = False
+
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 
 html_math_renderer = "mathml"
 html_theme = "furo"
@@ -69,6 +75,9 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": "gallery_order.GalleryOrder",
+    # The pages of the reference show the examples of what they describe.
+    "backreferences_dir": "auto_examples/backreferences",
+    "doc_module": ("tsnekit",),
     "matplotlib_animations": True,
     "download_all_examples": False,
     "show_memory": False,

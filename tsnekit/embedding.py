@@ -37,9 +37,9 @@ class TSNEEmbedding(BaseEmbedding):
     n_interpolation_points : int, default=3
         Interpolation points per grid interval and dimension, for ``fft``.
     min_num_intervals : int, default=50
-        The least number of grid intervals per dimension, for ``fft``.
+        The least number of grid intervals along the longest side of the map, for ``fft``.
     ints_in_interval : float, default=1
-        Side length of a grid interval, for ``fft``.
+        The greatest width of a grid interval, for ``fft``.
     negative_gradient_method : str or GradientMethod, default="auto"
         Name of a gradient method (``barnes_hut``, ``fft``, ``mesh``, ``exact``, an alias, or a
         plugin's), "auto", or an instance.

@@ -32,7 +32,8 @@ class TSNE(BaseEstimator):
     Parameters
     ----------
     n_components : int, default=2
-        Dimensions of the embedding. The approximate gradient methods have 1, 2 and 3.
+        Dimensions of the embedding. The approximate gradient methods have 1, 2 and 3 (``fft`` 1
+        and 2); ``exact`` has any.
     perplexity : float or sequence of float, default=30
         Effective number of neighbors whose distances the embedding tries to keep. Several values
         give the mixture of their affinities.
@@ -56,9 +57,9 @@ class TSNE(BaseEstimator):
     n_interpolation_points : int, default=3
         Interpolation points per grid interval and dimension, for ``fft``.
     min_num_intervals : int, default=50
-        The least number of grid intervals per dimension, for ``fft``.
+        The least number of grid intervals along the longest side of the map, for ``fft``.
     ints_in_interval : float, default=1
-        Side length of a grid interval, for ``fft``; less is more accurate.
+        The greatest width of a grid interval, for ``fft``; less is more accurate.
     initialization : str, array-like of shape (n_samples, n_components) or Initializer, \
 default="pca"
         ``pca``, ``spectral``, ``random``, a plugin's name, an instance, or positions. Given

@@ -7,6 +7,7 @@ parameters are the defaults but for the seed and the number of threads.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from sklearn.datasets import load_digits
 
@@ -18,7 +19,7 @@ embedding = TSNE(n_jobs=-1, random_state=0).fit(X)
 # %%
 # The embedding draws itself, and chooses colors, sizes and a legend that fit.
 
-fig, ax = plt.subplots(figsize=(7, 6))
+fig, ax = plt.subplots(figsize=(7, 6), layout="constrained")
 embedding.plot(labels, ax=ax, title="Handwritten digits")
 
 # %%
@@ -32,14 +33,15 @@ for step, seconds in embedding.seconds.items():
 print(f"KL divergence             {embedding.kl_divergence:.3f}")
 
 # %%
-# The images themselves, one in nine, show what the islands are about: slant, and the ways in which
-# people write a 1.
+# The images themselves, as many as there is room for, show what the islands are about: slant, and
+# the ways in which people write a 1.
 
-fig, ax = plt.subplots(figsize=(8, 7))
-ax.scatter(*embedding.T, c=labels, cmap="tab10", s=8, linewidths=0, alpha=0.25)
-for i in range(0, len(X), 9):
-    picture = OffsetImage(X[i].reshape(8, 8), zoom=1.6, cmap="gray_r")
-    ax.add_artist(AnnotationBbox(picture, embedding[i], frameon=False))
-ax.set_aspect("equal")
-ax.set_axis_off()
+fig, ax = plt.subplots(figsize=(8, 8), layout="constrained")
+embedding.plot(labels, ax=ax, alpha=0.3, legend=False)
+shown = []
+for i, place in enumerate(embedding):
+    if all(np.hypot(*(place - embedding[j])) > 3.5 for j in shown):
+        shown.append(i)
+        picture = OffsetImage(X[i].reshape(8, 8), zoom=1.8, cmap="gray_r")
+        ax.add_artist(AnnotationBbox(picture, place, frameon=False))
 plt.show()

@@ -37,7 +37,7 @@ for generation in range(9):
 distances = np.array([(sequences != one).mean(axis=1) for one in sequences])
 
 embedding = TSNE(metric="precomputed", initialization="spectral", random_state=0).fit(distances)
-fig, ax = plt.subplots(figsize=(5.5, 5))
+fig, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
 ax.scatter(*embedding.T, c=founder, cmap="tab10", s=14, linewidths=0)
 ax.set(xticks=[], yticks=[], aspect="equal", title="512 sequences, by ancestor of generation 3")
 
@@ -83,11 +83,11 @@ affinities = PrecomputedAffinities(total + total.T)
 embedding = TSNE(initialization="spectral", exaggeration=6, random_state=0).fit(
     affinities=affinities
 )
-fig, axes = plt.subplots(1, 2, figsize=(10, 5))
-color = np.arctan2(*offset.T)
-for ax, positions, title in zip(
-    axes, (places, embedding), ("the town", "its map, from the streets alone"), strict=True
-):
-    ax.scatter(*positions.T, c=color, cmap="twilight", s=14, linewidths=0)
-    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
+# A map may come out turned or mirrored; here its axes point as those of the town do.
+signs = np.sign((embedding * (places - places.mean(axis=0))).sum(axis=0))
+maps = {"the town": places, "its map, from the streets alone": embedding * signs}
+fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+for ax, (title, positions) in zip(axes, maps.items(), strict=True):
+    ax.scatter(*positions.T, c=np.arctan2(*offset.T), cmap="twilight", s=14, linewidths=0)
+    ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim", title=title)
 plt.show()

@@ -33,8 +33,8 @@ X = X.astype(np.float32)
 
 # %%
 # ``fastest`` picks the neighbor search that is expected to take the least time: exact search for
-# some ten thousand rows, and mostly hnswlib for more. For as many points as this, ``auto`` chooses
-# the mesh method for the gradient.
+# some thousand rows, and mostly the native forest for more. For as many points as this, ``auto``
+# chooses the mesh method for the gradient.
 
 began = time.perf_counter()
 embedding = TSNE(neighbors="fastest", exaggeration=1.5, n_jobs=-1, random_state=0).fit(X)
@@ -49,9 +49,7 @@ for step, seconds in embedding.seconds.items():
 # the color of most of its points, and is the more opaque the more they are. It costs the same for
 # any number of points, and shows dense and thin parts for what they are.
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6))
-left.scatter(*embedding.T, c=branch, cmap="tab20", s=8, linewidths=0)
-left.set(xticks=[], yticks=[], aspect="equal", title="dots that hide one another")
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6), layout="constrained")
+embedding.plot(branch, ax=left, size=8, legend=False, title="dots that hide one another")
 embedding.plot(branch, ax=right, rasterize=True, legend=False, title="an image")
-fig.tight_layout()
 plt.show()

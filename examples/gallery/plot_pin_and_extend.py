@@ -35,12 +35,11 @@ maps = {
     "extend, the old points fixed": around,
     "extend": together,
 }
-fig, axes = plt.subplots(1, 3, figsize=(13, 4.6))
+fig, axes = plt.subplots(1, 3, figsize=(13, 4.6), layout="constrained")
 for ax, (title, positions) in zip(axes, maps.items(), strict=True):
     ax.scatter(*positions[~late].T, c=order[~late], cmap="tab10", vmax=9, s=4, alpha=0.4, lw=0)
     ax.scatter(*positions[late].T, c=order[late], cmap="tab10", vmin=0, s=8, linewidths=0)
-    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
-fig.tight_layout()
+    ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim", title=title)
 print("old points in place:", np.array_equal(around[: len(embedding)], embedding))
 
 # %%
@@ -58,7 +57,7 @@ affinities = PerplexityBasedNN(X, n_jobs=-1, random_state=0)
 start = TSNEEmbedding(positions, affinities, n_jobs=-1)
 finished = start.optimize(250, exaggeration=12, fixed=pinned).optimize(500, fixed=pinned)
 
-fig, ax = plt.subplots(figsize=(6, 5.6))
+fig, ax = plt.subplots(figsize=(6, 5.8), layout="constrained")
 ax.scatter(*finished[~pinned].T, c=labels[~pinned], cmap="tab10", s=5, linewidths=0)
 ax.scatter(*finished[pinned].T, c=labels[pinned], cmap="tab10", s=14, lw=0.5, edgecolors="black")
 for digit in range(10):

@@ -18,12 +18,10 @@ X, labels = load_digits(return_X_y=True)
 
 def draw(maps, title):
     """Draw four maps, each under its key."""
-    fig, axes = plt.subplots(2, 2, figsize=(7.5, 7.8))
+    fig, axes = plt.subplots(2, 2, figsize=(7.5, 7.8), layout="constrained")
     for ax, (key, embedding) in zip(axes.flat, maps.items(), strict=True):
-        ax.scatter(*embedding.T, c=labels, cmap="tab10", s=3, linewidths=0)
-        ax.set(xticks=[], yticks=[], aspect="equal", title=key)
+        embedding.plot(labels, ax=ax, size=5, legend=False, title=key)
     fig.suptitle(title)
-    fig.tight_layout()
 
 
 # %%

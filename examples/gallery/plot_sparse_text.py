@@ -31,12 +31,13 @@ X = TfidfTransformer().fit_transform(csr_matrix(np.array(words)))
 print(f"{X.shape[0]:,} documents, {X.shape[1]:,} words, {X.nnz / np.prod(X.shape):.1%} not zero")
 
 # %%
-# For sparse data of 1,000 rows or more, ``neighbors="auto"`` is PyNNDescent, which compiles for
-# half a minute when it is first used. For some thousand rows, exact search is the quicker one.
+# For sparse data of 1,000 rows or more, ``neighbors="auto"`` is PyNNDescent. From 4,096 rows on it
+# compiles for half a minute when it is first used, so that up to some ten thousand rows exact
+# search is the quicker one.
 
 embedding = TSNE(metric="cosine", neighbors="exact", n_jobs=-1, random_state=0).fit(X)
 
-fig, ax = plt.subplots(figsize=(6.5, 6))
+fig, ax = plt.subplots(figsize=(6.5, 6), layout="constrained")
 ax.scatter(*embedding.T, c=topic, cmap="tab20", s=8, linewidths=0)
 for t in range(n_topics):
     ax.annotate(f"topic {t}", np.median(embedding[topic == t], axis=0), ha="center", weight="bold")

@@ -21,10 +21,9 @@ X_old, X_new, old, new = train_test_split(X, labels, test_size=300, random_state
 embedding = TSNE(n_jobs=-1, random_state=0).fit(X_old)
 placed = embedding.transform(X_new)
 
-fig, ax = plt.subplots(figsize=(7, 6))
-ax.scatter(*embedding.T, c=old, cmap="tab10", s=6, linewidths=0, alpha=0.3)
-ax.scatter(*placed.T, c=new, cmap="tab10", s=24, linewidths=0.6, edgecolors="black")
-ax.set(xticks=[], yticks=[], aspect="equal", title="1,497 digits, and 300 new ones")
+fig, ax = plt.subplots(figsize=(7, 6), layout="constrained")
+placed.plot(new, ax=ax, reference=True, reference_labels=old, size=20)
+ax.set_title("1,497 digits, pale, and 300 new ones")
 
 # %%
 # They come to lie among their own kind:
@@ -42,7 +41,7 @@ print("the same place alone:", np.array_equal(alone[0], placed[0]))
 
 # %%
 # What happens on the way can be done step by step, for other starts and schedules. Here the new
-# points begin at random places instead of among their neighbors.
+# points begin at random places instead of among their neighbors, and some of them do not get home.
 
 partial = embedding.prepare_partial(X_new, initialization="random", perplexity=5)
 steps = {"random start": partial}
@@ -51,10 +50,7 @@ for n_iter in (20, 80, 400):
         n_iter, learning_rate="auto", exaggeration=1.5, max_grad_norm=None, max_step_norm=5
     )
 
-fig, axes = plt.subplots(1, len(steps), figsize=(13, 3.6))
-for ax, (title, positions) in zip(axes, steps.items(), strict=True):
-    ax.scatter(*embedding.T, color="0.85", s=3, linewidths=0)
-    ax.scatter(*positions.T, c=new, cmap="tab10", s=8, linewidths=0)
-    ax.set(xticks=[], yticks=[], aspect="equal", title=title)
-fig.tight_layout()
+fig, axes = plt.subplots(2, 2, figsize=(7.5, 8), layout="constrained")
+for ax, (title, positions) in zip(axes.flat, steps.items(), strict=True):
+    positions.plot(new, ax=ax, reference=True, legend=False, title=title)
 plt.show()
