@@ -101,6 +101,10 @@ def conditions(found):
     )
 
 
+def shown(seconds):
+    return f"{seconds:.3g}" if seconds < 1000 else f"{seconds:,.0f}"
+
+
 def picture(results, path):
     """Draw the times as bars, each data set on an axis of its own, with the KL divergences."""
     import matplotlib as mpl
@@ -127,7 +131,7 @@ def picture(results, path):
     for ax, (data, rows) in zip(axes[:, 0], bars_of.items(), strict=True):
         colors = ["#0b6e5f" if name.startswith("tsnekit") else "#b9c4c9" for name, _ in rows]
         bars = ax.barh([name for name, _ in rows], [m["seconds"] for _, m in rows], color=colors)
-        labels = [f"{m['seconds']:.3g} s, KL {m['kl_divergence']:.3f}" for _, m in rows]
+        labels = [f"{shown(m['seconds'])} s, KL {m['kl_divergence']:.3f}" for _, m in rows]
         ax.bar_label(bars, labels, padding=4, fontsize=9)
         ax.set_xlim(right=ax.get_xlim()[1] * 1.3)
         ax.set_title(TITLES[data], loc="left", fontsize=10)
