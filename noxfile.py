@@ -15,7 +15,8 @@ nox.options.sessions = ["tests"]
 nox.needs_version = ">=2024.4"
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PROJECT = PYPROJECT["project"]
 # What works on memory and threads of its own; the rest of the suite runs on the same kernels.
 NATIVE = ["tests/native", "tests/plugins/gradients", "tests/test_degenerate.py"]
 
@@ -117,6 +118,8 @@ def leaks(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Put each known fault back, one by one, and check that its test notices."""
     install(session, "tests-3.11")
+    if "--native" in session.posargs:
+        session.install(*PYPROJECT["build-system"]["requires"], "cmake", "ninja")
     session.run("python", "tests/faults/mutations.py", *session.posargs)
 
 

@@ -2,7 +2,8 @@
 
 Run it with an installed copy of the package, never in the working tree: files are changed in place
 while a fault is in. Faults of the native layer need ``--native``, which builds a copy of the
-sources for each. Numbers as arguments choose some of the faults.
+sources for each, with build tools that must be installed. Numbers as arguments choose some of the
+faults.
 """
 
 import argparse
@@ -320,9 +321,10 @@ def try_native(mutation: Mutation, sources: Path) -> bool:
 
 
 def install(sources: Path) -> None:
+    # Without isolation the build's tools stay where they are, and only what changed is compiled.
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall",
-         f"-Cbuild-dir={sources / 'build'}", str(sources)],
+         "--no-build-isolation", f"-Cbuild-dir={sources / 'build'}", str(sources)],
         check=True,
     )  # fmt: skip
 
