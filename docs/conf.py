@@ -13,6 +13,8 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 # The folder is searched also where an example is run as a script of its own.
 mpl.use("agg")
+# Animations are saved by Pillow anyway, where a missing ffmpeg would be complained of.
+mpl.rcParamsDefault["animation.writer"] = "pillow"
 # Where nothing is set up, accessible-pygments, which the theme needs, has every INFO shown.
 logging.basicConfig(level=logging.WARNING)
 
@@ -36,7 +38,9 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext"]
 default_role = "py:obj"
-nitpicky = False
+# Names of tsnekit must be found; parameters, and names of other packages, are only set as code.
+nitpicky = True
+nitpick_ignore_regex = [("py:obj", r"(?!tsnekit\.).*")]
 
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 

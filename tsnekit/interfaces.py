@@ -47,8 +47,8 @@ class SearchProblem:
     n_samples, n_features : int
         Shape of the data to be searched.
     metric : str or callable, default="euclidean"
-        A metric by SciPy's or scikit-learn's name, its aliases already resolved (see
-        `tsnekit.metrics.canonical_metric`), or a function of two rows.
+        A metric by SciPy's or scikit-learn's name, aliases such as "l2" already resolved, or a
+        function of two rows.
     metric_params : mapping, optional
         Keyword arguments of the metric.
     sparse : bool, default=False

@@ -61,9 +61,9 @@ print("largest difference of affinities:", abs(from_arrays.P - from_sparse.P).ma
 # A weighted graph
 # ----------------
 #
-# `PrecomputedAffinities` takes any square matrix that is not negative. Here a web of streets, with
-# a lake in the middle; who lives near whom is told by walks of up to six corners. The spectral
-# initialization unfolds it, and some exaggeration keeps it in one piece.
+# `~tsnekit.affinity.PrecomputedAffinities` takes any square matrix that is not negative. Here a web
+# of streets, with a lake in the middle; who lives near whom is told by walks of up to six corners.
+# The spectral initialization unfolds it, and some exaggeration keeps it in one piece.
 
 places = np.stack(np.meshgrid(np.arange(44), np.arange(28)), axis=-1).reshape(-1, 2)
 offset = places - [18, 12]

@@ -45,6 +45,6 @@ if data is not None:
     for step, seconds in embedding.seconds.items():
         print(f"{step:<20}{seconds:6.1f} s")
 
-    fig, ax = plt.subplots(figsize=(8, 7))
+    fig, ax = plt.subplots(figsize=(8, 7), layout="constrained")
     embedding.plot(labels, ax=ax, title="70,000 digits")
     plt.show()

@@ -42,7 +42,7 @@ def documented_names():
     for page in (DOCS / "api").glob("*.rst"):
         module = ""
         for line in page.read_text().splitlines():
-            if current := re.match(r"\.\. currentmodule:: (\S+)", line):
+            if current := re.match(r"\.\. module:: (\S+)", line):
                 module = current[1] + "."
             elif described := re.match(r"\.\. (?:auto\w+|data):: (\S+)$", line):
                 name = described[1]
@@ -79,7 +79,7 @@ def test_every_page_of_the_reference_is_of_a_public_module():
         line.split(":: ")[1]
         for text in documented_pages().values()
         for line in text.splitlines()
-        if line.startswith(".. currentmodule:: ")
+        if line.startswith(".. module:: ")
     }
     assert modules <= set(PUBLIC)
 
