@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from tsnekit import TSNE
+from tsnekit.quiet import without_warnings
 
 QUICK = {"early_exaggeration_iter": 20, "n_iter": 30, "random_state": 0, "n_jobs": 2}
 # Any search but hnsw, whose threads make it differ from run to run.
@@ -56,6 +58,18 @@ def test_blas_gets_its_threads_back(blobs):
     for kind in KINDS:
         TSNE(**QUICK, **kind).fit(blobs)
         assert blas_threads() == before
+
+
+def test_warnings_are_shown_again_after_two_threads_were_quiet():
+    def be_quiet(start):
+        time.sleep(start)
+        with without_warnings():
+            time.sleep(0.1)
+
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(be_quiet, (0, 0.05)))
+    assert warnings.filters == before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")

@@ -7,7 +7,6 @@ that tsnekit has made. Measures of large data are taken on a sample of its rows,
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from tsnekit.diagnostics_report import Diagnostics
 from tsnekit.embedding import TSNEEmbedding
 from tsnekit.interfaces import Metric
 from tsnekit.neighbor_affinities import NeighborAffinities
+from tsnekit.quiet import without_warnings
 from tsnekit.validation import check_integer, short_repr
 
 __all__ = [
@@ -210,11 +210,12 @@ def effective_perplexity(affinities: Affinities, *, of: str = "auto") -> NDArray
         weights = affinities.matrix.data.astype(float)
         counts = np.diff(affinities.matrix.indptr)
     else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # which the affinities have given before
-            k = affinities.kernel.n_neighbors(affinities.n_samples)
-            graph = affinities.knn_index.neighbors(k)
-            weights = affinities.kernel.weights(graph.distances).astype(float).ravel()
+        kernel = affinities.kernel
+        with without_warnings():  # which the affinities have given before
+            k = kernel.n_neighbors(affinities.n_samples)
+        graph = affinities.knn_index.neighbors(k)
+        with without_warnings():
+            weights = kernel.weights(graph.distances).astype(float).ravel()
         counts = np.full(affinities.n_samples, graph.distances.shape[1])
     rows = np.repeat(np.arange(len(counts)), counts)
     sums = np.bincount(rows, weights, minlength=len(counts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from tsnekit.plugins.neighbors._base import check_k
 from tsnekit.plugins.neighbors._blocks import for_blocks, row_blocks
 from tsnekit.plugins.neighbors._lists import Lists, drop_self
 from tsnekit.plugins.neighbors._spaces import unit_rows
+from tsnekit.quiet import without_warnings
 
 __all__ = ["PairwiseSearch", "is_boolean", "reference_distances", "scipy_has", "sklearn_has"]
 
@@ -29,8 +29,7 @@ def scipy_has(name: str) -> bool:
 
     some = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=bool)
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with without_warnings(), np.errstate(all="ignore"):
             cdist(some, some, _SCIPY_NAMES.get(name, name))
     except ValueError:
         return False

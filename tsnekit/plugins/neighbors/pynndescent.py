@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +21,7 @@ from tsnekit.plugins.neighbors._lists import Lists, drop_self, rank, scan
 from tsnekit.plugins.neighbors._pairwise import PairwiseSearch, is_boolean, reference_distances
 from tsnekit.plugins.neighbors._spaces import VectorSpace
 from tsnekit.plugins.neighbors.cost import MIN_ROWS
+from tsnekit.quiet import without_warnings
 from tsnekit.validation import check_integer
 
 __all__ = ["PyNNDescentSearch", "can_compile", "has_metric"]
@@ -245,8 +245,7 @@ def _compiled(metric: Callable[..., float]) -> Any:
     return numba.njit(metric)
 
 
-# Warning filters belong to the process, so that what changes them may not overlap; and Numba's
-# simplest threads, "workqueue", end the process if two searches use them at once.
+# Numba's simplest threads, "workqueue", end the process if two searches use them at once.
 _lock = threading.RLock()
 
 
@@ -255,8 +254,7 @@ def _quietly(n_jobs: int) -> Iterator[int]:
     """Let Numba use so many threads, and PyNNDescent not warn of what is mended."""
     import numba
 
-    with _lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _lock, without_warnings():
         before = numba.get_num_threads()
         n_jobs = min(n_jobs, numba.config.NUMBA_NUM_THREADS)
         numba.set_num_threads(n_jobs)
