@@ -189,3 +189,9 @@ def test_maps_with_more_points_than_columns_can_tell_apart_keep_their_order():
     assert reordering_pays(200_000)
     assert reordering_pays(2**24)
     assert not reordering_pays(2**24 + 1)
+
+
+@pytest.mark.parametrize(("block_size", "error"), [(0, ValueError), (2.5, TypeError)])
+def test_the_block_size_of_exact_is_checked(block_size, error):
+    with pytest.raises(error, match="block_size must be"):
+        ExactMethod(block_size=block_size)

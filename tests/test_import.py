@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import tsnekit
+
 HEAVY = ("numba", "sklearn", "scipy", "matplotlib", "annoy", "pynndescent", "hnswlib", "pyfftw")
 
 
@@ -36,9 +38,13 @@ def test_listing_plugins_imports_no_backend():
     assert not loaded.intersection(HEAVY)
 
 
-def test_public_names_resolve_and_unknown_ones_do_not():
-    import tsnekit
+@pytest.mark.parametrize("module", sorted(tsnekit._SUBMODULES))
+def test_documented_modules_are_attributes(module):
+    # In a process of its own, where nothing else has imported it.
+    assert f"tsnekit.{module}" in modules_after(f"import tsnekit; tsnekit.{module}")
 
+
+def test_public_names_resolve_and_unknown_ones_do_not():
     for name in tsnekit.__all__:
         assert getattr(tsnekit, name) is not None
         assert name in dir(tsnekit)

@@ -39,11 +39,14 @@ _SUBMODULES = frozenset(
         "affinity",
         "callbacks",
         "diagnostics",
+        "errors",
+        "hookspecs",
         "initialization",
         "interfaces",
         "scanpy",
         "sklearn",
         "specs",
+        "testing",
     }
 )
 

@@ -54,8 +54,24 @@ MUTATIONS = [
     Mutation(
         4,
         "_native/kernels/grid_bounds.cpp",
-        "          most = value > most ? value : most;\n",
-        "          if (i > begin) most = value > most || i == 1 ? value : most;\n",
+        "        float least = y[begin * dims + c];\n"
+        "        float most = least;\n"
+        "#pragma omp simd reduction(min : least) reduction(max : most)\n"
+        "        for (index_t i = begin; i < end; ++i) {\n"
+        "          const float value = y[i * dims + c];\n"
+        "          least = value < least ? value : least;\n"
+        "          most = value > most ? value : most;\n"
+        "        }\n",
+        "        float least = 1e38f;\n"
+        "        float most = -1e38f;\n"
+        "        for (index_t i = begin; i < end; ++i) {\n"
+        "          const float value = y[i * dims + c];\n"
+        "          if (value < least) {\n"
+        "            least = value;\n"
+        "          } else if (value > most) {\n"
+        "            most = value;\n"
+        "          }\n"
+        "        }\n",
     ),
     Mutation(
         5,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import RepulsionProblem
+from tsnekit.validation import check_integer
 
 __all__ = ["ExactMethod", "ExactRepulsion"]
 
@@ -17,10 +18,15 @@ class ExactMethod:
     ----------
     block_size : int, default=256
         Rows computed at once; bounds the memory at about ``block_size * n * (d + 3) * 8`` bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `block_size` is not an integer of at least 1.
     """
 
     def __init__(self, *, block_size: int = 256) -> None:
-        self.block_size = block_size
+        self.block_size = check_integer("block_size", block_size, at_least=1)
 
     def plan(self, problem: RepulsionProblem) -> ExactRepulsion:
         """Keep the problem; there is nothing to prepare."""
