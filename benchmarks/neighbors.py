@@ -36,7 +36,7 @@ def true_neighbors(n, p, k):
 class Neighbors:
     params = (
         [name for name in names("neighbors") if name != "precomputed"],
-        [10_000, 70_000, 200_000],
+        [3_000, 10_000, 70_000, 200_000],
         [20, 50, 784],
         [15, 90],
     )
