@@ -253,8 +253,8 @@ MUTATIONS = [
     Mutation(
         31,
         "_native/kernels/tree.cpp",
-        "if (!(longest_side<D>(box) > 0.0f)) return false;",
-        "if (!(longest_side<D>(box) > 1e-6f)) return false;",
+        "source.size_squared[k] = side > 0.0f ?",
+        "source.size_squared[k] = side > 1e-6f ?",
     ),
     Mutation(
         32,
