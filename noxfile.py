@@ -17,6 +17,7 @@ nox.needs_version = ">=2024.4"
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PROJECT = PYPROJECT["project"]
+PIP = "pip>=23.1"  # the first that knows -C
 # What works on memory and threads of its own; the rest of the suite runs on the same kernels.
 NATIVE = ["tests/native", "tests/plugins/gradients", "tests/test_degenerate.py"]
 
@@ -25,6 +26,7 @@ def install(session: nox.Session, build: str, *options: str, compiler: str | Non
     """Build the package into a folder of its own, and install it with what its tests need."""
     defined = (f"-Ccmake.define.{option}" for option in options)
     environment = {} if compiler is None else {"CXX": compiler}
+    session.install(PIP)
     session.install(".[test]", f"-Cbuild-dir=build/{build}", *defined, env=environment)
 
 
@@ -43,7 +45,7 @@ def oldest(session: nox.Session) -> None:
     others = [each for each in requirements if not each.startswith("tsnekit[")]
     oldest_allowed = [re.sub(">=", "==", each, count=1) for each in others]
     # Annoy and hnswlib come as source, and build with what setuptools still had in those days.
-    session.install("setuptools<81", "wheel", "pybind11")
+    session.install(PIP, "setuptools<81", "wheel", "pybind11")
     session.install(*oldest_allowed)
     session.install(".", "--no-deps", f"-Cbuild-dir=build/oldest-{session.python}")
     session.run("pip", "check")
