@@ -252,9 +252,11 @@ MUTATIONS = [
     ),
     Mutation(
         31,
-        "_native/kernels/tree.cpp",
-        "source.size_squared[k] = side > 0.0f ?",
-        "source.size_squared[k] = side > 1e-6f ?",
+        "_native/kernels/barnes_hut.cpp",
+        # Points nearer than about 1e-6 look like one. A merged node at their centre would not do:
+        # at this scale forces are linear, and so it has the right one.
+        "offset[c] = y[c] - Pack::load(source[c] + k);",
+        "offset[c] = (y[c] - Pack(16.0f)) - (Pack::load(source[c] + k) - Pack(16.0f));",
     ),
     Mutation(
         32,
