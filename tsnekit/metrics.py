@@ -17,6 +17,7 @@ _ALIASES = {
     "linfty": "chebyshev",
     "p": "minkowski",
     "matching": "hamming",
+    "sokalmichener": "rogerstanimoto",  # the same distance, under the name that SciPy has kept
     "standardised_euclidean": "seuclidean",
 }
 

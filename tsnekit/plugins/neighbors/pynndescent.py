@@ -53,7 +53,7 @@ def _agrees(name: str, function: Any) -> bool:
     # The Python code of the function, since to compile it takes seconds.
     function = getattr(function, "py_func", function)
     try:
-        with np.errstate(all="ignore"):
+        with without_warnings(), np.errstate(all="ignore"):
             expected = reference_distances(rows, rows, name)[pairs]
             found = [function(rows[i], rows[j]) for i, j in zip(*pairs, strict=True)]
     except (ArithmeticError, IndexError, TypeError, ValueError):
