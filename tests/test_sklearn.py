@@ -141,12 +141,14 @@ def test_polars_in_and_out(blobs):
     assert isinstance(placed, polars.DataFrame)
     assert placed.columns == ["tsne0", "tsne1"]
     np.testing.assert_array_equal(placed.to_numpy(), TSNE(**QUICK).fit(blobs).embedding_)
-    assert list(model.feature_names_in_) == frame.columns
     new = model.transform(frame[:5])
     assert isinstance(new, polars.DataFrame)
     np.testing.assert_array_equal(new.to_numpy(), TSNE(**QUICK).fit(blobs).transform(blobs[:5]))
-    with pytest.raises(ValueError, match="feature names should match"):
-        model.transform(frame[:5].rename({"gene0": "other"}))
+    # Names are for scikit-learn to find, which 1.7 does not in the newest frames of polars.
+    if hasattr(StandardScaler().fit(frame), "feature_names_in_"):
+        assert list(model.feature_names_in_) == frame.columns
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.transform(frame[:5].rename({"gene0": "other"}))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
