@@ -13,7 +13,15 @@ import tsnekit._native.grid as native
 from tsnekit.plugins.gradients._basis import Basis
 from tsnekit.plugins.gradients._convolve import GridShape, good_sizes
 
-__all__ = ["Box", "CellRule", "Frame"]
+__all__ = ["Box", "CellRule", "Frame", "kernel_width"]
+
+
+def kernel_width(dof: float) -> float:
+    """Return the width of the kernels to which cells are suited, less than 1 for `dof` below 1.
+
+    Their transform decays as ``exp(-sqrt(dof) k)``.
+    """
+    return min(1.0, math.sqrt(dof))
 
 
 @dataclass(frozen=True)

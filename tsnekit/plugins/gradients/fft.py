@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._basis import lagrange
-from tsnekit.plugins.gradients._grid import CellRule
+from tsnekit.plugins.gradients._grid import CellRule, kernel_width
 from tsnekit.plugins.gradients._grid_repulsion import GridRepulsion, check_grid_options
 from tsnekit.validation import check_integer, check_real
 
@@ -85,7 +83,7 @@ class FFTMethod:
             raise ValueError(f"fft has 1 or 2 dimensions, not n_components={problem.n_components}")
         rule = CellRule(
             basis=lagrange(self.n_interpolation_points),
-            widest=NARROWER * self.ints_in_interval * min(1.0, math.sqrt(problem.dof)),
+            widest=NARROWER * self.ints_in_interval * kernel_width(problem.dof),
             min_cells=self.min_num_intervals,
             ratio=2.0**0.25,
         )

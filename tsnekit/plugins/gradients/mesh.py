@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from tsnekit._native.grid import N_TAPS
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._basis import b_spline
-from tsnekit.plugins.gradients._grid import CellRule
+from tsnekit.plugins.gradients._grid import CellRule, kernel_width
 from tsnekit.plugins.gradients._grid_repulsion import GridRepulsion, check_grid_options
 from tsnekit.validation import check_integer, check_real
 
@@ -86,8 +84,7 @@ class MeshMethod:
             raise ValueError(f"mesh has 1 to 3 dimensions, not n_components={problem.n_components}")
         rule = CellRule(
             basis=b_spline(self.order),
-            # The kernel's transform decays as exp(-sqrt(dof) k).
-            widest=self.spacing * min(1.0, math.sqrt(problem.dof)),
+            widest=self.spacing * kernel_width(problem.dof),
             min_cells=MIN_CELLS[problem.n_components],
             ratio=2.0,
             margin=N_TAPS,
