@@ -1,6 +1,6 @@
-"""Checks that take longer than a test run, or need builds of their own.
+"""Checks that take longer than a test run, or need their own builds.
 
-``nox -s tests-3.12``, for example; ``nox -l`` lists all. What is given after ``--`` goes to pytest.
+``nox -s tests-3.12``, for example; ``nox -l`` lists all. Arguments after ``--`` go to pytest.
 """
 
 import os
@@ -18,7 +18,7 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PROJECT = PYPROJECT["project"]
 PIP = "pip>=23.1"  # the first that knows -C
-# What works on memory and threads of its own; the rest of the suite runs on the same kernels.
+# Tests of native memory and threads; the rest of the suite runs on the same kernels.
 NATIVE = ["tests/native", "tests/plugins/gradients", "tests/test_degenerate.py"]
 
 
@@ -37,6 +37,13 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python="3.11")
+def random(session: nox.Session) -> None:
+    """Run the tests with other examples of Hypothesis in every run."""
+    install(session, "tests-3.11")
+    session.run("pytest", *session.posargs, env={"TSNEKIT_HYPOTHESIS": "random"})
+
+
 @nox.session(python=PYTHONS[0])
 def oldest(session: nox.Session) -> None:
     """Run the tests on the oldest versions of everything that pyproject.toml allows."""
@@ -44,12 +51,12 @@ def oldest(session: nox.Session) -> None:
     requirements = PROJECT["dependencies"] + extras["testing"] + extras["test"]
     others = [each for each in requirements if not each.startswith("tsnekit[")]
     oldest_allowed = [re.sub(">=", "==", each, count=1) for each in others]
-    # Annoy and hnswlib come as source, and build with what setuptools still had in those days.
+    # Annoy and hnswlib come as source, and need parts that newer versions of setuptools lack.
     session.install(PIP, "setuptools<81", "wheel", "pybind11")
     session.install(*oldest_allowed)
     session.install(".", "--no-deps", f"-Cbuild-dir=build/oldest-{session.python}")
     session.run("pip", "check")
-    # Old packages use of newer ones, which they need as well, what these have since deprecated.
+    # Old packages use functions that newer versions of their requirements have deprecated.
     session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs)
 
 
@@ -76,16 +83,16 @@ def sanitize(session: nox.Session) -> None:
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "TSNEKIT_FUZZ_SECONDS": "120",
     }
-    # Reports go to the terminal, also where one ends the process.
+    # Reports go to the terminal, even if one of them ends the process.
     arguments = session.posargs or ["--capture=sys", *NATIVE, "tests/fuzz"]
-    # hnswlib takes the arrays that its knn_query returns from new[], and gives them back to delete:
-    # a fault that is not ours, and the only reason not to look for such ones everywhere.
+    # hnswlib allocates the results of knn_query by new[] and frees them by delete. That fault is
+    # not ours, and it is the only reason to switch this check off for some tests.
     for names, mismatch in (("not hnsw", 1), ("hnsw", 0)):
         # The interpreter leaves memory to the operating system when it ends.
         environment["ASAN_OPTIONS"] = (
             f"detect_leaks=0:allocator_may_return_null=1:alloc_dealloc_mismatch={mismatch}"
         )
-        # 5: no test of that name among those chosen.
+        # 5: none of the chosen tests has this name.
         session.run("pytest", *arguments, "-k", names, env=environment, success_codes=[0, 5])
 
 
@@ -95,7 +102,7 @@ def tsan(session: nox.Session) -> None:
     install(session, "tsan", "TSNEKIT_SANITIZE=thread")
     environment = {
         "LD_PRELOAD": runtime("libtsan.so"),
-        # Races within other people's extensions are theirs; a race of ours ends the run.
+        # Races in extensions of other packages are ignored. A race in ours ends the run.
         "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:exitcode=66",
     }
     session.run("python", "tests/fuzz/race.py", env=environment)
@@ -118,7 +125,7 @@ def leaks(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def faults(session: nox.Session) -> None:
-    """Put each known fault back, one by one, and check that its test notices."""
+    """Put each known fault back, others' and our own, and check that its tests notice."""
     install(session, "tests-3.11")
     if "--native" in session.posargs:
         session.install(*PYPROJECT["build-system"]["requires"], "cmake", "ninja")

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import scipy.sparse
 
+from tsnekit._backends.registry import default_registry
 from tsnekit.interfaces import SparseAffinities
-from tsnekit.registry import default_registry
 
 N_JOBS = 2
 

@@ -1,8 +1,8 @@
-"""Fit the constants of `tsnekit.plugins.neighbors.cost` to this machine.
+"""Fit the constants of `tsnekit.plugins.neighbors._cost` to this machine.
 
 ``python -m benchmarks.fit_neighbor_costs`` measures the processor time of each search on one
-thread, over a grid of rows, features and neighbors, and prints the constants that fit best, in
-relative error, and how far off they are. The data is that of the benchmarks.
+thread, over a grid of rows, features and neighbors. It prints the constants with the least relative
+error, and the range of the errors. The benchmarks use the same data.
 """
 
 import itertools
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from tsnekit.interfaces import SearchProblem
-from tsnekit.plugins.neighbors import cost
+from tsnekit.plugins.neighbors import _cost as cost
 
 from .common import spec, synthetic_data
 

@@ -13,7 +13,7 @@ MOST_POINTS_EXACT = 3_000
 
 
 class _Repulsion:
-    """Time of one call, and how far the forces are from the exact ones."""
+    """Time of one call, and the error of the forces."""
 
     def prepare(self, method, n, d, dof):
         problem = RepulsionProblem(n_samples=n, n_components=d, dof=dof, n_jobs=N_JOBS)

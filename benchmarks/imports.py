@@ -1,11 +1,11 @@
-"""What it costs to import the package."""
+"""The time that an import of the package takes."""
 
 import subprocess
 import sys
 
 
 class Import:
-    params = ["tsnekit", "tsnekit.registry", "tsnekit.tsne"]
+    params = ["tsnekit", "tsnekit._backends.registry", "tsnekit._facade.tsne"]
     param_names = ["module"]
 
     def time_import(self, module):

@@ -11,7 +11,7 @@ from tsnekit.interfaces import SearchProblem
 from .common import N_JOBS, names, skip_beyond, spec, synthetic_data
 
 MOST_SECONDS = 120.0
-"""Expected time beyond which a search is not waited for."""
+"""Searches with a longer expected time are left out."""
 
 
 def problem(n, p):
@@ -19,7 +19,7 @@ def problem(n, p):
 
 
 def expected_seconds(backend, n, p, k):
-    """What the backend itself expects a search to take; 0 where it does not say."""
+    """Time that the backend expects for a search; 0 if its spec has no cost."""
     cost = spec("neighbors", backend).cost
     return pkgutil.resolve_name(cost)(problem(n, p), k) if cost else 0.0
 
@@ -67,7 +67,7 @@ class Neighbors:
     track_recall.unit = "share"
 
     def track_peak_memory(self, backend, n, p, k):
-        """What the search needs beyond its data, in MB."""
+        """Memory of the search in addition to its data, in MB."""
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self.search(n, p, k)
         return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
@@ -76,7 +76,7 @@ class Neighbors:
 
 
 class ExpectedTime:
-    """How well the cost that ``neighbors="fastest"`` goes by foretells the time."""
+    """The expected time, by which ``neighbors="fastest"`` chooses."""
 
     params = Neighbors.params
     param_names = Neighbors.param_names
@@ -92,7 +92,7 @@ class ExpectedTime:
 
 
 class Queries:
-    """New rows against 70,000, the neighbors of which are known."""
+    """New rows, searched among 70,000 rows whose neighbors are known."""
 
     params = (Neighbors.params[0], [1, 10_000])
     param_names = ("backend", "rows")

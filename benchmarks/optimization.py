@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from tsnekit._descent.gradient import KLGradient
+from tsnekit._descent.loop import descend
+from tsnekit._facade.tsne import TSNE
 from tsnekit.diagnostics import neighbors_kept
-from tsnekit.gradient import KLGradient
 from tsnekit.interfaces import Phase, RepulsionProblem
-from tsnekit.optimize import descend
-from tsnekit.tsne import TSNE
 
 from .common import (
     N_JOBS,
@@ -70,7 +70,7 @@ class Iteration:
 
 
 class WholeRun:
-    """`TSNE.fit` with its defaults, but for the gradient method."""
+    """`TSNE.fit` with its defaults, except the gradient method."""
 
     params = [["auto", *METHODS], ["digits", "5000 x 50"]]
     param_names = ["method", "data"]

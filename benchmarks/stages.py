@@ -1,11 +1,11 @@
-"""The smaller stages, each by whatever backend is registered: affinities, start and step."""
+"""The smaller stages by every registered backend: affinities, initialization and step."""
 
 import warnings
 
 import numpy as np
 
+from tsnekit._descent.loop import resolve_learning_rate
 from tsnekit.interfaces import InitSource, Phase
-from tsnekit.optimize import resolve_learning_rate
 
 from .common import (
     N_JOBS,

@@ -1,10 +1,18 @@
-"""What all tests share: fake plugin distributions, and small data."""
+"""What all tests share: the settings of Hypothesis, fake plugin distributions, and small data."""
 
 import importlib.metadata
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Neither profile looks at the clock: a busy machine fails no test.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", UNTIMED, derandomize=True)
+settings.register_profile("random", UNTIMED, print_blob=True)
+settings.load_profile(os.environ.get("TSNEKIT_HYPOTHESIS", "same"))
 
 pytest.register_assert_rewrite("helpers")
 

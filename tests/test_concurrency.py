@@ -1,11 +1,11 @@
-"""Several fits at once, in threads and processes, and what else runs beside them."""
+"""Several fits at once, in threads and processes, and other Python code beside them."""
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,10 +13,10 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from tsnekit import TSNE
-from tsnekit.quiet import without_warnings
+from tsnekit._embedding import full
 
 QUICK = {"early_exaggeration_iter": 20, "n_iter": 30, "random_state": 0, "n_jobs": 2}
-# Any search but hnsw, whose threads make it differ from run to run.
+# Any search except hnsw, whose results with several threads differ from run to run.
 KINDS = [
     {"negative_gradient_method": method, "initialization": initialization, "neighbors": neighbors}
     for method, initialization, neighbors in [
@@ -33,11 +33,13 @@ def blas_threads():
 
 
 def test_fits_in_several_threads_give_the_same_bits(blobs):
+    before = blas_threads()
     expected = [np.array(TSNE(**QUICK, **kind).fit(blobs)) for kind in KINDS]
     with ThreadPoolExecutor(8) as pool:
         jobs = [pool.submit(TSNE(**QUICK, **kind).fit, blobs) for kind in KINDS * 3]
         for job, wanted in zip(jobs, expected * 3, strict=True):
             np.testing.assert_array_equal(job.result(), wanted)
+    assert blas_threads() == before
 
 
 def test_one_embedding_serves_several_threads(blobs):
@@ -53,23 +55,179 @@ def test_one_embedding_serves_several_threads(blobs):
             np.testing.assert_array_equal(job.result(), more)
 
 
+# -- Reading one map from several threads ----------------------------------------------------------
+
+
+def at_once(*works):
+    """Run functions in threads that start together, and return what they return."""
+    barrier = threading.Barrier(len(works))
+
+    def run(work):
+        barrier.wait()
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [job.result() for job in [pool.submit(run, work) for work in works]]
+
+
+@pytest.fixture(scope="module")
+def many():
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(10, 8)) * 4
+    return (centers[np.arange(3000) % 10] + rng.normal(size=(3000, 8))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def fitted(many):
+    return TSNE(**QUICK, neighbors="annoy").fit(many)
+
+
+def using(embedding, method):
+    embedding = embedding.copy()
+    state = embedding.state
+    state.parameters = state.parameters.replace(negative_gradient_method=method)
+    return embedding
+
+
+METHODS = ["barnes_hut", "fft", "mesh"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_divergence_is_one_value_for_all_threads(fitted, method):
+    embedding = using(fitted, method)
+    expected = using(fitted, method).kl_divergence
+
+    def read():
+        return [embedding.kl_divergence for _ in range(10)]
+
+    found = at_once(*[read] * 6)
+    assert {value for values in found for value in values} == {expected}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("fixed", [False, True])
+def test_readers_of_a_map_that_moves_see_it_between_iterations(fitted, method, fixed):
+    fixed = np.arange(3000) < 1000 if fixed else None
+    steps = 25
+    before, embedding = using(fitted, method), using(fitted, method)
+    first = embedding.state.iteration
+    values, maps, states = [before.kl_divergence], [np.array(before)], [before.optimizer.state()]
+    for _ in range(steps):
+        before.optimize(1, inplace=True, fixed=fixed)
+        values.append(before.kl_divergence)
+        maps.append(np.array(before))
+        states.append(before.optimizer.state())
+    done = threading.Event()
+
+    def move():
+        try:
+            embedding.optimize(steps, inplace=True, fixed=fixed)
+        finally:
+            done.set()
+
+    def read_values():
+        found = [embedding.kl_divergence]
+        while not done.is_set():
+            found.append(embedding.kl_divergence)
+        return found
+
+    def read_copies():
+        found = [embedding.copy()]
+        while not done.is_set():
+            found.append(pickle.loads(pickle.dumps(embedding)))
+        return found
+
+    _, found, more, copies = at_once(move, read_values, read_values, read_copies)
+    np.testing.assert_array_equal(embedding, maps[-1])
+    assert set(found) | set(more) <= set(values)
+    for each in copies:
+        step = each.state.iteration - first
+        np.testing.assert_array_equal(each, maps[step])
+        for name, array in each.optimizer.state().items():
+            np.testing.assert_array_equal(array, states[step][name])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_transform_beside_a_map_that_is_copied_and_moved(fitted, many, method):
+    embedding = using(fitted, method)
+    expected = np.array(embedding.transform(many[:50], n_iter=15))
+
+    def place():
+        return np.array(embedding.transform(many[:50], n_iter=15))
+
+    def move_a_copy():
+        return np.array(embedding.optimize(15))
+
+    found = at_once(place, move_a_copy, place, place, move_a_copy)
+    for i in (0, 2, 3):
+        np.testing.assert_array_equal(found[i], expected)
+    np.testing.assert_array_equal(found[1], found[4])
+
+
+def test_new_points_feel_the_map_in_which_they_were_placed(fitted, many, monkeypatch):
+    """Another thread may move the map in place between the two."""
+    embedding = fitted.copy()
+    expected = np.array(embedding.transform(many[:50], n_iter=15))
+    place = full.place
+
+    def place_before_a_move(*args, **options):
+        start = place(*args, **options)
+        embedding.optimize(1, inplace=True)
+        return start
+
+    monkeypatch.setattr(full, "place", place_before_a_move)
+    np.testing.assert_array_equal(embedding.transform(many[:50], n_iter=15), expected)
+    monkeypatch.undo()
+    assert not np.array_equal(embedding.transform(many[:50], n_iter=15), expected)
+
+
+class OneAtATime:
+    """A whole gradient that fails if a second thread enters it."""
+
+    def plan(self, problem):
+        return self
+
+    def __init__(self):
+        self.inside = 0
+
+    def _enter(self):
+        self.inside += 1
+        assert self.inside == 1
+        product = np.ones((1000, 1000)) @ np.ones((1000, 1000))  # other threads may run meanwhile
+        assert product[0, 0] == 1000
+        assert self.inside == 1
+        self.inside -= 1
+
+    def gradient(self, Y, out, exaggeration):
+        self._enter()
+        out[...] = Y
+
+    def kl_divergence(self, Y):
+        self._enter()
+        return 1.0
+
+
+def test_whole_gradients_are_entered_by_one_thread_at_a_time(fitted):
+    embedding = using(fitted, OneAtATime())
+    assert embedding.kl_divergence == 1
+
+    def read():
+        return [embedding.kl_divergence for _ in range(5)]
+
+    def move():
+        return embedding.optimize(5, inplace=True)
+
+    assert at_once(read, move, read, read)[0] == [1] * 5
+
+
+# -- What belongs to the process -------------------------------------------------------------------
+
+
 def test_blas_gets_its_threads_back(blobs):
     before = blas_threads()
     for kind in KINDS:
         TSNE(**QUICK, **kind).fit(blobs)
         assert blas_threads() == before
-
-
-def test_warnings_are_shown_again_after_two_threads_were_quiet():
-    def be_quiet(start):
-        time.sleep(start)
-        with without_warnings():
-            time.sleep(0.1)
-
-    before = list(warnings.filters)
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(be_quiet, (0, 0.05)))
-    assert warnings.filters == before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
@@ -106,9 +264,9 @@ def long_kernels():
     from tsnekit._native.perplexity import calibrate
     from tsnekit._native.refine import scan_rows
 
+    from tsnekit.affinity._matrix import joint_affinities
     from tsnekit.interfaces import RepulsionProblem
     from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
-    from tsnekit.symmetrize import joint_affinities
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(6_000, 100)).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Data that nobody wants: every gradient method and initializer gives a finite map or says why not.
+"""Degenerate data: every gradient method and initializer gives a finite map or a clear error.
 
-What is warned of is that rows are too few or too equal for the perplexity; nothing else may be.
+The only warnings may say that the rows are too few or too equal for the perplexity.
 """
 
 import warnings
@@ -10,8 +10,8 @@ import pytest
 from scipy import sparse
 
 from tsnekit import TSNE
+from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit.affinity import PerplexityBasedNN, PrecomputedAffinities
-from tsnekit.embedding import TSNEEmbedding
 from tsnekit.errors import ConvergenceWarning
 
 METHODS = ["exact", "barnes_hut", "fft", "mesh"]
@@ -138,7 +138,7 @@ def test_rows_of_zeros_have_a_place_among_cosines(convert):
 
 
 def test_huge_numbers_do_not_blur_the_others():
-    """A single outlier must not cost the other rows their precision."""
+    """A single outlier must not reduce the precision of the other rows."""
     X = rows(200)
     X[0] = 1e30
     expected = PerplexityBasedNN(X[1:], perplexity=10).P.toarray()

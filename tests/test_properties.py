@@ -1,19 +1,19 @@
-"""The pipeline on any data that Hypothesis thinks of."""
+"""The pipeline on the data that Hypothesis makes up."""
 
 import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tsnekit import TSNE
 from tsnekit.affinity import FixedSigmaNN, Multiscale, PerplexityBasedNN, Uniform
+from tsnekit.affinity._matrix import from_scipy, joint_affinities, to_scipy
 from tsnekit.initialization import pca, spectral
-from tsnekit.symmetrize import from_scipy, joint_affinities, to_scipy
 
-QUIET = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=30)
 NUMBERS = st.one_of(
     st.sampled_from([0.0, -0.0, 1.0, 1e-310, 1e-30, -1e15, 1e30]),
     st.floats(-100, 100),

@@ -10,11 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tsnekit.embedding import PartialTSNEEmbedding, TSNEEmbedding
+    from tsnekit._drawing.plot import plot
+    from tsnekit._embedding.full import PartialTSNEEmbedding, TSNEEmbedding
+    from tsnekit._facade.tsne import TSNE
+    from tsnekit._files.embedding import load
     from tsnekit.errors import OptimizationInterrupt
-    from tsnekit.persistence import load
-    from tsnekit.plotting import plot
-    from tsnekit.tsne import TSNE
 
 __all__ = [
     "TSNE",
@@ -27,12 +27,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "TSNE": "tsnekit.tsne",
+    "TSNE": "tsnekit._facade.tsne",
     "OptimizationInterrupt": "tsnekit.errors",
-    "PartialTSNEEmbedding": "tsnekit.embedding",
-    "TSNEEmbedding": "tsnekit.embedding",
-    "load": "tsnekit.persistence",
-    "plot": "tsnekit.plotting",
+    "PartialTSNEEmbedding": "tsnekit._embedding.full",
+    "TSNEEmbedding": "tsnekit._embedding.full",
+    "load": "tsnekit._files.embedding",
+    "plot": "tsnekit._drawing.plot",
 }
 _SUBMODULES = frozenset(
     {
@@ -43,10 +43,12 @@ _SUBMODULES = frozenset(
         "hookspecs",
         "initialization",
         "interfaces",
+        "nearest_neighbors",
         "scanpy",
         "sklearn",
         "specs",
         "testing",
+        "toolkit",
     }
 )
 

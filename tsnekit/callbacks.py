@@ -1,14 +1,15 @@
 """Callbacks: watching an optimization, and ending it.
 
 A callback is called as ``callback(iteration, error, embedding)`` every `callbacks_every_iters`
-iterations, with the iteration counted from 1 within the running call of `optimize`, the KL
-divergence, and the live embedding; what it returns ends the optimization where it is true. A
-callback that has a parameter named ``state`` is also given an `IterationState`. A method
-``optimization_about_to_start()`` is called before the first iteration where there is one.
+iterations. The iteration counts from 1 within the running call of `optimize`, the error is the KL
+divergence, and the embedding is the one that is being optimized. The optimization ends if the
+callback returns a true value. A callback that has a parameter named ``state`` is also given an
+`IterationState`. If a callback has a method ``optimization_about_to_start()``, this method is
+called before the first iteration; it is given the embedding if it has a parameter ``embedding``.
 
-Ready-made ones are `ErrorLogger`, `KLHistory`, `Snapshots`, `Checkpoint`, `StopOnConvergence` and
-`TimeLimit`. A fit calls callbacks in both of its phases, and the iteration counts from 1 in each;
-these go by the global iteration.
+The callbacks of this module are `ErrorLogger`, `KLHistory`, `Snapshots`, `Checkpoint`,
+`StopOnConvergence` and `TimeLimit`. A fit calls callbacks in both of its phases, and the iteration
+counts from 1 in each phase; the callbacks of this module use the global iteration.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import inspect
 import logging
 import os
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._util.validation import check_integer, check_real, short_repr
 from tsnekit.errors import OptimizationInterrupt
 from tsnekit.interfaces import Phase
-from tsnekit.validation import check_integer, check_real, short_repr
 
 if TYPE_CHECKING:
-    from tsnekit.embedding_base import BaseEmbedding
+    from tsnekit._embedding.base import BaseEmbedding
 
 __all__ = [
     "Callback",
@@ -179,7 +181,7 @@ class Snapshots(Callback):
 
 
 class Checkpoint(Callback):
-    """Saves the embedding, to go on from there after a crash; see `tsnekit.load`.
+    """Saves the embedding, so that a later process can go on from it; see `tsnekit.load`.
 
     Parameters
     ----------
@@ -205,15 +207,17 @@ class Checkpoint(Callback):
 class StopOnConvergence(Callback):
     """Ends the optimization when the KL divergence hardly falls any more.
 
-    Early exaggeration is let pass, where the divergence is no measure of progress.
+    It does not end early exaggeration, in which the divergence does not measure progress: a phase
+    whose exaggeration is greater than the embedding's own, which is that of the second phase of a
+    fit.
 
     Parameters
     ----------
     tolerance : float, default=1e-3
-        The relative fall between two calls below which a call counts as without progress. It is per
-        `callbacks_every_iters` iterations.
+        A call is without progress if the divergence has fallen by less than this share since the
+        last call, `callbacks_every_iters` iterations ago.
     patience : int, default=2
-        So many calls in a row without progress end the optimization.
+        How many calls in a row without progress end the optimization.
 
     Examples
     --------
@@ -238,7 +242,8 @@ class StopOnConvergence(Callback):
         self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
     ) -> bool:
         """Compare with the last call."""
-        if state.phase.name == "early exaggeration":
+        own = embedding.gradient_descent_params["exaggeration"]
+        if state.phase.exaggeration > (1 if own is None else own):
             return False
         if self._last is not None:
             progress = self._last - error > self.tolerance * abs(self._last)
@@ -253,8 +258,9 @@ class TimeLimit(Callback):
     Parameters
     ----------
     seconds : float
-        Counted from the start of the first phase that is run with this object; `reset` starts
-        anew.
+        Counted from the start of the first phase in which the embedding is optimized with this
+        object. Both phases of a fit share the time. For another embedding, and after `reset`, the
+        clock starts anew.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -264,17 +270,24 @@ class TimeLimit(Callback):
     def reset(self) -> None:
         """Let the clock start with the next phase."""
         self._started: float | None = None
+        self._embedding: weakref.ref[BaseEmbedding] | None = None
 
-    def optimization_about_to_start(self) -> None:
-        """Start the clock, unless it runs."""
-        if self._started is None:
+    def optimization_about_to_start(self, embedding: BaseEmbedding | None = None) -> None:
+        """Start the clock, unless it runs for this embedding."""
+        timed = None if self._embedding is None else self._embedding()
+        if self._started is None or embedding is not timed:
             self._started = time.monotonic()
+            self._embedding = None if embedding is None else weakref.ref(embedding)
 
     def __call__(
         self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
     ) -> bool:
         """Look at the clock."""
         return self._started is not None and time.monotonic() - self._started >= self.seconds
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The clock belongs to the process.
+        return self.__dict__ | {"_started": None, "_embedding": None}
 
 
 def check_callbacks(callbacks: Any) -> list[Callable[..., Any]]:
@@ -296,7 +309,7 @@ def check_callbacks(callbacks: Any) -> list[Callable[..., Any]]:
 
 
 class CallbackRunner:
-    """Calls every callback, and ends the optimization where any of them asks for it.
+    """Calls every callback, and ends the optimization if one of them asks for it.
 
     Parameters
     ----------
@@ -305,14 +318,18 @@ class CallbackRunner:
     """
 
     def __init__(self, callbacks: list[Callable[..., Any]], embedding: BaseEmbedding) -> None:
-        self._callbacks = [(each, _wants_state(each)) for each in callbacks]
+        self._callbacks = [(each, _has_parameter(each, "state")) for each in callbacks]
         self._embedding = embedding
 
     def start(self) -> None:
-        """Tell the callbacks that wish to know."""
+        """Tell the callbacks that have a method for it."""
         for callback, _ in self._callbacks:
             about_to_start = getattr(callback, "optimization_about_to_start", None)
-            if about_to_start is not None:
+            if about_to_start is None:
+                continue
+            if _has_parameter(about_to_start, "embedding"):
+                about_to_start(embedding=self._embedding)
+            else:
                 about_to_start()
 
     def __call__(self, state: IterationState) -> None:
@@ -331,8 +348,8 @@ class CallbackRunner:
             raise OptimizationInterrupt(state.error, self._embedding)
 
 
-def _wants_state(callback: Callable[..., Any]) -> bool:
+def _has_parameter(function: Callable[..., Any], name: str) -> bool:
     try:
-        return "state" in inspect.signature(callback).parameters
+        return name in inspect.signature(function).parameters
     except (TypeError, ValueError):  # some builtins have no signature
         return False

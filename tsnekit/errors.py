@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tsnekit.embedding_base import BaseEmbedding
+    from tsnekit._embedding.base import BaseEmbedding
 
 __all__ = [
     "BackendUnavailableError",
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class PluginError(ValueError):
-    """A plugin was asked for that cannot be used."""
+    """The plugin that was asked for cannot be used."""
 
 
 class UnknownPluginError(PluginError):
@@ -40,7 +40,7 @@ class PluginWarning(UserWarning):
 
 
 class ConvergenceWarning(UserWarning):
-    """A numerical method stopped short of what was asked of it."""
+    """A numerical method stopped before it reached the accuracy that was asked for."""
 
 
 class OptimizationInterrupt(InterruptedError):
@@ -59,6 +59,9 @@ class OptimizationInterrupt(InterruptedError):
         self.error = error
         self.final_embedding = final_embedding
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.error, self.final_embedding)
+
 
 class InterruptedByUser(KeyboardInterrupt):
     """Ctrl-C ended the optimization; the map as it was then is kept.
@@ -66,9 +69,12 @@ class InterruptedByUser(KeyboardInterrupt):
     Parameters
     ----------
     final_embedding : TSNEEmbedding or PartialTSNEEmbedding
-        The embedding at the moment of the interruption.
+        The embedding after its last whole iteration.
     """
 
     def __init__(self, final_embedding: BaseEmbedding) -> None:
         super().__init__("optimization was interrupted by the user")
         self.final_embedding = final_embedding
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.final_embedding,)

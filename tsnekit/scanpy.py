@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors.precomputed import PrecomputedSearch, StoredDistances
-from tsnekit.tsne import TSNE
-from tsnekit.validation import short_repr
+from tsnekit._backends.registry import default_registry
+from tsnekit._facade.tsne import TSNE
+from tsnekit._util.validation import short_repr
 
 __all__ = ["representation", "tsne"]
 
 logger = logging.getLogger(__name__)
 
-# What a neighbor graph takes the place of.
-_SEARCH_PARAMETERS = ("neighbors", "neighbors_params", "metric", "metric_params")
+# These say how to search neighbors, which a graph already has.
+_SEARCH_PARAMETERS = ("neighbors", "neighbors_params", "knn_kwargs", "metric", "metric_params")
 
 
 def tsne(
@@ -33,24 +33,24 @@ def tsne(
     key_added: str = "X_tsne",
     **tsne_params: Any,
 ) -> Any:
-    """Embed the cells of an AnnData object, and write the map into it.
+    """Embed the cells of an AnnData object and write the map into it.
 
     Parameters
     ----------
     adata : AnnData of shape (n_obs, n_vars)
         The cells.
     use_rep : str, optional
-        What to embed, and to initialize from: a key of ``adata.obsm``, or "X"; by default "X_pca"
-        where there is one, else "X".
+        The data to embed and to initialize from: a key of ``adata.obsm``, or "X". The default is
+        "X_pca" if the cells have it, else "X".
     neighbors_key : str, optional
-        Take the neighbors from ``adata.uns[neighbors_key]``, where ``scanpy.pp.neighbors`` writes
-        under the key "neighbors", instead of searching them. The perplexity is then, unless given,
-        a third of the number of neighbors, or 30 if that is less.
+        Key of a neighbor graph in ``adata.uns``; `scanpy.pp.neighbors` writes it under "neighbors".
+        The neighbors are then taken from the graph and not searched. The default of the perplexity
+        is then a third of the number of neighbors, and 30 at most.
     copy : bool, default=False
-        Whether to write into a copy, and return it.
+        Whether to write into a copy and return it.
     key_added : str, default="X_tsne"
-        Key of ``adata.obsm`` for the map. The parameters are written into ``adata.uns``, under the
-        same key without its leading "X" and underscore.
+        Key of ``adata.obsm`` for the map. The parameters are written into ``adata.uns`` under the
+        same key without its leading ``"X_"``.
     **tsne_params
         Parameters of `tsnekit.TSNE`.
 
@@ -62,8 +62,7 @@ def tsne(
     Raises
     ------
     TypeError, ValueError
-        If there is no such representation or graph, the graph has too few neighbors, or a
-        parameter is not valid.
+        If the cells do not have the representation or the graph, or a parameter is not valid.
 
     Examples
     --------
@@ -92,13 +91,13 @@ def tsne(
 
 
 def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
-    """Return a representation of the cells, and its name.
+    """Return a representation of the cells and its name.
 
     Parameters
     ----------
     adata : AnnData of shape (n_obs, n_vars)
     use_rep : str, optional
-        A key of ``adata.obsm``, or "X"; by default "X_pca" where there is one, else "X".
+        A key of ``adata.obsm``, or "X". The default is "X_pca" if the cells have it, else "X".
 
     Returns
     -------
@@ -108,20 +107,24 @@ def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
     Raises
     ------
     TypeError
-        If `adata` is no AnnData object.
+        If `adata` is not an AnnData object.
     ValueError
-        If it has no such representation.
+        If the cells do not have the representation.
     """
-    if not all(hasattr(adata, name) for name in ("obsm", "obsp", "uns", "X")):
+    if not all(hasattr(adata, name) for name in ("obsm", "obsp", "uns")):
         raise TypeError(f"adata must be an AnnData object, got {type(adata).__name__}")
     if use_rep is None:
         use_rep = "X_pca" if "X_pca" in adata.obsm else "X"
     if use_rep == "X":
-        X = adata.X
+        try:
+            X = adata.X
+        except KeyError:  # a file that is open and holds none
+            X = None
         # A file that is open holds its matrix on disk.
         X = X.to_memory() if hasattr(X, "to_memory") else X
         if X is None:
-            raise ValueError("adata has no X; give use_rep, a key of adata.obsm")
+            keys = ", ".join(adata.obsm) or "none"
+            raise ValueError(f"adata has no X; use_rep must be a key of adata.obsm ({keys})")
         return X, use_rep
     if use_rep not in adata.obsm:
         raise ValueError(
@@ -135,53 +138,55 @@ def _parameters_of_graph(adata: Any, key: str, given: Mapping[str, Any]) -> dict
     """Return the parameters of t-SNE that take the neighbors from a graph."""
     unused = [name for name in _SEARCH_PARAMETERS if name in given]
     if unused:
-        raise ValueError(f"{', '.join(unused)} cannot be given: neighbors_key has the neighbors")
+        raise ValueError(
+            f"{', '.join(unused)} cannot be given together with neighbors_key, whose graph "
+            "has the neighbors"
+        )
     if key not in adata.uns or not isinstance(adata.uns[key], Mapping):
         raise ValueError(f"neighbors_key must be a key of adata.uns, got {short_repr(key)}")
     distances_key = adata.uns[key].get("distances_key", "distances")
     if distances_key not in adata.obsp:
         raise ValueError(
-            f"adata.uns[{key!r}] is no neighbor graph: adata.obsp has no {distances_key!r}"
+            f"adata.uns[{key!r}] is not a neighbor graph: adata.obsp has no {distances_key!r}"
         )
     indices, distances = _graph_of(adata.obsp[distances_key])
     k = indices.shape[1]
-    parameters: dict[str, Any] = {"neighbors": PrecomputedSearch(graph=(indices, distances))}
+    reader = default_registry().get("neighbors", "precomputed").load()
+    parameters: dict[str, Any] = {"neighbors": reader(graph=(indices, distances))}
     if given.get("affinity", "auto") not in ("auto", "perplexity"):
         return parameters
-    perplexity = given.get("perplexity", max(1.0, min(30.0, k / 3)))
-    if isinstance(perplexity, Real) and 3 * float(perplexity) > k:
-        if float(perplexity) > k:
-            raise ValueError(
-                f"perplexity {perplexity:g} needs more neighbors than the {k} of the graph; "
-                f"compute a graph with n_neighbors={int(3 * float(perplexity)) + 1}"
-            )
-        kernel = dict(given.get("affinity_params") or {})
-        parameters["affinity_params"] = {"k_neighbors": k} | kernel
-    return parameters | {"perplexity": perplexity}
+    # A perplexity that is given and too large for the graph is lowered where it is used.
+    parameters["perplexity"] = given.get("perplexity", max(1.0, min(30.0, k / 3)))
+    return parameters
 
 
-def _graph_of(matrix: Any) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _graph_of(matrix: Any) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return indices and distances (n, k) of the neighbors that every row of a matrix has."""
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import coo_matrix
 
-    stored = StoredDistances(csr_matrix(matrix), drop_diagonal=True)
-    counts = stored.counts
+    stored = coo_matrix(matrix)
+    others = stored.row != stored.col
+    rows, columns, distances = stored.row[others], stored.col[others], stored.data[others]
+    counts = np.bincount(rows, minlength=stored.shape[0])
     k = int(counts.min())
     if k < 1:
         raise ValueError(f"the neighbor graph has no neighbor of cell {int(counts.argmin())}")
     if k < counts.max():
-        # scanpy drops distances of 0, those between cells that are equal.
+        # scanpy leaves out distances of 0, which are between equal cells.
         logger.warning(
             "some cells have %d neighbors in the graph and others %d; %d of each are used",
             counts.max(),
             k,
             k,
         )
-    return stored.nearest(k)
+    order = np.lexsort((columns, distances, rows))
+    starts = np.cumsum(counts) - counts
+    nearest = order[starts[:, None] + np.arange(k)]
+    return columns[nearest].astype(np.intp), distances[nearest].astype(np.float64)
 
 
 def _storable(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as what a .h5ad file can hold; those that are None are left out."""
+    """Return parameters in types that a .h5ad file can hold, without those that are None."""
     plain: dict[str, Any] = {}
     for name, value in parameters.items():
         if value is None:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from tsnekit.embedding import PartialTSNEEmbedding
-from tsnekit.tsne import TSNE as Facade  # noqa: N811
-from tsnekit.validation import check_columns
+from tsnekit._embedding.full import PartialTSNEEmbedding
+from tsnekit._facade.tsne import TSNE as Facade  # noqa: N811
+from tsnekit._util.validation import as_plain
 
 try:
     from sklearn.utils.validation import validate_data
@@ -136,7 +136,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
         return self.embedding_.transform(X, *args, **kwargs)
 
     def _checked(self, X: Any, **options: Any) -> Any:
-        check_columns(X)
+        X = as_plain(X)
         # Which dtypes are kept is decided where the data is used.
         return validate_data(self, X, accept_sparse="csr", **options)
 

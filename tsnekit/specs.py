@@ -1,8 +1,9 @@
-"""What a backend says of itself: one frozen dataclass per extension point.
+"""What a backend says of itself: one frozen dataclass for each extension point.
 
-A spec names its factory by dotted path, so that listing backends imports none of them, and its
-capabilities default to claiming as little as possible. `unmet` is the one judge of whether a
-backend can serve a problem: ``auto`` and the error for a name given explicitly both ask it.
+A spec names its factory by a dotted path, so that listing the backends imports none of them. Its
+capabilities claim as little as possible by default, and its fields are checked when it is made.
+`Spec.unmet` alone judges whether a backend can serve a problem: ``auto`` asks it, and so does the
+error for a backend that was asked for by name.
 """
 
 from __future__ import annotations
@@ -13,8 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tsnekit._util.failures import FAILURES, describe
+from tsnekit._util.fields import (
+    check_bool,
+    check_names,
+    check_path,
+    check_requirements,
+    check_text,
+)
+from tsnekit._util.metrics import metric_name
+from tsnekit._util.validation import check_integer, check_real, short_repr
 from tsnekit.interfaces import InitSource, RepulsionProblem, SearchProblem
-from tsnekit.metrics import metric_name
 
 __all__ = [
     "POINTS",
@@ -45,6 +55,11 @@ class Spec:
     requires : tuple of str, default=()
         What must be importable, as ``"module"`` or, where the names differ,
         ``"module:distribution"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field holds something else than described here; the message names the field.
     """
 
     kind: ClassVar[str]
@@ -55,6 +70,31 @@ class Spec:
     aliases: tuple[str, ...] = ()
     summary: str = ""
     requires: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        for field, checked in self._checked().items():
+            object.__setattr__(self, field, checked)
+
+    def _checked(self) -> dict[str, Any]:
+        """Return the checked value of each field by its name."""
+        aliases = check_names(self._field("aliases"), self.aliases)
+        if self.name in aliases:
+            raise ValueError(f"{self._field('aliases')} must differ from name, got {self.name!r}")
+        return {
+            "name": check_text(f"{type(self).__name__}.name", self.name),
+            "factory": check_path(self._field("factory"), self.factory),
+            "aliases": aliases,
+            "summary": check_text(self._field("summary"), self.summary, empty=True),
+            "requires": check_requirements(self._field("requires"), self.requires),
+        }
+
+    def _checked_flags(self, *fields: str) -> dict[str, bool]:
+        return {field: check_bool(self._field(field), getattr(self, field)) for field in fields}
+
+    def _field(self, field: str) -> str:
+        """Return what a message calls a field."""
+        return f"{type(self).__name__}({self.name!r}).{field}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,9 +122,9 @@ class Spec:
             return missing
         try:
             return tuple(self._refusals(problem))
-        except Exception as error:
-            # Everybody's spec is asked: where one fails to answer, the others must go on.
-            return (f"its spec does not answer: {type(error).__name__}: {error}",)
+        except FAILURES as error:
+            # Every spec is asked, so that a spec which fails must not stop the others.
+            return (f"its spec does not answer: {describe(error)}",)
 
     def _refusals(self, problem: Any) -> list[str]:
         return []
@@ -93,7 +133,7 @@ class Spec:
 def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # the package that the module is in
+    except FAILURES:  # from the import of the package that the module is in
         return False
 
 
@@ -104,8 +144,8 @@ class NeighborSpec(Spec):
     Parameters
     ----------
     metrics : frozenset of str or str, default=frozenset({"euclidean"})
-        The metrics that it has, or the dotted path of a predicate ``(name, sparse) -> bool`` that
-        asks the backend itself.
+        The names of the metrics that it has, or the dotted path of a predicate
+        ``(name, sparse) -> bool`` that asks the backend itself.
     callable_metrics : str or bool, default=False
         Whether the metric may be a function of two rows, or the dotted path of a predicate
         ``(metric) -> bool``.
@@ -116,7 +156,7 @@ class NeighborSpec(Spec):
     query : bool, default=False
         Whether it finds neighbors of new rows (`tsnekit.interfaces.SupportsQuery`).
     exact : bool, default=False
-        Whether it finds the true nearest neighbors, always.
+        Whether it always finds the true nearest neighbors.
     deterministic : bool, default=False
         Whether the same seed gives the same graph for any number of threads.
     recall : float, default=0.9
@@ -137,6 +177,24 @@ class NeighborSpec(Spec):
     deterministic: bool = False
     recall: float = 0.9
     cost: str | None = None
+
+    def _checked(self) -> dict[str, Any]:
+        checked = super()._checked()
+        if isinstance(self.metrics, str):
+            checked["metrics"] = check_path(self._field("metrics"), self.metrics)
+        else:
+            checked["metrics"] = frozenset(check_names(self._field("metrics"), self.metrics))
+        if isinstance(self.callable_metrics, str):
+            check_path(self._field("callable_metrics"), self.callable_metrics)
+        else:
+            checked |= self._checked_flags("callable_metrics")
+        if self.cost is not None:
+            checked["cost"] = check_path(self._field("cost"), self.cost)
+        recall = check_real(self._field("recall"), self.recall, at_least=0)
+        if recall > 1:
+            raise ValueError(f"{self._field('recall')} must be at most 1, got {self.recall!r}")
+        flags = self._checked_flags("metric_params", "sparse", "query", "exact", "deterministic")
+        return checked | flags | {"recall": recall}
 
     def has_metric(self, metric: str, *, sparse: bool = False) -> bool:
         """Whether the backend has a metric of this name."""
@@ -196,6 +254,10 @@ class InitializerSpec(Spec):
     needs_affinities: bool = False
     sparse: bool = False
 
+    def _checked(self) -> dict[str, Any]:
+        flags = self._checked_flags("needs_data", "needs_affinities", "sparse")
+        return super()._checked() | flags
+
     def _refusals(self, problem: InitSource) -> list[str]:
         reasons = []
         if self.needs_data and problem.data is None:
@@ -236,6 +298,24 @@ class GradientSpec(Spec):
     exact: bool = False
     max_samples: int | None = None
     whole_gradient: bool = False
+
+    def _checked(self) -> dict[str, Any]:
+        checked = super()._checked()
+        if self.n_components is not None:
+            field = self._field("n_components")
+            if not isinstance(self.n_components, tuple | list):
+                raise TypeError(
+                    f"{field} must be a tuple of integers or None, "
+                    f"got {short_repr(self.n_components)}"
+                )
+            checked["n_components"] = tuple(
+                check_integer(f"each of {field}", value, at_least=1) for value in self.n_components
+            )
+        if self.max_samples is not None:
+            field = self._field("max_samples")
+            checked["max_samples"] = check_integer(field, self.max_samples, at_least=1)
+        flags = self._checked_flags("any_dof", "reference", "exact", "whole_gradient")
+        return checked | flags
 
     def _refusals(self, problem: RepulsionProblem) -> list[str]:
         reasons = []

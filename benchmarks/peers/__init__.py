@@ -1,1 +1,1 @@
-"""tsnekit beside other implementations of t-SNE: ``python -m benchmarks.peers --help``."""
+"""tsnekit compared with other implementations of t-SNE: ``python -m benchmarks.peers --help``."""

@@ -1,9 +1,9 @@
 """Run the comparison: ``python -m benchmarks.peers``.
 
-Each run is a process of its own. The systems take turns, so that a machine that gets slower does so
-for all of them. A system that an interpreter has not is looked for in the other one, and left out
-with the reason where neither has it; one that takes too long is not tried again. What an earlier
-comparison wrote about other data sets stays in the report.
+Each run has its own process. The systems take turns, so that a machine that becomes slower affects
+all of them. If one interpreter does not have a system, the other one is tried. If neither has it,
+the system is left out, with the reason. A system that takes too long is not tried again. Earlier
+results of other data sets stay in the report.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def parsed(argv):
 
 
 def work(python, args, *options, timeout=None):
-    """Run the worker in its own process; return what it says, or raise RuntimeError."""
+    """Run the worker in its own process; return its result, or raise RuntimeError."""
     threads = str(args.n_jobs)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
     environment = os.environ | dict.fromkeys((*names, "NUMBA_NUM_THREADS"), threads)
@@ -72,7 +72,7 @@ def find(systems, args):
     pythons = [sys.executable, *([args.peer_python] if args.peer_python else [])]
     found, missing = {}, {}
     for name in systems:
-        # tsnekit is the one that is being tested, here; the others may be anywhere.
+        # tsnekit is tested in this interpreter; the others may be in either.
         for python in pythons[:1] if name.startswith("tsnekit") else pythons[::-1]:
             try:
                 found[name] = python, work(python, args, name)["version"]

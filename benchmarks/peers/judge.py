@@ -1,4 +1,4 @@
-"""Data, and how good a map of it is: the same measures for every system."""
+"""Data, and the quality of maps, by the same measures for every system."""
 
 import functools
 
@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.neighbors import KDTree
 
 from tsnekit import TSNEEmbedding
+from tsnekit._backends.registry import default_registry
 from tsnekit.affinity import PerplexityBasedNN
+from tsnekit.initialization._principal_components import principal_components
 from tsnekit.interfaces import SearchProblem
-from tsnekit.principal_components import principal_components
-from tsnekit.registry import default_registry
 
 from ..common import digits, synthetic_data
 from .systems import PERPLEXITY
@@ -30,7 +30,7 @@ def load(name, mnist=None):
     Raises
     ------
     FileNotFoundError
-        If it is MNIST, and its file is not there.
+        If the data is MNIST, and its file does not exist.
     """
     if name == "digits":
         return digits()
@@ -42,7 +42,7 @@ def load(name, mnist=None):
 
 
 class Judge:
-    """Measures maps of one data set by one P, that of the true neighbors where this is feasible."""
+    """Measures maps of one data set by one P, from the true neighbors if that is feasible."""
 
     def __init__(self, X, n_jobs):
         self.n_jobs = n_jobs
@@ -76,7 +76,7 @@ class Judge:
         return float(embedding.kl_divergence)
 
     def neighbors_kept(self, Y):
-        """Share of the nearest neighbors in the data that are nearest in the map as well."""
+        """Share of the nearest neighbors in the data that are also nearest neighbors in the map."""
         found = self.tree(Y.astype(np.float64)).query(
             Y[self.rows].astype(np.float64), NEIGHBORS + 1, return_distance=False
         )

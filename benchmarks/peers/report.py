@@ -1,4 +1,4 @@
-"""What is written of a comparison: JSON, a table and a picture."""
+"""The report of a comparison: JSON, a table and a picture."""
 
 import json
 import os
@@ -14,7 +14,7 @@ TITLES = {
 
 
 def machine(n_jobs):
-    """What the numbers depend on, beside the systems."""
+    """The machine and its settings, on which the numbers depend."""
     from tsnekit._native.system import instruction_set
 
     return {
@@ -42,7 +42,7 @@ def summary(runs):
 
 
 def earlier(folder):
-    """Return the results that are in a folder, by data set."""
+    """Return the results in a folder, by data set."""
     try:
         return json.loads((Path(folder) / "peers.json").read_text())
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def write(results, folder):
 
 
 def in_order(results):
-    """Return the data sets that there are results of, from small to large."""
+    """Return the data sets with results, from small to large."""
     return [(data, results[data]) for data in TITLES if data in results]
 
 

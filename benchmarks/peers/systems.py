@@ -1,8 +1,8 @@
 """The systems that are compared, and the process that runs one of them once.
 
-This file is run as a script, by whatever interpreter has the system, which need not have tsnekit:
-it imports nothing but NumPy and the system itself. All do 250 + 500 iterations with perplexity 30
-and are otherwise left at their defaults, unless their name says what was changed.
+This file is run as a script, by the interpreter that has the system and may not have tsnekit: it
+imports only NumPy and the system itself. All do 250 + 500 iterations with perplexity 30. Their
+other parameters have the defaults, unless the name says otherwise.
 """
 
 import argparse

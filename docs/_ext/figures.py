@@ -1,4 +1,4 @@
-"""What the pictures of the parameter guide share: the digits, and a way to draw maps in a row."""
+"""The digits, and a way to draw maps in a row, for the pictures of the parameter guide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 
-from tsnekit.paints import PALETTE
+from tsnekit._drawing.paints import PALETTE
 
 __all__ = ["X", "labels", "show"]
 
@@ -23,9 +23,9 @@ def show(maps: Mapping[Any, Any], *, digits: Any = None, beneath: Any = None) ->
     ----------
     maps : mapping of title to positions (n, 1) or (n, 2)
     digits : array of shape (n,), optional
-        Which digit each point is; those of all rows by default.
+        Which digit each point is. The default is the digits of all rows.
     beneath : array of shape (m, 2), optional
-        Points to draw in gray beneath those of each map.
+        Points to draw in gray beneath the points of each map.
     """
     colors = np.array(PALETTE)[labels if digits is None else digits]
     fig, axes = plt.subplots(1, len(maps), figsize=(3.0 * len(maps), 3.2), squeeze=False)
@@ -52,7 +52,7 @@ def show(maps: Mapping[Any, Any], *, digits: Any = None, beneath: Any = None) ->
 
 
 def _in_the_plane(positions: np.ndarray) -> np.ndarray:
-    """Return positions (n, 2), those of one dimension spread along the other."""
+    """Return positions (n, 2); a second dimension, where it is missing, is random."""
     if positions.shape[1] > 1:
         return positions
     height = np.random.default_rng(0).uniform(-0.15, 0.15, size=len(positions))

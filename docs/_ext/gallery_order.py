@@ -19,7 +19,7 @@ ORDER = (
 
 
 class GalleryOrder:
-    """Key by which sphinx-gallery sorts; an example that is not in `ORDER` is an error."""
+    """The key by which sphinx-gallery sorts. Each example must be in `ORDER`."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder

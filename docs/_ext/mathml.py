@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw by themselves: pages need no script and no network."""
+"""Formulas as MathML, which browsers draw without a script or a network."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def _mathml(tex: str, *, block: bool) -> str:
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
-    """Write a formula within text."""
+    """Write a formula in a line of text."""
     translator.body.append(_mathml(node.astext(), block=False))
     raise nodes.SkipNode
 
 
 def visit_block(translator: Any, node: nodes.math_block) -> None:
-    """Write a formula of its own."""
+    """Write a formula on a line of its own."""
     translator.body.append(f'<div class="math">{_mathml(node.astext(), block=True)}</div>\n')
     raise nodes.SkipNode
 

@@ -1,8 +1,8 @@
 """The directive ``markdown``: a Markdown file of the repository as part of a page.
 
-It knows what the project's own files use, which is headings, paragraphs, lists, fenced code, pipe
-tables, pictures, links and emphasis. A file is thus written once, for readers of the repository
-and of the documentation.
+It knows the Markdown of the project's own files: headings, paragraphs, lists, fenced code, pipe
+tables, pictures, links and emphasis. A file is thus written once, for readers of the repository and
+readers of the documentation.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _table(rows: list[str]) -> list[str]:
 class Markdown(SphinxDirective):
     """Includes a Markdown file, whose path is relative to the page.
 
-    The content of the directive, which is reStructuredText, comes first. With ``if-missing``, the
-    file need not be there: the option's text is then all that is shown.
+    The content of the directive is reStructuredText and comes first. If the file does not exist,
+    the text of the option ``if-missing`` is shown instead.
     """
 
     required_arguments = 1

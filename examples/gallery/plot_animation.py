@@ -2,8 +2,8 @@
 An animation, by snapshots
 ==========================
 
-Callbacks look at a map while it forms. `tsnekit.callbacks.Snapshots` keeps copies of the positions;
-others log, save checkpoints, or end the optimization.
+Callbacks look at a map while it forms. `tsnekit.callbacks.Snapshots` keeps copies of the positions.
+Other callbacks log, save checkpoints, or end the optimization.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ snapshots = Snapshots()
 TSNE(n_jobs=-1, random_state=0, callbacks=snapshots, callbacks_every_iters=25).fit(X)
 
 # %%
-# Each picture is scaled to the map as it is then: it starts at a width of a few 1e-4.
+# The map starts at a width of a few 1e-4 and grows, so each picture has limits of its own.
 
 fig, ax = plt.subplots(figsize=(4.4, 4.4), dpi=80)
 points = ax.scatter(*snapshots.positions[0].T, c=labels, cmap="tab10", s=4, linewidths=0)
@@ -40,8 +40,8 @@ def draw(frame):
 animation = FuncAnimation(fig, draw, frames=len(snapshots.positions), interval=180)
 
 # %%
-# The divergence is recorded, too. It is that of the affinities as they are, so that it falls in a
-# step when early exaggeration ends, after 250 iterations.
+# The snapshots record the divergence, too. It does not include early exaggeration, so it drops when
+# early exaggeration ends, after 250 iterations.
 
 fig, ax = plt.subplots(figsize=(6, 3))
 ax.plot(snapshots.iterations, snapshots.errors, marker=".")
@@ -51,8 +51,8 @@ fig.tight_layout()
 
 # %%
 # A callback ends the optimization by returning a true value. This one waits until the divergence
-# hardly falls any more. Any function will do; if it has a parameter ``state``, it is told the phase
-# and the global iteration, too.
+# hardly falls any more. Any function can be a callback. A function with a parameter ``state`` also
+# learns the phase and the global iteration.
 
 
 def say(iteration, error, embedding, state):

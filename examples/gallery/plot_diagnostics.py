@@ -2,8 +2,8 @@
 How good is a map?
 ==================
 
-A map cannot keep all of the data. What it keeps can be measured: whose neighbors are still
-neighbors, and whether far is still far.
+A map cannot keep everything in the data. Measures tell what it keeps: how many neighbors are still
+neighbors, and whether distant points are still distant.
 """
 
 import matplotlib.pyplot as plt
@@ -18,17 +18,17 @@ X, labels = load_digits(return_X_y=True)
 embedding = TSNE(n_jobs=-1, random_state=0, callbacks=KLHistory(), callbacks_every_iters=10).fit(X)
 
 # %%
-# All measures at once. On the map, points whose neighbors are not kept stand out: they lie where
-# islands meet, or are drawn on their own.
+# ``diagnose`` takes all measures at once. On its map, points that lost their neighbors stand out.
+# They lie where islands meet, or alone.
 
 report = diagnose(embedding)
 print(report)
 report.plot(figure=plt.figure(figsize=(13, 7.5), layout="constrained"))
 
 # %%
-# The same measures of any map, by whatever method, compare maps. A picture of two principal
-# components keeps distances, and hardly any neighbors; t-SNE is the other way round, and a larger
-# perplexity or more exaggeration moves it along.
+# The same measures compare maps of any method. Two principal components keep distances and hardly
+# any neighbors. t-SNE does the opposite. A larger perplexity or more exaggeration changes the
+# balance.
 
 maps = {
     "principal components": pca(X, random_state=0),

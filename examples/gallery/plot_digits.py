@@ -2,8 +2,8 @@
 A first map
 ===========
 
-The 1,797 images of handwritten digits that ship with scikit-learn, 8 x 8 pixels each. All
-parameters are the defaults but for the seed and the number of threads.
+This is a map of the 1,797 images of handwritten digits that come with scikit-learn, 8 x 8 pixels
+each. All parameters except the seed and the number of threads are the defaults.
 """
 
 import matplotlib.pyplot as plt
@@ -17,13 +17,13 @@ X, labels = load_digits(return_X_y=True)
 embedding = TSNE(n_jobs=-1, random_state=0).fit(X)
 
 # %%
-# The embedding draws itself, and chooses colors, sizes and a legend that fit.
+# The embedding draws itself. It chooses fitting colors, sizes and a legend.
 
 fig, ax = plt.subplots(figsize=(7, 6), layout="constrained")
 embedding.plot(labels, ax=ax, title="Handwritten digits")
 
 # %%
-# It is an array of positions, and can be used wherever one can. It also knows how it came about:
+# The embedding is an array of positions and works like any other array. It also knows its history:
 # which backends were used and why, how long each step took, and how well the map fits.
 
 for step, choice in embedding.backends.items():
@@ -33,8 +33,8 @@ for step, seconds in embedding.seconds.items():
 print(f"KL divergence             {embedding.kl_divergence:.3f}")
 
 # %%
-# The images themselves, as many as there is room for, show what the islands are about: slant, and
-# the ways in which people write a 1.
+# The images themselves show what the islands mean: slant, and the ways in which people write a 1.
+# Only images with enough room are drawn.
 
 fig, ax = plt.subplots(figsize=(8, 8), layout="constrained")
 embedding.plot(labels, ax=ax, alpha=0.3, legend=False)

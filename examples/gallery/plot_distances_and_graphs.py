@@ -2,8 +2,8 @@
 Distances and graphs in place of data
 =====================================
 
-Not all data are vectors. A map can be made of a matrix of distances, of a graph of neighbors that
-was computed elsewhere, or of any weighted graph.
+Not all data are vectors. A map can also be made from a matrix of distances, from a graph of
+neighbors that another program computed, or from any weighted graph.
 """
 
 # sphinx_gallery_thumbnail_number = 1
@@ -22,8 +22,8 @@ from tsnekit.interfaces import NeighborGraph
 # A matrix of distances
 # ---------------------
 #
-# Gene sequences that descend from one another: each generation copies its parent, with some letters
-# changed. The distance of two sequences is the share of letters in which they differ.
+# Here are gene sequences that descend from one another. Each generation copies its parent and
+# changes some letters. The distance of two sequences is the share of letters in which they differ.
 
 rng = np.random.default_rng(0)
 sequences = rng.integers(4, size=(1, 400))
@@ -45,8 +45,8 @@ ax.set(xticks=[], yticks=[], aspect="equal", title="512 sequences, by ancestor o
 # A graph of neighbors
 # --------------------
 #
-# Neighbors from any other program: as two arrays, or as scikit-learn's sparse graph of distances.
-# Both give the same affinities; no search is made.
+# The neighbors of another program are given as two arrays, or as a sparse graph of distances from
+# scikit-learn. Both give the same affinities, without a search.
 
 X, labels = load_digits(return_X_y=True)
 found = NearestNeighbors(n_neighbors=91).fit(X).kneighbors(X)
@@ -61,9 +61,9 @@ print("largest difference of affinities:", abs(from_arrays.P - from_sparse.P).ma
 # A weighted graph
 # ----------------
 #
-# `~tsnekit.affinity.PrecomputedAffinities` takes any square matrix that is not negative. Here a web
-# of streets, with a lake in the middle; who lives near whom is told by walks of up to six corners.
-# The spectral initialization unfolds it, and some exaggeration keeps it in one piece.
+# `~tsnekit.affinity.PrecomputedAffinities` takes any square matrix without negative entries. Here
+# it is a town of streets around a lake. Walks of up to six corners tell which corners are near. The
+# spectral initialization unfolds the town, and some exaggeration keeps it in one piece.
 
 places = np.stack(np.meshgrid(np.arange(44), np.arange(28)), axis=-1).reshape(-1, 2)
 offset = places - [18, 12]
@@ -83,7 +83,7 @@ affinities = PrecomputedAffinities(total + total.T)
 embedding = TSNE(initialization="spectral", exaggeration=6, random_state=0).fit(
     affinities=affinities
 )
-# A map may come out turned or mirrored; here its axes point as those of the town do.
+# A map can be turned or mirrored. Here its axes are made to point like the axes of the town.
 signs = np.sign((embedding * (places - places.mean(axis=0))).sum(axis=0))
 maps = {"the town": places, "its map, from the streets alone": embedding * signs}
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")

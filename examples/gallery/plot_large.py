@@ -2,9 +2,9 @@
 Many points
 ===========
 
-Some tens of thousands of rows, on the way to millions. Three things change with size: the search
-for neighbors takes the most time, exaggeration helps to keep what belongs together in one place,
-and a picture of single dots hides how dense they are.
+This map has some tens of thousands of rows. Three things change on the way to millions. The search
+for neighbors takes the most time, exaggeration helps to keep groups in one place, and a picture of
+single dots hides how dense the points are.
 """
 
 import time
@@ -15,8 +15,8 @@ import numpy as np
 from tsnekit import TSNE
 
 # %%
-# Cells on their way along a branching tree, in 30 dimensions: synthetic, but not unlike what
-# single-cell data looks like. For a larger run, change the first line.
+# The data are cells along a branching tree in 30 dimensions. They are synthetic and resemble
+# single-cell data. For a larger run, change the first line.
 
 n = 25_000
 rng = np.random.default_rng(0)
@@ -32,9 +32,9 @@ X = start[branch] + along * (end[branch] - start[branch]) + 0.5 * rng.normal(siz
 X = X.astype(np.float32)
 
 # %%
-# ``fastest`` picks the neighbor search that is expected to take the least time: exact search for
-# some thousand rows, and mostly the native forest for more. For as many points as this, ``auto``
-# chooses the mesh method for the gradient.
+# ``fastest`` picks the neighbor search with the least expected time: exact search for some thousand
+# rows, and mostly the native forest for more. For this many points, ``auto`` chooses the mesh
+# method for the gradient.
 
 began = time.perf_counter()
 embedding = TSNE(neighbors="fastest", exaggeration=1.5, n_jobs=-1, random_state=0).fit(X)
@@ -45,9 +45,9 @@ for step, seconds in embedding.seconds.items():
     print(f"{step:<20}{seconds:6.1f} s")
 
 # %%
-# From 50,000 points on, or when asked for, ``plot`` draws an image in place of dots: each pixel has
-# the color of most of its points, and is the more opaque the more they are. It costs the same for
-# any number of points, and shows dense and thin parts for what they are.
+# With 50,000 points or more, or on request, ``plot`` draws an image instead of dots. Each pixel has
+# the color of most of its points, and more points make it more opaque. The work hardly grows with
+# the number of points, and dense and thin parts look different.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.6), layout="constrained")
 embedding.plot(branch, ax=left, size=8, legend=False, title="dots that hide one another")

@@ -2,14 +2,15 @@
 MNIST
 =====
 
-The 70,000 digits on which t-SNE programs are usually compared, reduced to 50 principal components.
+This is a map of the 70,000 digits on which t-SNE programs are usually compared. The images are
+reduced to 50 principal components.
 
 .. image:: /images/mnist.png
    :alt: A map of MNIST with ten islands, one for each digit
 
-The data does not come with tsnekit. This page was built with the picture above, made by the program
-below; the program runs where the environment variable ``TSNEKIT_MNIST`` names a ``.npz`` file with
-the images as rows of ``X`` and the digits as ``y``.
+The data does not come with tsnekit. The program below made the picture above. It runs if the
+environment variable ``TSNEKIT_MNIST`` names a ``.npz`` file with the images as rows of ``X`` and
+the digits as ``y``.
 """
 
 # sphinx_gallery_thumbnail_path = 'images/mnist.png'
@@ -34,7 +35,7 @@ def load():
 
 
 # %%
-# Fewer than 50 components lose detail; more only cost time.
+# Fewer than 50 components lose detail, and more only cost time.
 
 data = load()
 if data is not None:

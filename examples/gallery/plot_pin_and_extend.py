@@ -2,9 +2,9 @@
 Pinning points, and extending a map
 ===================================
 
-Points can be held while others move: a landmark that has to stay where readers expect it, or a
-published map that new samples are added to. And unlike ``transform``, ``extend`` lets new points
-see one another, so that a kind that the map did not have forms an island of its own.
+Points can be pinned while others move: a landmark that readers expect at its place, or a published
+map that gets new samples. Unlike ``transform``, ``extend`` lets new points attract and repel one
+another. A new kind of points then forms an island of its own.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -25,8 +25,8 @@ around = embedding.extend(X[~known], fixed=True, n_iter=500)
 together = embedding.extend(X[~known], n_iter=500)
 
 # %%
-# ``transform`` has to put the 8s and 9s somewhere among what there is. ``extend`` makes room: with
-# ``fixed=True`` without moving any old point, otherwise by moving all.
+# ``transform`` has to put the 8s and 9s somewhere among the old points. ``extend`` makes room for
+# them. With ``fixed=True`` it moves no old point, and otherwise it moves all points.
 
 order = np.r_[labels[known], labels[~known]]
 late = order >= 8
@@ -43,9 +43,9 @@ for ax, (title, positions) in zip(axes, maps.items(), strict=True):
 print("old points in place:", np.array_equal(around[: len(embedding)], embedding))
 
 # %%
-# ``fixed`` of ``optimize`` holds any points, as a mask or by weights between 0 (free) and 1
-# (stays). Here every eighth digit is put where it would be on a clock face, before the map forms
-# around them.
+# The parameter ``fixed`` of ``optimize`` pins any points, by a mask or by weights from 0 (free) to
+# 1 (pinned). Here every eighth digit is placed on a clock face, and the map forms around these
+# points.
 
 pinned = np.arange(len(X)) % 8 == 0
 angle = 2 * np.pi * labels / 10

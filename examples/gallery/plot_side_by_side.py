@@ -2,9 +2,9 @@
 Perplexity, exaggeration and degrees of freedom
 ===============================================
 
-The three parameters that change a map the most, side by side. Affinities take the longest on small
-data, and depend on the perplexity only: they are computed once for each, and their neighbors once
-for all.
+Three parameters change a map the most. Here are their effects side by side. On small data,
+affinities take the most time, and they depend on the perplexity only. So they are computed once for
+each perplexity, and the neighbors once for all.
 """
 
 import matplotlib.pyplot as plt
@@ -25,9 +25,9 @@ def draw(maps, title):
 
 
 # %%
-# The perplexity is the number of neighbors that a point looks at, more or less. Few neighbors give
-# many small islands, of which some are chance; many give the broad outline and blur the islands.
-# The last map mixes a small perplexity with a large one.
+# The perplexity is roughly the number of neighbors that attract a point. Few neighbors give many
+# small islands, and some of these are chance. Many neighbors give the broad outline and blur the
+# islands. The last map mixes a small perplexity with a large one.
 
 affinities = PerplexityBasedNN(X, perplexity=200, n_jobs=-1, random_state=0)
 maps = {}
@@ -38,8 +38,8 @@ maps["10 and 200"] = TSNE(perplexity=[10, 200], n_jobs=-1, random_state=0).fit(X
 draw(maps, "Perplexity")
 
 # %%
-# Exaggeration multiplies the attraction between neighbors. More of it makes denser islands with
-# more space around them, and keeps near one another what belongs together on a larger scale.
+# Exaggeration multiplies the attraction between neighbors. More exaggeration makes denser islands
+# with more space around them, and keeps related islands near one another.
 
 affinities = PerplexityBasedNN(knn_index=affinities.knn_index, perplexity=30, n_jobs=-1)
 maps = {
@@ -49,9 +49,9 @@ maps = {
 draw(maps, "Exaggeration")
 
 # %%
-# The degrees of freedom say how heavy the tails of the kernel in the map are. Below 1, points repel
-# each other from farther away, and islands fall apart into smaller ones; above 1, the kernel comes
-# closer to the Gaussian of the original SNE, and points crowd.
+# The degrees of freedom set how heavy the tails of the kernel in the map are. Below 1, points repel
+# each other from farther away, and islands fall apart into smaller ones. Above 1, the kernel is
+# closer to the Gaussian of the original SNE, and points crowd together.
 
 maps = {
     f"{dof}": TSNE(dof=dof, n_jobs=-1, random_state=0).fit(X, affinities) for dof in (0.5, 1, 2, 10)

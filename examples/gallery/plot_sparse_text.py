@@ -2,8 +2,8 @@
 Sparse data: texts
 ==================
 
-Texts are usually sparse rows of word frequencies, compared by the cosine. Such a matrix goes in as
-it is; nothing is made dense.
+Texts are usually sparse rows of word frequencies, which are compared by the cosine. Give such a
+matrix to t-SNE as it is; it stays sparse.
 """
 
 import matplotlib.pyplot as plt
@@ -14,8 +14,8 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from tsnekit import TSNE
 
 # %%
-# Made-up documents: each draws its words from a topic of its own, from a neighboring topic, and
-# from words that are common everywhere.
+# The documents are made up. Each draws its words from a topic of its own, from a neighboring topic,
+# and from words that all documents share.
 
 rng = np.random.default_rng(0)
 n_documents, n_words, n_topics = 1500, 5000, 12
@@ -31,9 +31,9 @@ X = TfidfTransformer().fit_transform(csr_matrix(np.array(words)))
 print(f"{X.shape[0]:,} documents, {X.shape[1]:,} words, {X.nnz / np.prod(X.shape):.1%} not zero")
 
 # %%
-# For sparse data of 1,000 rows or more, ``neighbors="auto"`` is PyNNDescent. From 4,096 rows on it
-# compiles for half a minute when it is first used, so that up to some ten thousand rows exact
-# search is the quicker one.
+# For sparse data of 1,000 rows or more, ``neighbors="auto"`` is PyNNDescent. With 4,096 rows or
+# more it compiles for half a minute on first use. So exact search is quicker up to some ten
+# thousand rows.
 
 embedding = TSNE(metric="cosine", neighbors="exact", n_jobs=-1, random_state=0).fit(X)
 

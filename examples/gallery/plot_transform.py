@@ -2,9 +2,9 @@
 New points in a finished map
 ============================
 
-A map is made once, and new rows are placed in it later. Each new point feels the map and none of
-the other new points: it comes to the same place alone and in any batch, and the map itself does not
-move.
+A map is made once, and new rows are placed in it later. The old points attract and repel each new
+point, and the other new points do not. So a new point gets the same place alone and in any batch.
+The map itself does not move.
 """
 
 import matplotlib.pyplot as plt
@@ -26,11 +26,11 @@ placed.plot(new, ax=ax, reference=True, reference_labels=old, size=20)
 ax.set_title("1,497 digits, pale, and 300 new ones")
 
 # %%
-# They come to lie among their own kind:
+# Most new points are placed among points of their own digit.
 
 kind = KNeighborsClassifier(10).fit(embedding, old)
 print(
-    f"{kind.score(placed, new):.1%} of the new digits are where most of their neighbors are alike"
+    f"{kind.score(placed, new):.1%} of the new digits lie where most old points are of their digit"
 )
 
 # %%
@@ -40,8 +40,9 @@ alone = embedding.transform(X_new[:1])
 print("the same place alone:", np.array_equal(alone[0], placed[0]))
 
 # %%
-# What happens on the way can be done step by step, for other starts and schedules. Here the new
-# points begin at random places instead of among their neighbors, and some of them do not get home.
+# The steps of ``transform`` can also be done one by one, with other starts and schedules. Here the
+# new points begin at random places instead of among their neighbors. Some of them do not reach
+# their neighbors.
 
 partial = embedding.prepare_partial(X_new, initialization="random", perplexity=5)
 steps = {"random start": partial}

@@ -145,7 +145,8 @@ def test_float32_stays_float32_and_is_not_copied(X):
     single = X.astype(np.float32)
     single.setflags(write=False)
     brute(single, method=search)
-    assert search.X is single or np.shares_memory(search.X, single)
+    (used,) = search.data
+    assert used is single or np.shares_memory(used, single)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_bad_data(data, error, message):
         (lambda X: PerplexityBasedNN(X, n_jobs=0), ValueError, "n_jobs=0"),
         (lambda X: FixedSigmaNN(X), TypeError, "sigma must be a real number, got None"),
         (lambda X: FixedSigmaNN(X, sigma=1, k=0), ValueError, "k must be at least 1"),
-        (lambda X: Multiscale(X), TypeError, "perplexities must be a sequence"),
+        (lambda X: Multiscale(X), TypeError, "perplexities must be a number or a seq"),
         (lambda X: MultiscaleMixture(X, perplexities=[]), TypeError, "perplexities"),
         (lambda X: Uniform(X, k_neighbors=0), ValueError, "k_neighbors must be at least 1"),
         (lambda X: Uniform(X, method="anoy"), ValueError, "did you mean 'annoy'"),
@@ -254,8 +255,37 @@ def test_to_new_with_another_perplexity(X, new):
 def test_to_new_with_other_options(X, new):
     affinities = Uniform(X, k_neighbors=12, method=BruteForce())
     assert affinities.to_new(new, k_neighbors=3).getnnz(axis=1).tolist() == [3] * 7
-    with pytest.raises(TypeError, match="UniformKernel has no option 'k'; its options are k_neigh"):
+    with pytest.raises(TypeError, match=r"'k' is not an option of UniformKernel.*: k_neighbors"):
         affinities.to_new(new, k=3)
+
+
+def test_to_new_of_fixed_sigma_takes_k(X, new):
+    affinities = FixedSigmaNN(X, sigma=1.5, k=12, method=BruteForce())
+    assert affinities.to_new(new).getnnz(axis=1).tolist() == [12] * 7
+    P, neighbors, _ = affinities.to_new(new, k=5, return_distances=True)
+    assert neighbors.shape == (7, 5)
+    expected = FixedSigmaNN(X, sigma=1.5, k=5, method=BruteForce()).to_new(new)
+    assert abs(P - expected).max() == 0
+    assert abs(affinities.to_new(new, 5, sigma=0.7) - expected).max() > 0
+    with pytest.raises(TypeError, match="k must be an integer, got True"):
+        affinities.to_new(new, True)
+
+
+def test_effective_perplexities():
+    X = np.random.default_rng(0).normal(size=(31, 3))
+    with pytest.warns(UserWarning, match="too large for 30 neighbors"):
+        affinities = PerplexityBasedNN(X, perplexity=25)
+    assert affinities.effective_perplexity_ == 10
+    affinities.set_perplexity(8)
+    assert affinities.effective_perplexity_ == 8
+    assert affinities.effective_perplexities_ == (8,)
+    several = Multiscale(X, perplexities=[5, 8])
+    assert several.effective_perplexities_ == (5, 8)
+    with pytest.raises(AttributeError, match="several perplexities"):
+        _ = several.effective_perplexity_
+    one = MultiscaleMixture(X, perplexities=8)
+    assert one.effective_perplexity_ == 8
+    assert abs(one.P - affinities.P).max() < 1e-8
 
 
 def test_to_new_of_other_kinds_of_data(X, new):

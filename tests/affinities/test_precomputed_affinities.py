@@ -27,6 +27,15 @@ def test_fault_32_precomputed_leaves_the_matrix_as_it_is(convert, dtype):
         np.testing.assert_array_equal(given, before)
 
 
+def test_precomputed_adds_up_repeated_entries():
+    matrix = np.array([[0.0, 2.0], [2.0, 0.0]])
+    given = sparse.csr_matrix(([1.5, 0.5, 2.0, 0.0], [1, 1, 0, 1], [0, 2, 4]), (2, 2))
+    affinities = PrecomputedAffinities(given, normalize=False)
+    np.testing.assert_array_equal(affinities.P.toarray(), matrix)
+    assert affinities.P.nnz == 2
+    assert given.nnz == 4
+
+
 def test_precomputed_without_normalization():
     matrix = np.array([[0.0, 2.0], [2.0, 0.0]])
     np.testing.assert_array_equal(
@@ -45,7 +54,8 @@ def test_precomputed_without_normalization():
         (sparse.csr_matrix([[0, -1], [1, 0]]), "affinities must not be negative"),
         (np.zeros((3, 3)), "affinities must not all be 0"),
         (np.ones(9), "Expected 2D array"),
-        ([["a", "b"], ["c", "d"]], "could not convert"),
+        ([["a", "b"], ["c", "d"]], "affinities must be .*could not convert"),
+        (np.eye(3) * 1j, "Complex data not supported: affinities is complex128"),
     ],
 )
 def test_fault_32_precomputed_refuses_bad_matrices(matrix, message):

@@ -2,29 +2,26 @@
 
 import importlib
 import inspect
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
+import tsnekit
 from tsnekit import hookspecs
-from tsnekit.registry import default_registry
+from tsnekit._backends.registry import default_registry
 from tsnekit.specs import POINTS
 
 DOCS = Path(__file__).parents[2] / "docs"
+# The built-in backends are documented one by one, see below.
 PUBLIC = (
     "tsnekit",
-    "tsnekit.affinity",
-    "tsnekit.callbacks",
-    "tsnekit.diagnostics",
-    "tsnekit.errors",
-    "tsnekit.hookspecs",
-    "tsnekit.initialization",
-    "tsnekit.interfaces",
-    "tsnekit.scanpy",
-    "tsnekit.sklearn",
-    "tsnekit.specs",
-    "tsnekit.testing",
+    *(
+        f"tsnekit.{module.name}"
+        for module in pkgutil.iter_modules(tsnekit.__path__)
+        if not module.name.startswith("_") and module.name != "plugins"
+    ),
 )
 
 

@@ -1,9 +1,9 @@
-"""Put the known faults back, one by one, and look whether the tests of each notice.
+"""Put the known faults back, one by one, and check that the tests of each notice.
 
-Run it with an installed copy of the package, never in the working tree: files are changed in place
-while a fault is in. Faults of the native layer need ``--native``, which builds a copy of the
-sources for each, with build tools that must be installed. Numbers as arguments choose some of the
-faults.
+There are two lists: faults that other packages have, and faults that this package had. Run it with
+an installed copy of the package, never in the working tree: it changes files in place. ``--native``
+is for faults of the native layer. It builds a copy of the sources for each fault, and needs the
+build tools. Numbers and names as arguments choose some of the faults.
 """
 
 import argparse
@@ -20,40 +20,55 @@ TESTS = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Mutation:
-    """A fault, as text of a file of the package in place of the right one."""
+    """A fault, as a text that replaces the right text in a file of the package.
 
-    fault: int
+    A fault of other packages has its number in the list of faults, and its tests are named
+    ``test_fault_<number>_...``. A fault of this package is named by its cause, and lists its tests
+    as ``file::name``, the file below the folder of the tests.
+    """
+
+    fault: int | str
     file: str
     old: str
     new: str
+    tests: tuple[str, ...] = ()
 
     @property
     def is_native(self) -> bool:
         return self.file.startswith("_native/")
 
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The arguments for pytest that select its tests."""
+        if self.tests:
+            return tuple(str(TESTS / each) for each in self.tests)
+        name = f"test_fault_{self.fault}_"
+        paths = sorted(TESTS.rglob("test_*.py"))
+        return ("-k", name, *(str(path) for path in paths if f"def {name}" in path.read_text()))
+
 
 MUTATIONS = [
     Mutation(
         1,
-        "_native/kernels/perplexity.cpp",
+        "_native/kernels/affinities/perplexity.cpp",
         "const double nearest = low;",
         "const double nearest = 0.0;",
     ),
     Mutation(
         2,
-        "plugins/neighbors/_spaces.py",
+        "plugins/neighbors/_rows/spaces.py",
         "            np.sqrt(distances, out=distances)\n",
         "            pass\n",
     ),
     Mutation(
         3,
-        "plugins/neighbors/_spaces.py",
+        "plugins/neighbors/_rows/spaces.py",
         "            distances *= np.float32(0.5)\n",
         "            np.sqrt(distances, out=distances)\n",
     ),
     Mutation(
         4,
-        "_native/kernels/grid_bounds.cpp",
+        "_native/kernels/points/bounds.cpp",
         "        float least = y[begin * dims + c];\n"
         "        float most = least;\n"
         "#pragma omp simd reduction(min : least) reduction(max : most)\n"
@@ -75,40 +90,41 @@ MUTATIONS = [
     ),
     Mutation(
         5,
-        "plugins/gradients/_grid.py",
+        "plugins/gradients/_grid/geometry.py",
         "max(float(box.extent.max()), 1e-30)",
         "float(box.extent.max())",
     ),
     Mutation(
         6,
-        "_native/kernels/tree.cpp",
+        "_native/kernels/tree/tree.cpp",
         "if (!(longest_side<D>(box) > 0.0f)) return false;",
         "",
     ),
     Mutation(
         7,
-        "plugins/neighbors/_lists.py",
+        "plugins/neighbors/_rows/lists.py",
         "        start = first if first < 0 else first + block.start\n",
         "        start = -1\n",
     ),
     Mutation(
         8,
-        "reference_field.py",
+        "_descent/field.py",
         "return np.array_equal(self.positions, positions)",
         "return True",
     ),
     Mutation(
         9,
-        "embedding_base.py",
+        "_embedding/base.py",
         "                raise InterruptedByUser(self) from None\n",
         "                raise\n",
     ),
     Mutation(
         9,
-        "optimize.py",
+        "_descent/loop.py",
         "        gradient.gradient(Y, forces, phase.exaggeration)\n",
-        "        gradient._affinities.data.setflags(write=True)\n"
-        "        gradient._affinities.data[...] *= phase.exaggeration if iteration == 1 else 1\n"
+        "        P = gradient._planned._affinities.data\n"
+        "        P.setflags(write=True)\n"
+        "        P[...] *= phase.exaggeration if iteration == 1 else 1\n"
         "        gradient.gradient(Y, forces, 1.0)\n",
     ),
     Mutation(
@@ -119,19 +135,19 @@ MUTATIONS = [
     ),
     Mutation(
         11,
-        "embedding_array.py",
+        "_embedding/array.py",
         "        self._copy_attributes_to(duplicate)\n",
         "",
     ),
     Mutation(
         12,
-        "embedding_base.py",
-        "            if not state.optimizer.state():\n",
+        "_embedding/base.py",
+        "            if not optimizer.state():\n",
         "            if True:\n",
     ),
     Mutation(
         13,
-        "validation.py",
+        "_util/validation.py",
         "dtype = np.float32 if small else (np.float64, np.float32)",
         "dtype = np.float64",
     ),
@@ -149,43 +165,43 @@ MUTATIONS = [
     ),
     Mutation(
         16,
-        "plugins/neighbors/pynndescent.py",
+        "plugins/neighbors/_descent.py",
         "        short = np.flatnonzero((lists[0] < 0).any(axis=1))\n",
         "        short = np.empty(0, int)\n",
     ),
     Mutation(
         17,
-        "threads.py",
+        "_util/threads.py",
         "    if n_jobs == 0:\n",
         "    if n_jobs is False:\n",
     ),
     Mutation(
         18,
-        "diffusion_map.py",
+        "initialization/_diffusion_map.py",
         "v0=start, ",
         "v0=None, ",
     ),
     Mutation(
         19,
-        "symmetrize.py",
+        "affinity/_matrix.py",
         'how == "max", indptr, joined, data, n_jobs)',
         'how == "max", indptr, joined, data, 1)',
     ),
     Mutation(
         19,
-        "plugins/gradients/_convolve.py",
+        "plugins/gradients/_grid/convolve.py",
         "self._convolution(charge, self._spectrum, fields, workspace, self._n_jobs)",
         "self._convolution(charge, self._spectrum, fields, workspace, 1)",
     ),
     Mutation(
         20,
-        "gradient.py",
+        "_descent/gradient.py",
         "            self._dof,\n            cost,\n",
         "            1.0,\n            cost,\n",
     ),
     Mutation(
         21,
-        "_native/kernels/attraction.cpp",
+        "_native/kernels/descent/attraction.cpp",
         "  const index_t begin = p.row_start[row];\n",
         "  const int begin = static_cast<int>(p.row_start[row]);\n",
     ),
@@ -198,13 +214,13 @@ MUTATIONS = [
     ),
     Mutation(
         23,
-        "embedding_base.py",
+        "_embedding/base.py",
         "with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:",
         "with ProgressBar(phase_name, n_iter, shown=True) as bar:",
     ),
     Mutation(
         24,
-        "plugins/neighbors/_refined_forest.py",
+        "plugins/neighbors/_rows/refined_forest.py",
         '        return self.__dict__ | {"_forest": None}\n',
         "        import tempfile\n\n"
         "        with tempfile.NamedTemporaryFile() as file:\n"
@@ -213,19 +229,19 @@ MUTATIONS = [
     ),
     Mutation(
         25,
-        "tsne.py",
+        "_facade/tsne.py",
         "        self.learning_rate = learning_rate\n",
         '        self.learning_rate = 200.0 if learning_rate == "auto" else learning_rate\n',
     ),
     Mutation(
         26,
-        "embedding.py",
+        "_embedding/full.py",
         "        if field is None or not field.fits(self):\n",
         "        if True:\n",
     ),
     Mutation(
         27,
-        "plugins/gradients/_grid_repulsion.py",
+        "plugins/gradients/_grid/repulsion.py",
         "        if kind not in self._said:\n",
         "        if False:\n",
     ),
@@ -237,7 +253,7 @@ MUTATIONS = [
     ),
     Mutation(
         29,
-        "_native/kernels/perplexity.cpp",
+        "_native/kernels/affinities/perplexity.cpp",
         "double log_precision = std::min(std::max(std::log(above / row.mean) + guess, low), high);",
         "static thread_local double kept = min_log_precision;\n"
         "  low = std::max(low, kept);\n"
@@ -246,66 +262,71 @@ MUTATIONS = [
     ),
     Mutation(
         30,
-        "plugins/gradients/_grid_repulsion.py",
+        "plugins/gradients/_grid/repulsion.py",
         "        out[outside] = 0.0\n",
         "        out[inside] = 0.0\n",
     ),
     Mutation(
         31,
-        "_native/kernels/barnes_hut.cpp",
+        "_native/kernels/tree/barnes_hut.cpp",
         # Points nearer than about 1e-6 look like one. A merged node at their centre would not do:
         # at this scale forces are linear, and so it has the right one.
-        "offset[c] = y[c] - Pack::load(source[c] + k);",
-        "offset[c] = (y[c] - Pack(16.0f)) - (Pack::load(source[c] + k) - Pack(16.0f));",
+        "offset[c] = y[c] - Floats::load(source[c] + k);",
+        "offset[c] = (y[c] - Floats(16.0f)) - (Floats::load(source[c] + k) - Floats(16.0f));",
     ),
     Mutation(
         32,
-        "affinity_base.py",
-        "            checked = checked / total\n",
-        "            checked /= total\n",
+        "affinity/_matrix.py",
+        "        values = values / total\n",
+        "        values /= total\n",
     ),
     Mutation(
         33,
-        "validation.py",
+        "_util/validation.py",
         "    if not (np.abs(checked) <= MAX_POSITION).all():\n",
         "    if False:\n",
     ),
     Mutation(
         34,
-        "diffusion_map.py",
+        "initialization/_diffusion_map.py",
         "            if count == 1:\n",
         "            if True:\n",
     ),
     Mutation(
         35,
-        "initialization.py",
+        "initialization/_placement.py",
         "    weights = np.divide(nearest, distances, where=distances > nearest, "
         "out=np.ones_like(distances))\n",
         "    weights = distances.copy()\n",
     ),
     Mutation(
         36,
-        "validation.py",
+        "_util/validation.py",
         "    if value < at_least:\n",
         "    if False:\n",
     ),
 ]
 
 
-def tests_of(fault: int) -> list[str]:
-    """Return the files that have tests of a fault."""
-    name = f"def test_fault_{fault}_"
-    return [str(path) for path in sorted(TESTS.rglob("test_*.py")) if name in path.read_text()]
+# Faults that this package had, by cause. One cause may have several places, each with its tests.
+OWN = [
+    Mutation(
+        "interrupt without a map",
+        "_embedding/base.py",
+        "                raise InterruptedByUser(self) from None\n",
+        "                raise\n",
+        ("descent/test_interrupts.py::test_ctrl_c",),
+    ),
+]
 
 
-def notices(fault: int) -> bool:
-    """Whether a test of the fault fails, is killed or does not end."""
-    # Isolated, so that the working tree is not what is imported.
+def notices(selection: tuple[str, ...]) -> bool:
+    """Whether a test of the selection fails, is killed or does not end."""
+    # Isolated, so that Python does not import the working tree.
     command = [sys.executable, "-I", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    command += ["-k", f"test_fault_{fault}_", *tests_of(fault)]
     try:
         done = subprocess.run(
-            command, cwd=TESTS.parent, capture_output=True, text=True, timeout=120
+            [*command, *selection], cwd=TESTS.parent, capture_output=True, text=True, timeout=600
         )
     except subprocess.TimeoutExpired:
         return True
@@ -321,7 +342,7 @@ def try_python(mutation: Mutation, package: Path) -> bool:
     text = path.read_text()
     try:
         path.write_text(text.replace(mutation.old, mutation.new))
-        return notices(mutation.fault)
+        return notices(mutation.selection)
     finally:
         path.write_text(text)
 
@@ -333,7 +354,7 @@ def try_native(mutation: Mutation, sources: Path) -> bool:
     try:
         path.write_text(text.replace(mutation.old, mutation.new))
         install(sources)
-        return notices(mutation.fault)
+        return notices(mutation.selection)
     finally:
         path.write_text(text)
 
@@ -349,7 +370,7 @@ def install(sources: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("faults", nargs="*", type=int)
+    parser.add_argument("faults", nargs="*", help="numbers and names (default: all)")
     parser.add_argument("--native", action="store_true", help="those of the native layer")
     arguments = parser.parse_args()
 
@@ -359,12 +380,13 @@ def main() -> int:
     if package == TESTS.parent / "tsnekit":
         parser.error("needs an installed copy of the package, not the working tree")
     chosen = [
-        each for each in MUTATIONS
-        if each.is_native == arguments.native and each.fault in (arguments.faults or [each.fault])
+        each for each in MUTATIONS + OWN
+        if each.is_native == arguments.native
+        and (not arguments.faults or str(each.fault) in arguments.faults)
     ]  # fmt: skip
-    for fault in sorted({mutation.fault for mutation in chosen}):
-        if notices(fault):
-            parser.error(f"the tests of fault {fault} fail though it is not there")
+    for selection in dict.fromkeys(mutation.selection for mutation in chosen):
+        if notices(selection):
+            parser.error(f"these tests fail without the fault: {' '.join(selection)}")
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "tsnekit"
@@ -376,7 +398,7 @@ def main() -> int:
             found = (
                 try_native(mutation, sources) if arguments.native else try_python(mutation, package)
             )
-            print(f"fault {mutation.fault:2}: {'noticed' if found else 'NOT NOTICED'}", flush=True)
+            print(f"fault {mutation.fault}: {'noticed' if found else 'NOT NOTICED'}", flush=True)
             if not found:
                 missed.append(mutation)
         if arguments.native:

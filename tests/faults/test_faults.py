@@ -1,7 +1,8 @@
-"""Faults of other packages that have no home elsewhere in the tests, and the roll of all of them.
+"""Tests of some faults of other packages, and the check that every known fault has a test.
 
-A test named ``test_fault_<number>_...`` is about the fault of that number in the list of faults;
-`mutations.py` puts each of them back and looks whether its tests notice.
+A test named ``test_fault_<number>_...`` is about the fault of that number in the list of faults.
+`mutations.py` puts each of them back and checks that its tests notice, and so for the faults that
+this package had.
 """
 
 import importlib.util
@@ -16,10 +17,19 @@ import pytest
 from scipy import sparse
 
 import tsnekit
-from tsnekit.symmetrize import conditional_affinities, joint_affinities
+from tsnekit.affinity._matrix import conditional_affinities, joint_affinities
 
 FAULTS = set(range(1, 37))
 HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def mutations(monkeypatch):
+    spec = importlib.util.spec_from_file_location("mutations", HERE / "mutations.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_every_fault_has_a_test():
@@ -29,13 +39,17 @@ def test_every_fault_has_a_test():
     assert named == FAULTS
 
 
-def test_every_fault_can_be_put_back(monkeypatch):
-    spec = importlib.util.spec_from_file_location("mutations", HERE / "mutations.py")
-    mutations = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, mutations)
-    spec.loader.exec_module(mutations)
+def test_every_fault_of_this_package_has_its_tests(mutations):
+    for mutation in mutations.OWN:
+        assert mutation.tests, mutation
+        for test in mutation.tests:
+            file, *_, name = test.split("::")
+            assert f"def {name.partition('[')[0]}(" in (HERE.parent / file).read_text(), test
+
+
+def test_every_fault_can_be_put_back(mutations):
     assert {mutation.fault for mutation in mutations.MUTATIONS} == FAULTS
-    for mutation in mutations.MUTATIONS:
+    for mutation in mutations.MUTATIONS + mutations.OWN:
         text = (HERE.parents[1] / "tsnekit" / mutation.file).read_text()
         assert text.count(mutation.old) == 1, mutation
 
@@ -44,7 +58,7 @@ THREADS = """
 import os, numpy as np
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients.mesh import MeshMethod
-from tsnekit.symmetrize import joint_affinities
+from tsnekit.affinity._matrix import joint_affinities
 
 def threads():
     return len(os.listdir("/proc/self/task"))
@@ -86,8 +100,7 @@ def test_fault_21_positions_in_p_are_64_bits_wide():
 def test_fault_21_entries_beyond_2_to_the_31():
     """Rows at the end of a matrix whose other entries are never touched, so take no memory."""
     from tsnekit._native.attraction import attraction_cost, gradient_from_repulsion
-    from tsnekit._native.matvec import matvec
-    from tsnekit._native.packed import PackedAffinities
+    from tsnekit._native.compact import CompactAffinities
 
     rng = np.random.default_rng(0)
     small = sparse.random(40, 40, 0.3, format="csr", dtype=np.float32, random_state=0)
@@ -114,17 +127,12 @@ def test_fault_21_entries_beyond_2_to_the_31():
         attraction_cost(*P, Y, Y, 1.0, out, 1)
         return out
 
-    def product(P):
-        out = np.zeros(40, np.float32)
-        matvec(*P, np.ascontiguousarray(Y[:, 0]), out, 1)
-        return out
-
-    def packed(P):
-        copy = PackedAffinities(40, len(small[2]))
+    def compact(P):
+        copy = CompactAffinities(40, len(small[2]))
         copy.fill(*P, order, 1)
         return np.concatenate(copy.arrays())
 
-    for function in (gradient, cost, product, packed):
+    for function in (gradient, cost, compact):
         np.testing.assert_array_equal(function(large), function(small))
 
 

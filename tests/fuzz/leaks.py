@@ -1,8 +1,8 @@
-"""Fit many times, and look whether the memory of the process grows.
+"""Fit many times, and check that the memory of the process does not grow.
 
-``python tests/fuzz/leaks.py 1000`` prints the resident memory after a warm-up and after so many
-fits, and fails if it grew. Every built-in method, initializer and in-process search has its turn;
-each map is also transformed, extended, pickled, interrupted and refused.
+``python tests/fuzz/leaks.py 1000`` prints the resident memory after a warm-up and after 1,000 fits,
+and fails if it grew. The fits use every built-in method, every initializer and several searches.
+Each map is also transformed, extended and pickled, and some calls fail on purpose.
 """
 
 import contextlib

@@ -1,30 +1,36 @@
 """Use every threaded kernel, from one and from several Python threads, for ThreadSanitizer.
 
-The results are compared as well: a race that it does not see may still be seen in the bits.
+Then several threads share one embedding, which one of them moves while the others read it, and one
+neighbor index. The results are compared as well: they can show a race that the sanitizer does not
+report.
 """
 
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from tsnekit._native.forest import ProjectionForest
 
-from tsnekit import TSNE
+from tsnekit import TSNE, TSNEEmbedding
+from tsnekit._descent.map_order import MapOrder
+from tsnekit.affinity import PerplexityBasedNN
+from tsnekit.affinity._matrix import conditional_affinities, joint_affinities
 from tsnekit.interfaces import RepulsionProblem
-from tsnekit.locality import MapOrder
 from tsnekit.plugins.affinities.fixed_sigma import FixedSigmaKernel
 from tsnekit.plugins.affinities.perplexity import PerplexityKernel
 from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
-from tsnekit.plugins.neighbors._lists import empty_lists, rank, scan
-from tsnekit.plugins.neighbors._refinement import LinkedRows
-from tsnekit.symmetrize import conditional_affinities, joint_affinities
+from tsnekit.plugins.neighbors._rows.lists import empty_lists, rank, scan
+from tsnekit.plugins.neighbors._rows.refinement import LinkedRows
 
 N_JOBS = 4
 # Enough for several blocks in each kernel: those of the tree are the largest, 16,384 points.
 ROWS, POINTS = 3_000, 40_000
+STEPS = 15
+"""Iterations of a map that is moved while it is read."""
 
 
 def searches(n_jobs):
@@ -104,6 +110,93 @@ def kernels(n_jobs):
     return [*searches(n_jobs), *results, *maps(P, n_jobs), *fits(n_jobs)]
 
 
+# -- Objects that threads share --------------------------------------------------------------------
+
+
+def at_once(*works):
+    """Run functions in threads that start together, and return what they return."""
+    barrier = threading.Barrier(len(works))
+
+    def run(work):
+        barrier.wait()
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [job.result() for job in [pool.submit(run, work) for work in works]]
+
+
+def share_embedding(affinities, X_new, method):
+    """Read one embedding in several ways while a thread moves it, and check what is read."""
+    start = np.random.default_rng(0).normal(size=(ROWS, 2))
+    options = {"negative_gradient_method": method, "n_jobs": N_JOBS, "random_state": 0}
+    alone, shared = (TSNEEmbedding(start, affinities, **options) for _ in range(2))
+
+    def place(embedding):
+        return np.array(embedding.transform(X_new, n_iter=2))
+
+    maps, values, placed = [np.array(alone)], [alone.kl_divergence], [place(alone)]
+    for _ in range(STEPS):
+        alone.optimize(1, inplace=True)
+        maps.append(np.array(alone))
+        values.append(alone.kl_divergence)
+        placed.append(place(alone))
+    done = threading.Event()
+
+    def move():
+        try:
+            shared.optimize(STEPS, inplace=True)
+        finally:
+            done.set()
+
+    def reader(read):
+        def repeat():
+            found = [read()]
+            while not done.is_set():
+                found.append(read())
+            return found
+
+        return repeat
+
+    readers = [lambda: shared.kl_divergence, lambda: np.array(shared.copy()), lambda: place(shared)]
+    works = [reader(read) for read in readers for _ in range(2)]
+    _, *found = at_once(move, *works)
+    np.testing.assert_array_equal(shared, maps[-1])
+    for work, results in enumerate(found):
+        expected = (values, maps, placed)[work // 2]
+        for each in results:
+            assert any(np.array_equal(each, one) for one in expected), (method, work)
+    return sum(map(len, found))
+
+
+def share_index(X, X_new, search):
+    """Ask one index that no one has used yet, from several threads, and check the answers."""
+
+    def new_index():
+        return PerplexityBasedNN(
+            X, perplexity=5, method=search, n_jobs=N_JOBS, random_state=0
+        ).knn_index  # fmt: skip
+
+    alone, shared = new_index(), new_index()
+    parts = np.array_split(X_new, 3)
+    found = at_once(*[lambda part=part: shared.query(part, 10) for part in parts * 2])
+    for part, answer in zip(parts * 2, found, strict=True):
+        expected = alone.query(part, 10)
+        np.testing.assert_array_equal(answer.indices, expected.indices)
+        np.testing.assert_array_equal(answer.distances, expected.distances)
+    return len(found)
+
+
+def share():
+    """Return how many results were read from shared objects."""
+    rng = np.random.default_rng(0)
+    X, X_new = rng.normal(size=(ROWS, 12)), rng.normal(size=(300, 12))
+    total = sum(share_index(X, X_new, search) for search in ("annoy", "forest"))
+    affinities = PerplexityBasedNN(X, perplexity=5, n_jobs=N_JOBS, random_state=0)
+    for method in ("barnes_hut", "mesh", "fft"):
+        total += share_embedding(affinities, X_new[:50], method)
+    return total
+
+
 def main():
     warnings.simplefilter("ignore")
     expected = kernels(1)
@@ -114,6 +207,7 @@ def main():
         for one, other in zip(results, expected, strict=True):
             np.testing.assert_array_equal(one, other)
     print(f"{len(expected)} results are the same in {len(found)} runs with {N_JOBS} threads")
+    print(f"{share()} results were read from embeddings and indices that threads share")
 
 
 if __name__ == "__main__":

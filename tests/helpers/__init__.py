@@ -1,1 +1,1 @@
-"""What several files of tests share."""
+"""Code that several files of tests share."""

@@ -1,21 +1,23 @@
-"""A neighbor search that is plain brute force, and affinities on it."""
+"""A neighbor search by brute force, and affinities with it."""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from helpers.logs import SharedLog
 from tsnekit.affinity import PerplexityBasedNN
 from tsnekit.interfaces import NeighborGraph
 
 
 class BruteForce:
-    """A neighbor search that counts how often it searched."""
+    """A neighbor search that notes its data and its searches, those of its copies too."""
 
     def __init__(self):
-        self.searches = []
+        self.searches = SharedLog()
+        self.data = SharedLog()
 
     def fit(self, X, problem):
         self.problem = problem
-        self.X = X
+        self.data.append(X)
         self.tree = NearestNeighbors(metric=problem.metric, algorithm="brute").fit(X)
         return self
 

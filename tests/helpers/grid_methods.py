@@ -1,4 +1,4 @@
-"""The gradient methods that work on grids, and how near they must come to the exact one."""
+"""The gradient methods that work on grids, and how close they must be to the exact one."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Problems for neighbor searches, and how much of the truth they find."""
+"""Problems for neighbor searches, and the recall of their results."""
 
 import numpy as np
 from scipy import sparse

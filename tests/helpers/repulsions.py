@@ -1,4 +1,4 @@
-"""What a gradient method gives for some points, and how far off that is."""
+"""Results of gradient methods for some points, and their errors."""
 
 import numpy as np
 

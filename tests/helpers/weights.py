@@ -1,4 +1,4 @@
-"""Distances to neighbors, and how many neighbors weights of them amount to."""
+"""Distances to neighbors, and the perplexity of weights."""
 
 import numpy as np
 

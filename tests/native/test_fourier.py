@@ -5,9 +5,14 @@ import pytest
 from scipy.signal import fftconvolve
 from tsnekit._native.fourier import force_table, potential_table
 
-from tsnekit.plugins.gradients._basis import b_spline, lagrange
-from tsnekit.plugins.gradients._convolve import CONVOLVERS, GridShape, aligned, good_sizes
-from tsnekit.plugins.gradients._spectra import kernel_spectra
+from tsnekit.plugins.gradients._grid.basis import b_spline, lagrange
+from tsnekit.plugins.gradients._grid.convolve import (
+    CONVOLVERS,
+    GridShape,
+    aligned,
+    good_sizes,
+)
+from tsnekit.plugins.gradients._grid.spectra import kernel_spectra
 
 # Every radix, few and many passes, columns that are and are not whole blocks of lanes.
 PADDED = [

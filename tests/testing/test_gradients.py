@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from tsnekit.gradient import KLGradient
+from tsnekit._descent.gradient import KLGradient
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.specs import GradientSpec
 from tsnekit.testing import GradientMethodConformance

@@ -133,7 +133,7 @@ FINDS = [
     ("counts steps outside its state", "test_restored_state_goes_on_to_the_bit", []),
     ("state shared", "test_states_are_copies", []),
     ("restores what is given", "test_states_are_copies", []),
-    ("restores nothing", "test_pinned_points", []),
+    ("restores nothing", "test_fixed_points", []),
 ]
 
 

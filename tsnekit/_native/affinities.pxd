@@ -2,9 +2,9 @@
 """Sparse affinities as the kernels read them, borrowed from their arrays."""
 
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect, expect_least
+from .shapes cimport expect, expect_least
 
-cdef extern from "kernels/affinities.hpp" namespace "tsnekit":
+cdef extern from "kernels/descent/affinities.hpp" namespace "tsnekit":
     struct Affinities:
         int64_t n_rows
         const int64_t* row_start

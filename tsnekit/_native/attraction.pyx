@@ -1,19 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Attraction: the part of the gradient, and of the KL divergence, that runs over P."""
 
-from affinities cimport Affinities, borrow
+from .affinities cimport Affinities, borrow
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect, expect_rows
+from .shapes cimport expect, expect_rows
 
-cdef extern from "kernels/attraction.hpp" namespace "tsnekit":
+cdef extern from "kernels/descent/attraction.hpp" namespace "tsnekit":
     void c_attraction "tsnekit::attraction"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
         double exaggeration, const double* z, bint z_per_row, float* out, int threads,
-    ) noexcept nogil
+    ) except + nogil
     void c_attraction_cost "tsnekit::attraction_cost"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
         double* row_cost, int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 
 cdef int expect_points(

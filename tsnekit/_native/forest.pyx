@@ -3,11 +3,11 @@
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from rows cimport NeighborLists, Problem, Queries, RowMetric, Rows, borrow, row_metric
+from .rows cimport NeighborLists, Problem, Queries, RowMetric, Rows, borrow, borrow_rows, row_metric
 
 import numpy as np
 
-cdef extern from "kernels/forest.hpp" namespace "tsnekit":
+cdef extern from "kernels/neighbors/forest.hpp" namespace "tsnekit":
     struct Forest:
         int trees
         int depth
@@ -32,7 +32,7 @@ cdef extern from "kernels/forest.hpp" namespace "tsnekit":
 
 @cython.final
 cdef class ProjectionForest:
-    """Balanced trees over rows of data, none of which has been grown yet.
+    """Balanced trees over rows of data; `grow` grows them.
 
     Parameters
     ----------
@@ -54,8 +54,7 @@ cdef class ProjectionForest:
     cdef float[:, ::1] median
 
     def __init__(self, const float[:, ::1] X, str metric, int n_trees, int depth):
-        if X.shape[0] == 0 or X.shape[1] == 0:
-            raise ValueError("there must be rows to search, with at least 1 feature")
+        self.data = borrow_rows(X)
         if n_trees < 1:
             raise ValueError(f"n_trees must be at least 1, got {n_trees}")
         if not 0 <= depth < 31 or (<int64_t>1 << depth) > X.shape[0]:
@@ -63,7 +62,6 @@ cdef class ProjectionForest:
         self.X = X
         self.metric_name = metric
         self.metric = row_metric(metric)
-        self.data = Rows(n=X.shape[0], d=<int>X.shape[1], data=&X[0, 0])
         cdef int64_t nodes = (<int64_t>1 << depth) - 1
         self.place = np.zeros((n_trees, X.shape[0]), dtype=np.int32)
         self.leaf = np.zeros((n_trees, X.shape[0]), dtype=np.int32)

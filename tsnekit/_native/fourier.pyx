@@ -2,9 +2,9 @@
 """Kernels tabulated on grids, and the convolution of charges with them."""
 
 from libc.stdint cimport int64_t, uintptr_t
-from shapes cimport expect, expect_dimensions, expect_least, expect_rows
+from .shapes cimport expect, expect_dimensions, expect_least, expect_rows
 
-cdef extern from "kernels/kernel_table.hpp" namespace "tsnekit":
+cdef extern from "kernels/grid/kernel_table.hpp" namespace "tsnekit":
     void c_potential_table "tsnekit::potential_table"(
         int d, const int64_t* shape, double spacing, double dof, double cutoff, double* table,
         int threads,
@@ -14,7 +14,7 @@ cdef extern from "kernels/kernel_table.hpp" namespace "tsnekit":
         int threads,
     ) except + nogil
 
-cdef extern from "kernels/fourier.hpp" namespace "tsnekit":
+cdef extern from "kernels/grid/fourier.hpp" namespace "tsnekit":
     const int fourier_lanes
 
     struct FourierPlan:

@@ -2,9 +2,9 @@
 """Points on regular grids: spreading their charges, gathering fields, and exact pairs."""
 
 from libc.stdint cimport int64_t
-from shapes cimport expect, expect_dimensions, expect_least, expect_rows
+from .shapes cimport expect, expect_dimensions, expect_least, expect_rows
 
-cdef extern from "kernels/grid.hpp" namespace "tsnekit":
+cdef extern from "kernels/grid/grid.hpp" namespace "tsnekit":
     const int difference_taps
     const int max_grid_width
 
@@ -24,9 +24,6 @@ cdef extern from "kernels/grid.hpp" namespace "tsnekit":
         double constant
         const float* own
 
-    void c_point_bounds "tsnekit::point_bounds"(
-        int64_t n, int d, const float* y, float* lower, float* upper, int threads,
-    ) except + nogil
     void c_spread_charges "tsnekit::spread_charges"(
         const Grid& grid, int64_t n, const float* y, float* scratch, int64_t size, float* charge,
         int threads,
@@ -40,10 +37,15 @@ cdef extern from "kernels/grid.hpp" namespace "tsnekit":
         const Normalization& normalization, float* out, double* row_z, int threads,
     ) except + nogil
 
-cdef extern from "kernels/pairs.hpp" namespace "tsnekit":
+cdef extern from "kernels/grid/pairs.hpp" namespace "tsnekit":
     void c_add_pairs "tsnekit::add_pairs"(
         int64_t n_rows, const int64_t* rows, int d, const float* y, int64_t m,
         const float* source, bint skip_own, double dof, float* out, double* row_z, int threads,
+    ) except + nogil
+
+cdef extern from "kernels/points/bounds.hpp" namespace "tsnekit":
+    void c_point_bounds "tsnekit::point_bounds"(
+        int64_t n, int d, const float* y, float* lower, float* upper, int threads,
     ) except + nogil
 
 N_TAPS = difference_taps

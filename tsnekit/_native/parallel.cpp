@@ -7,18 +7,18 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <system_error>
+#include <new>
 #include <thread>
+#include <utility>
 
 #ifndef _WIN32
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #endif
 
 namespace tsnekit {
 namespace {
-
-thread_local int worker_index = 0;
 
 inline void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -28,7 +28,8 @@ inline void pause() noexcept {
 #endif
 }
 
-// While it lives, new threads are made that leave all signals to the threads of the program.
+// While an object of this class lives, the calling thread blocks all signals, and a thread that it
+// starts inherits this: signals are left to the threads of the program.
 class NoSignals {
 #ifndef _WIN32
  public:
@@ -44,7 +45,31 @@ class NoSignals {
 #endif
 };
 
-// Looks for a little while whether something becomes true, before it is worth while to sleep.
+// Address space that is kept for what a new thread allocates for itself.
+class Reserve {
+#ifndef _WIN32
+ public:
+  Reserve() : start_(mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANON, -1, 0)) {
+    if (start_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  Reserve(Reserve&& other) noexcept : start_(std::exchange(other.start_, MAP_FAILED)) {}
+  ~Reserve() { release(); }
+
+  void release() noexcept {
+    if (start_ != MAP_FAILED) munmap(start_, size);
+    start_ = MAP_FAILED;
+  }
+
+ private:
+  static constexpr std::size_t size = 1 << 16;
+  void* start_;
+#else
+ public:
+  void release() noexcept {}
+#endif
+};
+
+// Waits a short time for a condition without sleeping; returns whether it became true.
 template <class Condition>
 bool soon(Condition&& condition) {
   constexpr std::chrono::microseconds patience(40);
@@ -60,9 +85,9 @@ bool soon(Condition&& condition) {
 
 class Pool {
  public:
-  void run(index_t blocks, int threads, void (*task)(void*, index_t), void* context) {
+  void run(index_t blocks, int threads, BlockTask task, void* context) {
     if (threads < 2 || blocks < 2 || taken_.exchange(true, std::memory_order_acquire)) {
-      for (index_t block = 0; block < blocks; ++block) task(context, block);
+      for (index_t block = 0; block < blocks; ++block) task(context, block, 0);
       return;
     }
     const index_t wanted = std::min<index_t>(threads, blocks) - 1;
@@ -79,14 +104,11 @@ class Pool {
       jobs_.fetch_add(1, std::memory_order_release);
     }
     if (sleeping_.load() > 0) wake_.notify_all();
-    const int outer = worker_index;
-    worker_index = 0;
-    work();
-    worker_index = outer;
+    work(0);
 
     const auto all_left = [this] { return inside_.load(std::memory_order_acquire) == 0; };
     std::unique_lock<std::mutex> lock(mutex_);
-    vacancies_ = 0;  // whoever comes now is too late
+    vacancies_ = 0;  // a thread that comes now is too late
     lock.unlock();
     const bool left = soon(all_left);
     lock.lock();
@@ -99,20 +121,26 @@ class Pool {
 
  private:
   // Makes sure that there are `count` threads beside the caller, or as many as the system gives.
-  void hire(index_t count) {
+  void hire(index_t count) noexcept {
     while (static_cast<index_t>(hired_) < count) {
       const NoSignals no_signals;
       try {
-        std::thread([this] { serve(); }).detach();
-      } catch (const std::system_error&) {
+        std::thread([this, reserve = Reserve()]() mutable { serve(reserve); }).detach();
+      } catch (...) {  // no thread (system_error) or no memory for one (bad_alloc)
         return;
       }
       ++hired_;
+      while (ready_.load(std::memory_order_acquire) < hired_) std::this_thread::yield();
     }
   }
 
-  // The life of a thread: it lasts as long as the process.
-  void serve() {
+  // What a thread does for as long as the process lasts.
+  void serve(Reserve& reserve) {
+    // A thread's state of exceptions is allocated when it is first used, and the system ends the
+    // process if there is no memory for it. So it is used now, while the caller waits.
+    reserve.release();
+    [[maybe_unused]] volatile const int first_use = std::uncaught_exceptions();
+    ready_.fetch_add(1, std::memory_order_release);
     std::uint64_t seen = 0;
     while (true) {
       const auto news = [&] { return jobs_.load(std::memory_order_acquire) != seen; };
@@ -126,23 +154,23 @@ class Pool {
       seen = jobs_.load(std::memory_order_relaxed);
       if (vacancies_ == 0) continue;
       --vacancies_;
-      worker_index = ++joined_;
+      const int worker = ++joined_;
       inside_.fetch_add(1, std::memory_order_relaxed);
       lock.unlock();
-      work();
+      work(worker);
       if (inside_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        lock.lock();  // the caller either has not looked yet, or sleeps and is woken
+        lock.lock();  // the caller has not looked yet, or it sleeps and is woken
         left_.notify_one();
       }
     }
   }
 
-  void work() {
+  void work(int worker) {
     const index_t blocks = blocks_;
     index_t block;
     while ((block = next_.fetch_add(1, std::memory_order_relaxed)) < blocks) {
       try {
-        task_(context_, block);
+        task_(context_, block, worker);
       } catch (...) {
         const std::lock_guard<std::mutex> lock(mutex_);
         if (!failure_) failure_ = std::current_exception();
@@ -155,34 +183,33 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_, left_;
   std::atomic<std::uint64_t> jobs_{0};
-  std::atomic<int> sleeping_{0}, inside_{0};
+  std::atomic<int> ready_{0}, sleeping_{0}, inside_{0};
   std::atomic<index_t> next_{0};
-  void (*task_)(void*, index_t) = nullptr;
+  BlockTask task_ = nullptr;
   void* context_ = nullptr;
   index_t blocks_ = 0, vacancies_ = 0;
   int joined_ = 0, hired_ = 0;
   std::exception_ptr failure_;
 };
 
-// Never destroyed: its threads may outlive every destructor. A forked child, which has none of the
-// parent's threads, starts with a pool of its own.
-Pool*& pool() {
-  static Pool* instance = [] {
+// The pool is never destroyed, since its threads may outlive every destructor. A forked child has
+// none of the parent's threads: there, a new pool is made in the same place, which takes no memory.
+Pool& pool() {
+  alignas(Pool) static unsigned char place[sizeof(Pool)];
+  static Pool* const instance = [] {
 #ifndef _WIN32
-    pthread_atfork(nullptr, nullptr, [] { pool() = new Pool; });
+    pthread_atfork(nullptr, nullptr, [] { new (place) Pool; });
 #endif
-    return new Pool;
+    return new (place) Pool;
   }();
-  return instance;
+  return *instance;
 }
 
 }  // namespace
 
-void run_blocks(index_t blocks, int threads, void (*task)(void*, index_t), void* context) {
-  pool()->run(blocks, threads, task, context);
+void run_blocks(index_t blocks, int threads, BlockTask task, void* context) {
+  pool().run(blocks, threads, task, context);
 }
-
-int worker() noexcept { return worker_index; }
 
 bool has_threads() noexcept { return true; }
 
@@ -192,11 +219,9 @@ bool has_threads() noexcept { return true; }
 
 namespace tsnekit {
 
-void run_blocks(index_t blocks, int, void (*task)(void*, index_t), void* context) {
-  for (index_t block = 0; block < blocks; ++block) task(context, block);
+void run_blocks(index_t blocks, int, BlockTask task, void* context) {
+  for (index_t block = 0; block < blocks; ++block) task(context, block, 0);
 }
-
-int worker() noexcept { return 0; }
 
 bool has_threads() noexcept { return false; }
 

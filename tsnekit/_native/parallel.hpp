@@ -1,7 +1,7 @@
-// Threads over fixed blocks, so that results do not depend on how many threads there are.
+// Threads over fixed blocks, so that results do not depend on the number of threads.
 //
-// The blocks depend on n alone, a block is always computed by one thread in one order, and sums
-// over blocks are added up in block order: the same bits for any number of threads.
+// The blocks depend on n alone. One thread computes a block, always in the same order, and sums over
+// blocks are added up in block order: the same bits for any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -14,20 +14,24 @@ namespace tsnekit {
 
 using index_t = std::int64_t;
 
-// Calls task(context, block) for each block below `blocks`, on the calling thread and up to
-// `threads` - 1 others. Whoever is free takes the next block, and nobody waits for a thread that
-// has not begun one: on a busy machine, the calling thread does the work by itself. An exception
-// of a task ends the work and is thrown here. Can be called from several threads and from within
-// a task; whoever finds the threads taken works alone.
-void run_blocks(index_t blocks, int threads, void (*task)(void*, index_t), void* context);
+// One block of work. `worker` is the number of the thread among those that share the work: 0 for
+// the caller, and below `threads`.
+using BlockTask = void (*)(void* context, index_t block, int worker);
 
-// Number of the thread within the work that it takes part in: 0 for the caller, below `threads`.
-int worker() noexcept;
+// Calls task(context, block, worker) for each block below `blocks`, on the calling thread and on up
+// to `threads` - 1 others. A thread that is free takes the next block. The caller does not wait for
+// a thread that has not begun a block: on a busy machine, it does all the work by itself.
+//
+// An exception of a task, on any thread, ends the work and is thrown here. If the system gives no
+// thread, fewer threads do the work. The function can be called from several threads and from
+// within a task; a call that finds the threads taken works alone.
+void run_blocks(index_t blocks, int threads, BlockTask task, void* context);
 
 // Whether there can be more than one thread.
 bool has_threads() noexcept;
 
-// Calls body(block, begin, end) for each block of `block_size` consecutive items out of n.
+// Calls body(block, begin, end) for each block of `block_size` consecutive items out of n, or
+// body(block, begin, end, worker) if the body takes this.
 template <class Body>
 void for_blocks(index_t n, index_t block_size, int threads, Body&& body) {
   struct Call {
@@ -36,10 +40,15 @@ void for_blocks(index_t n, index_t block_size, int threads, Body&& body) {
   } call{body, n, block_size};
   run_blocks(
       (n + block_size - 1) / block_size, threads,
-      [](void* context, index_t block) {
+      [](void* context, index_t block, int worker) {
         Call& call = *static_cast<Call*>(context);
         const index_t begin = block * call.block_size;
-        call.body(block, begin, std::min(call.n, begin + call.block_size));
+        const index_t end = std::min(call.n, begin + call.block_size);
+        if constexpr (std::is_invocable_v<Body&, index_t, index_t, index_t, int>) {
+          call.body(block, begin, end, worker);
+        } else {
+          call.body(block, begin, end);
+        }
       },
       &call);
 }
@@ -54,18 +63,6 @@ double sum_blocks(index_t n, index_t block_size, int threads, Body&& body) {
   double total = 0.0;
   for (const double value : partial) total += value;
   return total;
-}
-
-// Calls body(std::integral_constant<int, D>) with D = d for 1, 2 and 3, and D = 0 (dimension
-// known at run time only) for more, so that a kernel is written once for every dimension.
-template <class Body>
-auto with_dimension(int d, Body&& body) {
-  switch (d) {
-    case 1: return body(std::integral_constant<int, 1>{});
-    case 2: return body(std::integral_constant<int, 2>{});
-    case 3: return body(std::integral_constant<int, 3>{});
-    default: return body(std::integral_constant<int, 0>{});
-  }
 }
 
 }  // namespace tsnekit

@@ -2,19 +2,19 @@
 """Gaussian weights of neighbors, with bandwidths calibrated to a perplexity."""
 
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect_least, expect_rows
+from .shapes cimport expect_least, expect_rows
 
-cdef extern from "kernels/perplexity.hpp" namespace "tsnekit":
+cdef extern from "kernels/affinities/perplexity.hpp" namespace "tsnekit":
     int calibration_not_finite
     int calibration_unreachable
     int calibration_not_converged
     void c_calibrate "tsnekit::calibrate"(
         int64_t n, int k, const float* distances, int scales, const double* perplexities,
         bint mixture, float* weights, double* precision, int32_t* status, int threads,
-    ) noexcept nogil
+    ) except + nogil
     void c_gaussian_weights "tsnekit::gaussian_weights"(
         int64_t n, int k, const float* distances, double precision, float* weights, int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 NOT_FINITE = calibration_not_finite
 UNREACHABLE = calibration_unreachable

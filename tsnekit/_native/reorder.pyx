@@ -2,15 +2,15 @@
 """Points in the order of a space-filling curve."""
 
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect, expect_indices, expect_rows
+from .shapes cimport expect, expect_indices, expect_rows
 
-cdef extern from "kernels/reorder.hpp" namespace "tsnekit":
+cdef extern from "kernels/points/order.hpp" namespace "tsnekit":
     void c_curve_order "tsnekit::curve_order"(
         int64_t n, int d, const float* y, int32_t* order, int threads,
     ) except + nogil
     void c_gather_rows "tsnekit::gather_rows"(
         int64_t n, int d, const float* y, const int32_t* order, float* out, int threads,
-    ) noexcept nogil
+    ) except + nogil
 
 
 def curve_order(const float[:, ::1] Y, int32_t[::1] order, int n_threads):

@@ -2,9 +2,9 @@
 """From conditional weights of neighbors to a sparse matrix with sorted rows."""
 
 from libc.stdint cimport int32_t, int64_t
-from shapes cimport expect, expect_least, expect_rows
+from .shapes cimport expect, expect_least, expect_rows
 
-cdef extern from "kernels/symmetrize.hpp" namespace "tsnekit":
+cdef extern from "kernels/affinities/symmetrize.hpp" namespace "tsnekit":
     struct ConditionalWeights:
         int64_t n_rows
         int k

@@ -4,9 +4,9 @@
 cimport cython
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t
-from shapes cimport expect, expect_dimensions, expect_rows
+from .shapes cimport expect, expect_dimensions, expect_rows
 
-cdef extern from "kernels/barnes_hut.hpp" namespace "tsnekit":
+cdef extern from "kernels/tree/barnes_hut.hpp" namespace "tsnekit":
     cdef cppclass Tree:
         int64_t n_nodes
 

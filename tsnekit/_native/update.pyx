@@ -2,9 +2,9 @@
 """Moving the points: the optimizer's step, and recentering."""
 
 from libc.stdint cimport int64_t
-from shapes cimport expect, expect_rows
+from .shapes cimport expect, expect_rows
 
-cdef extern from "kernels/update.hpp" namespace "tsnekit":
+cdef extern from "kernels/descent/update.hpp" namespace "tsnekit":
     struct Step:
         float learning_rate
         float momentum
@@ -14,7 +14,7 @@ cdef extern from "kernels/update.hpp" namespace "tsnekit":
     void c_momentum_step "tsnekit::momentum_step"(
         int64_t n, int d, float* y, float* gradient, float* update, float* gains,
         const Step& step, int threads,
-    ) noexcept nogil
+    ) except + nogil
     void c_center "tsnekit::center"(
         int64_t n, int d, float* y, double* mean, int threads,
     ) except + nogil

@@ -10,11 +10,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tsnekit.cli import embed, inspect
+from tsnekit.cli import _embed, _inspect
+from tsnekit.cli._parser import USAGE_ERROR, Parser
 
 __all__ = ["main"]
-
-USAGE_ERROR = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,20 +29,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0, 2 after an error in what was given, 130 after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        prog="tsnekit", description="t-SNE with swappable backends.", allow_abbrev=False
-    )
+    parser = Parser(prog="tsnekit", description="t-SNE with swappable backends.")
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
     parser.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    embed.add_parser(commands)
-    inspect.add_parsers(commands)
+    _embed.add_parser(commands)
+    _inspect.add_parsers(commands)
     args = parser.parse_args(argv)
     try:
         with _warnings_in_one_line():
             code: int = args.run(args)
     except KeyboardInterrupt:
         print("tsnekit: interrupted", file=sys.stderr)
-        return embed.INTERRUPTED
+        return _embed.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; do not complain again while shutting down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,6 +53,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tsnekit: error: {message}", file=sys.stderr)
         return USAGE_ERROR
     return code
+
+
+class _Version(argparse.Action):
+    """Prints the version, which takes time to find, only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib import metadata
+
+        print(f"tsnekit {metadata.version('tsnekit')}")
+        parser.exit()
 
 
 @contextlib.contextmanager

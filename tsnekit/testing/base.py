@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tsnekit.backends import kept_options
-from tsnekit.registry import default_registry
+from tsnekit._backends.options import kept_options
+from tsnekit._backends.registry import default_registry
 from tsnekit.specs import Spec
 
 __all__ = ["Conformance"]

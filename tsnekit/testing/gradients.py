@@ -17,8 +17,8 @@ from tsnekit.interfaces import (
     SparseAffinities,
     WholeGradient,
 )
-from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.specs import GradientSpec
+from tsnekit.testing import _oracle
 from tsnekit.testing.base import Conformance
 
 __all__ = ["Case", "GradientMethodConformance"]
@@ -136,7 +136,7 @@ class GradientMethodConformance(Conformance):
     def problem(
         self, case: Case, Y: Points, *, n_jobs: int = 1, reference: Points | None = None
     ) -> RepulsionProblem:
-        """State the problem of a case, with a reference of its own where none is given."""
+        """State the problem of a case; make a reference if the case needs one and none is given."""
         if reference is None and case.reference:
             reference = clusters(700, case.n_components, seed=1)
         return RepulsionProblem(
@@ -166,7 +166,7 @@ class GradientMethodConformance(Conformance):
     # -- What the spec claims ------------------------------------------------------------------
 
     def test_serves_what_it_claims(self, case: Case) -> None:
-        """`unmet` has nothing against a case that the spec claims."""
+        """`unmet` gives no reason against a case that the spec claims."""
         problem = self.problem(case, clusters(50, case.n_components))
         assert self.spec().unmet(problem) == ()
 
@@ -199,7 +199,7 @@ class GradientMethodConformance(Conformance):
         Y = clusters(600, case.n_components)
         problem = self.problem(case, Y)
         out, row_z, z = self.evaluate(self.repulsion(problem), Y)
-        force, expected_z, total = self.evaluate(ExactMethod().plan(problem), Y)
+        force, expected_z, total = _oracle.repulsion(problem, Y)
         error = _relative_error(out, force)
         assert error <= force_tolerance, f"forces are off by {error:.2e}"
         error = _relative_error(row_z, expected_z)
@@ -208,7 +208,7 @@ class GradientMethodConformance(Conformance):
         assert error <= z_tolerance, f"Z is off by {error:.2e}"
 
     def test_returns_the_sum_of_row_z(self, case: Case) -> None:
-        """Z is the sum of the Z_i, and the same where these are not asked for."""
+        """Z is the sum of the Z_i, and the same Z is returned if nobody asks for the Z_i."""
         Y = clusters(300, case.n_components)
         plan = self.repulsion(self.problem(case, Y))
         out, row_z, z = self.evaluate(plan, Y)
@@ -231,7 +231,7 @@ class GradientMethodConformance(Conformance):
 
     def test_same_bits_for_any_threads_calls_and_plans(self, case: Case) -> None:
         """Nothing depends on the number of threads or on what the plan has seen before."""
-        # Enough points for a method that starts threads only where they pay.
+        # Enough points for a method that starts threads only where that saves time.
         n = 1200 if self.spec().exact else 6000
         Y = clusters(n, case.n_components)
         elsewhere = clusters(n, case.n_components, seed=2) * np.float32(3)
@@ -248,7 +248,7 @@ class GradientMethodConformance(Conformance):
                 np.testing.assert_array_equal(found, each, err_msg=f"differs for {what}")
 
     def test_new_points_do_not_depend_on_one_another(self, case: Case) -> None:
-        """One plan serves any number of new points, and each feels the reference alone."""
+        """One plan serves any number of new points, and only the reference acts on each of them."""
         if not case.reference:
             pytest.skip("the points repel one another")
         Y = clusters(300, case.n_components)
@@ -256,13 +256,13 @@ class GradientMethodConformance(Conformance):
         together, row_z, _ = self.evaluate(plan, Y)
         for rows in (slice(7, 8), slice(100, 300)):
             few, few_z, z = self.evaluate(plan, Y[rows].copy())
-            # Sums may be taken in another order, no more.
+            # Only the order of the sums may differ.
             assert _relative_error(few, together[rows]) <= self.rounding
             assert _relative_error(few_z, row_z[rows]) <= self.rounding
             np.testing.assert_allclose(z, few_z.sum(), rtol=1e-6)
 
     def test_plans_do_not_mix(self, case: Case) -> None:
-        """What one plan is given is no business of another, even of the same shape."""
+        """A plan does not see what another plan was given, even if the shapes agree."""
         if not case.reference:
             pytest.skip("has no reference to mix up")
         if self.spec().whole_gradient:
@@ -277,9 +277,9 @@ class GradientMethodConformance(Conformance):
             plan = method.plan(problem)
             assert isinstance(plan, Repulsion)
             plans.append(plan)
-            expected.append(self.evaluate(ExactMethod().plan(problem), Y)[0])
+            expected.append(_oracle.repulsion(problem, Y)[0])
         for plan, force in zip(plans, expected, strict=True):
-            # How accurate it is is tested elsewhere; the forces of another reference are far off.
+            # Another test judges the accuracy; the forces of the other reference are far off.
             assert _relative_error(self.evaluate(plan, Y)[0], force) <= 0.2
 
     def test_degenerate_input_stays_finite(self, case: Case) -> None:
@@ -312,7 +312,7 @@ class GradientMethodConformance(Conformance):
             plan = self.method().plan(problem)
             assert isinstance(plan, WholeGradient)
             for exaggeration in (1.0, 12.0):
-                gradient, kl = _gradient_and_kl(problem, Y, exaggeration)
+                gradient, kl = _oracle.gradient_and_kl(problem, Y, exaggeration)
                 out = np.full(Y.shape, np.nan, dtype=np.float32)
                 plan.gradient(Y, out, exaggeration)
                 error = _relative_error(out, gradient)
@@ -342,7 +342,7 @@ class GradientMethodConformance(Conformance):
 
 
 def _ring(n: int, reference: Points | None) -> SparseAffinities:
-    """Return affinities that tie every point to the two beside it, or those of a reference."""
+    """Return affinities of each point to its two neighbors in a ring, or in that of a reference."""
     m = n if reference is None else len(reference)
     columns = np.stack([np.arange(-1, n - 1) % m, np.arange(1, n + 1) % m], axis=1)
     return SparseAffinities(
@@ -352,25 +352,3 @@ def _ring(n: int, reference: Points | None) -> SparseAffinities:
         data=np.full(2 * n, 0.5 / n if reference is None else 0.5, dtype=np.float32),
         shape=(n, m),
     )
-
-
-def _gradient_and_kl(
-    problem: RepulsionProblem, Y: Points, exaggeration: float
-) -> tuple[NDArray[np.float64], float]:
-    """Return gradient and KL divergence by their definition; see `tsnekit.gradient.KLGradient`."""
-    force, row_z = np.empty(Y.shape, dtype=np.float32), np.empty(len(Y))
-    total = ExactMethod().plan(problem)(Y, force, row_z)
-    P = problem.affinities
-    assert P is not None
-    targets = Y
-    if problem.reference is None:
-        row_z.fill(total)
-    else:
-        targets = problem.reference
-    rows = np.repeat(np.arange(len(Y)), np.diff(P.indptr))
-    offset = Y[rows].astype(np.float64) - targets[P.indices]
-    w = 1 / (1 + (offset**2).sum(axis=1) / problem.dof)
-    gradient = -force.astype(np.float64) / row_z[:, None]
-    np.add.at(gradient, rows, exaggeration * (P.data * w)[:, None] * offset)
-    kl = float(np.sum(P.data * np.log(P.data * row_z[rows] / w**problem.dof)))
-    return gradient, kl if problem.reference is None else kl / len(Y)

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tsnekit.affinity._matrix import check_matrix
 from tsnekit.interfaces import Initializer, InitSource
 from tsnekit.specs import InitializerSpec
-from tsnekit.symmetrize import from_scipy
 from tsnekit.testing.base import Conformance
 
 __all__ = ["InitializerConformance"]
@@ -167,7 +167,7 @@ class InitializerConformance(Conformance):
         return InitSource(
             n_samples=len(data),
             data=data if spec.needs_data else None,
-            affinities=from_scipy(affinities) if spec.needs_affinities else None,
+            affinities=check_matrix(affinities) if spec.needs_affinities else None,
         )
 
     @staticmethod

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tsnekit._descent.fixed import FixedPointsOptimizer, select_rows
 from tsnekit.interfaces import Optimizer, Phase
-from tsnekit.pinning import PinnedOptimizer, select_rows
 from tsnekit.testing.base import Conformance
 
 __all__ = ["OptimizerConformance"]
@@ -331,19 +331,16 @@ class OptimizerConformance(Conformance):
             if array.ndim and len(array) == self.n_samples:
                 assert len(part.state()[name]) == len(rows)
 
-    def test_pinned_points(self) -> None:
-        """Points that are held stay, and so does their part of the state; the others move."""
+    def test_fixed_points(self) -> None:
+        """Fixed points stay, and so does their part of the state; the others move."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         self.run(optimizer, Y)
         before, state = Y.copy(), optimizer.state()
-        fixed = (np.arange(self.n_samples) % 3 == 0).astype(np.float32)
-        pinned = PinnedOptimizer(optimizer, fixed)
-        self.run(pinned, Y, 5)
-        pinned.release()
-        held = fixed == 1
-        np.testing.assert_array_equal(Y[held], before[held])
-        assert (Y[~held] != before[~held]).all()
+        fixed = np.arange(self.n_samples) % 3 == 0
+        self.run(FixedPointsOptimizer(optimizer, fixed.astype(np.float32)), Y, 5)
+        np.testing.assert_array_equal(Y[fixed], before[fixed])
+        assert (Y[~fixed] != before[~fixed]).all()
         for name, array in optimizer.state().items():
             if array.ndim and len(array) == self.n_samples:
-                np.testing.assert_array_equal(array[held], state[name][held], err_msg=name)
+                np.testing.assert_array_equal(array[fixed], state[name][fixed], err_msg=name)

@@ -1,4 +1,4 @@
-"""An affinity kernel with heavy tails, of a width that needs no calibration."""
+"""An affinity kernel with heavy tails, and a width that needs no calibration."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from tsnekit.specs import AffinitySpec
 
 @hookimpl
 def tsnekit_affinity_kernels():
-    """Tell what there is."""
+    """List the kernels of this module."""
     yield AffinitySpec(
         name="cauchy",
         factory="tsnekit_cauchy:CauchyKernel",
@@ -36,7 +36,7 @@ class CauchyKernel:
         """Turn distances (n, k) into weights (n, k), each row summing to 1."""
         d = distances.astype(np.float64)
         width = np.median(d, axis=1, keepdims=True)
-        # Where most neighbors are duplicates, their distance is zero and any width will do.
+        # If most neighbors are duplicates, the median is zero, and any width works.
         width[width == 0] = 1
         w = 1 / (1 + (d / width) ** 2)
         return (w / w.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -8,7 +8,7 @@ from tsnekit.specs import GradientSpec
 
 @hookimpl
 def tsnekit_gradient_methods():
-    """Tell what there is, and what it can do."""
+    """List the methods of this module, and their capabilities."""
     yield GradientSpec(
         name="dense",
         factory="tsnekit_dense:DenseMethod",
@@ -25,7 +25,7 @@ class DenseMethod:
     """Every pair at once."""
 
     def plan(self, problem):
-        """Prepare whatever can be prepared; one plan serves many iterations."""
+        """Prepare the repulsion; one plan serves many iterations."""
         return DenseRepulsion(problem.dof, problem.reference)
 
 

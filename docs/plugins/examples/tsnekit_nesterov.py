@@ -8,7 +8,7 @@ from tsnekit.specs import OptimizerSpec
 
 @hookimpl
 def tsnekit_optimizers():
-    """Tell what there is."""
+    """List the optimizers of this module."""
     yield OptimizerSpec(
         name="nesterov",
         factory="tsnekit_nesterov:NesterovOptimizer",
@@ -17,7 +17,7 @@ def tsnekit_optimizers():
 
 
 class NesterovOptimizer:
-    """Nesterov's momentum, in the form that takes the gradient where the points are."""
+    """Nesterov's momentum, in the form with the gradient at the current points."""
 
     def __init__(self):
         self.velocity = None
@@ -40,7 +40,7 @@ class NesterovOptimizer:
         return {} if self.velocity is None else {"velocity": self.velocity.copy()}
 
     def restore(self, state):
-        """Go on from what `state` returned."""
+        """Continue from a result of `state`."""
         self.velocity = np.array(state["velocity"]) if state else None
 
 

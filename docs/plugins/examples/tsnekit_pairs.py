@@ -10,7 +10,7 @@ from tsnekit.specs import NeighborSpec
 
 @hookimpl
 def tsnekit_neighbor_searches():
-    """Tell what there is, and what it can do."""
+    """List the searches of this module, and their capabilities."""
     yield NeighborSpec(
         name="pairs",
         factory="tsnekit_pairs:PairSearch",
@@ -53,7 +53,7 @@ class PairSearch:
 
     @staticmethod
     def check(k, available):
-        """Refuse what is no number of neighbors."""
+        """Refuse a number of neighbors that is not valid."""
         if not isinstance(k, int | np.integer):
             raise TypeError(f"k must be an integer, got {k!r}")
         if not 1 <= k <= available:

@@ -9,7 +9,7 @@ from tsnekit.specs import InitializerSpec
 
 @hookimpl
 def tsnekit_initializers():
-    """Tell what there is, and what it needs."""
+    """List the initializers of this module, and their needs."""
     yield InitializerSpec(
         name="projection",
         factory="tsnekit_projection:RandomProjection",

@@ -10,7 +10,7 @@ __all__ = ["Adam", "tsnekit_optimizers"]
 
 @hookimpl
 def tsnekit_optimizers():
-    """Tell tsnekit of the optimizer."""
+    """Yield the spec of the optimizer."""
     yield OptimizerSpec(
         name="adam",
         factory="tsnekit_adam:Adam",
@@ -21,8 +21,8 @@ def tsnekit_optimizers():
 class Adam:
     """Adaptive moment estimation.
 
-    The momentum is that of the phase. Its learning rate is not used: it goes with the size of the
-    gradient, and Adam's steps do not.
+    The momentum comes from the phase. Its learning rate is not used, because it fits steps that
+    grow with the gradient, and Adam's steps do not.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ class Adam:
         self._state = {
             "mean": np.zeros_like(Y),
             "square": np.zeros_like(Y),
-            # The weights of the averages, which make up for a start at zero. They are state as
-            # well: a map that is saved and loaded must go on as if nothing had happened. They have
-            # no row for each point, which is how tsnekit knows that they belong to all of them.
+            # The weights of the averages correct for their start at zero. They are state as well,
+            # because a saved and loaded map must continue to the bit. They have no row for each
+            # point, which tells tsnekit that they belong to all points.
             "weights": np.zeros(2),
         }
 
@@ -92,6 +92,6 @@ class Adam:
 
 
 def _bounded(vectors, bound):
-    """Return vectors, the longer ones made as long as the bound."""
+    """Return vectors, in which longer ones are shortened to the bound."""
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors * (np.float32(bound) / np.maximum(norm, np.float32(bound)))

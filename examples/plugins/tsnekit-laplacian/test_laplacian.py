@@ -1,4 +1,4 @@
-"""What is this kernel's own: its formula, its options, and that it makes a map."""
+"""Tests of the formula and the options of this kernel, and of a map with it."""
 
 import numpy as np
 import pytest

@@ -37,7 +37,8 @@ class LaplacianKernel:
 
     def weights(self, distances, *, n_jobs=1):
         """Turn distances (n, k), ascending in each row, into weights of the same shape."""
-        # A shift by the nearest changes no weight, and keeps exp() from vanishing for all of a row.
+        # Subtracting the nearest distance changes no weight, and prevents a row of zeros from
+        # exp().
         d = distances.astype(np.float64) - distances[:, :1]
         # In units of the mean distance, one bracket of s fits all data, whatever its unit.
         d /= np.maximum(d.mean(axis=1, keepdims=True), np.finfo(float).tiny)

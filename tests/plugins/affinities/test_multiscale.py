@@ -59,10 +59,18 @@ def test_fault_29_order_of_scales_does_not_matter(kind):
 @pytest.mark.parametrize("kind", KERNELS)
 def test_too_large_perplexities_become_one_with_one_warning(kind):
     kernel = kind(perplexities=[5, 100, 300])
-    with pytest.warns(UserWarning, match="perplexity 300 is too large for 91 rows") as record:
+    with pytest.warns(UserWarning, match="perplexity 300 is too large for 90 neighbors") as record:
         assert kernel.n_neighbors(91) == 90
     assert len(record) == 1
     assert kernel.calibrate(distances(91, 90)).precision.shape == (91, 2)
+
+
+@pytest.mark.parametrize("kind", KERNELS)
+@pytest.mark.parametrize("perplexity", [30, 30.0, np.float32(30), np.array(30)])
+def test_a_scalar_is_one_perplexity(kind, perplexity):
+    kernel = kind(perplexities=perplexity)
+    assert kernel.perplexities == (30.0,)
+    assert kernel.n_neighbors(10_000) == 90
 
 
 @pytest.mark.parametrize("kind", KERNELS)
@@ -75,7 +83,6 @@ def test_number_of_neighbors(kind, perplexities):
 @pytest.mark.parametrize(
     ("perplexities", "error"),
     [
-        (30, TypeError),
         (None, TypeError),
         ("30", TypeError),
         ([], TypeError),

@@ -36,7 +36,7 @@ def test_uniform():
 @pytest.mark.parametrize("kind", KERNELS)
 def test_number_of_neighbors(kind):
     assert kind(k_neighbors=15).n_neighbors(1_000) == 15
-    with pytest.warns(UserWarning, match="k_neighbors=15 is too large for 10 rows; 9 is used"):
+    with pytest.warns(UserWarning, match="k_neighbors=15 is too large: each row has 9 neighbors"):
         assert kind(k_neighbors=15).n_neighbors(10) == 9
 
 

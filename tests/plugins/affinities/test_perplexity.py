@@ -35,7 +35,7 @@ def test_fault_20_perplexity_above_100(perplexity):
 def test_too_large_a_perplexity_is_a_third_of_the_other_rows_with_one_warning():
     kernel = PerplexityKernel(perplexity=30)
     with pytest.warns(
-        UserWarning, match="perplexity 30 is too large for 50 rows; 16.33 is used"
+        UserWarning, match="perplexity 30 is too large for 49 neighbors of each row; 16.33 is"
     ) as record:
         k = kernel.n_neighbors(50)
     assert k == 49

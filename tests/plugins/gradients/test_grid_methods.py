@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from helpers.grid_methods import CASES, METHODS, assert_close, clusters
 from helpers.repulsions import evaluate, plan, relative
 from tsnekit.interfaces import RepulsionProblem
-from tsnekit.plugins.gradients._convolve import CONVOLVERS
-from tsnekit.plugins.gradients._grid_repulsion import LEAST_MAX_NODES
+from tsnekit.plugins.gradients._grid.convolve import CONVOLVERS
+from tsnekit.plugins.gradients._grid.repulsion import LEAST_MAX_NODES
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod

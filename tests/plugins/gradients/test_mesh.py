@@ -6,8 +6,8 @@ import pytest
 
 from helpers.repulsions import force_error, run
 from tsnekit.interfaces import RepulsionProblem
-from tsnekit.plugins.gradients._basis import b_spline
-from tsnekit.plugins.gradients._spectra import difference_taps
+from tsnekit.plugins.gradients._grid.basis import b_spline
+from tsnekit.plugins.gradients._grid.spectra import difference_taps
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.plugins.gradients.mesh import ORDERS, MeshMethod
 from tsnekit.testing.gradients import clusters
@@ -74,7 +74,7 @@ def test_cell_of_a_map():
         Y = np.array([[0, 0], [extent, 1]], np.float32)
         plan = MeshMethod().plan(RepulsionProblem(n_samples=2, n_components=2))
         plan(Y, np.empty_like(Y))
-        assert plan._field._frame.cell == cell
+        assert plan._field._cell_grid.cell == cell
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -78,12 +78,12 @@ def test_fault_27_grid_that_is_too_large_gets_coarser(method, caplog):
     Y = clusters(2000, 2)
     wanted = plan(method(), Y)
     evaluate(wanted, Y)
-    nodes = wanted._field._frame.shape.padded_size
+    nodes = wanted._field._cell_grid.shape.padded_size
     with caplog.at_level(logging.WARNING, "tsnekit"):
         repulsion = plan(method(max_nodes=int(0.6 * nodes)), Y)
         out, _, z = evaluate(repulsion, Y)
         evaluate(repulsion, Y)
-    assert repulsion._field._frame.shape.padded_size <= nodes
+    assert repulsion._field._cell_grid.shape.padded_size <= nodes
     (record,) = caplog.records
     assert "less accurate" in record.message
     expected, _, expected_z = evaluate(plan(ExactMethod(), Y), Y)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tsnekit.auto import choose_fastest_neighbors
+from tsnekit._backends.rules import choose_fastest_neighbors
 from tsnekit.interfaces import SearchProblem
 from tsnekit.plugins.neighbors import tsnekit_neighbor_searches
-from tsnekit.plugins.neighbors.cost import exact_seconds
+from tsnekit.plugins.neighbors._cost import exact_seconds
 
 SPECS = {spec.name: spec for spec in tsnekit_neighbor_searches()}
 

@@ -9,10 +9,10 @@ import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
+from tsnekit._backends.registry import default_registry
+from tsnekit.affinity._search import resolve_search
 from tsnekit.errors import BackendUnavailableError
 from tsnekit.interfaces import SearchProblem
-from tsnekit.pipeline import resolve_search
-from tsnekit.registry import default_registry
 
 SEARCHES = ("exact", "annoy", "hnsw", "pynndescent")
 
@@ -130,8 +130,8 @@ def test_fault_24_no_file_is_written_to_pickle_annoy(rows, monkeypatch):
 
 def test_fault_28_backends_are_imported_when_used():
     code = (
-        "import sys, tsnekit.registry\n"
-        "tsnekit.registry.default_registry()\n"
+        "import sys, tsnekit._backends.registry\n"
+        "tsnekit._backends.registry.default_registry()\n"
         "loaded = {'numba', 'pynndescent', 'annoy', 'hnswlib', 'sklearn'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )

@@ -65,17 +65,27 @@ def test_pair_of_indices_and_distances(rows, truth, with_self):
 
 def test_distances_that_are_not_symmetric_are_read_by_row(rows):
     D = np.random.default_rng(1).random((30, 30))
+    np.fill_diagonal(D, 0)
     graph = fit(D).neighbors(4)
     np.fill_diagonal(D, np.inf)
     np.testing.assert_array_equal(graph.indices, np.argsort(D, axis=1)[:, :4])
 
 
-def test_the_diagonal_does_not_matter(rows, truth):
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_the_diagonal_is_zero(rows, truth, make):
     D = np.linalg.norm(rows[:, None] - rows, axis=2)
-    np.fill_diagonal(D, 5)
-    before = D.copy()
-    same(fit(D).neighbors(8), truth)
-    np.testing.assert_array_equal(D, before)
+    np.fill_diagonal(D, 1e-6)  # what rounding may leave
+    same(fit(make(D)).neighbors(8), truth)
+    np.fill_diagonal(D, 0)
+    D[3, 3] = 1
+    with pytest.raises(ValueError, match=r"diagonal .* must be 0, but row 3 is at distance 1 from"):
+        fit(make(D))
+
+
+def test_similarities_are_no_distances(rows):
+    similarities = np.exp(-np.linalg.norm(rows[:, None] - rows, axis=2))
+    with pytest.raises(ValueError, match="matrix of similarities"):
+        fit(similarities)
 
 
 def test_too_few_stored_distances(rows):
@@ -102,7 +112,7 @@ def test_what_is_no_matrix_of_distances(distances, message):
     ("graph", "error", "message"),
     [
         (5, TypeError, "pair of arrays"),
-        ((np.zeros((3, 2), int), np.zeros((3, 1))), ValueError, "got shapes"),
+        ((np.zeros((3, 2), int), np.zeros((3, 1))), ValueError, "of the same shape"),
         ((np.zeros((3, 2)), np.zeros((3, 2))), TypeError, "must be integers"),
         ((np.full((3, 1), 3), np.zeros((3, 1))), ValueError, "from 0 to 2"),
         ((np.full((3, 1), -1), np.zeros((3, 1))), ValueError, "from 0 to 2"),

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from helpers.neighbors import exact, problem
-from tsnekit.plugins.neighbors import pynndescent
+from tsnekit.plugins.neighbors import _numba
+from tsnekit.plugins.neighbors._descent import DescentInAnyMetric
 from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch, can_compile, has_metric
 
 
@@ -34,7 +35,7 @@ def test_fault_16_gaps_are_filled_by_true_neighbors(metric):
     """A neighbor of -1 is no neighbor."""
     X = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
     search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
-    search._index = FakeIndex(X, 13)
+    search._search.descent.index = FakeIndex(X, 13)
     graph = search.neighbors(12)
     truth = exact(X, metric=metric).neighbors(12)
     np.testing.assert_array_equal(graph.indices, truth.indices)
@@ -92,13 +93,13 @@ def test_overlapping_searches_leave_the_warning_filters_as_they_were():
     began, overlaps = threading.Event(), threading.Event()
 
     def first():
-        with pynndescent._quietly(1):
+        with _numba.quiet_numba(1):
             began.set()
             overlaps.wait(0.2)
 
     def second():
         began.wait()
-        with pynndescent._quietly(1):
+        with _numba.quiet_numba(1):
             overlaps.set()
             threads[0].join()  # the first to begin is the first to end
 
@@ -114,7 +115,7 @@ def test_ctrl_c_in_compiled_code_is_one():
     """Numba makes errors of the system of it, one within the other."""
 
     def search(cause):
-        with pynndescent._quietly(1):
+        with _numba.quiet_numba(1):
             error = SystemError("returned a result with an exception set")
             error.__cause__ = cause
             raise SystemError("returned a result with an exception set") from error
@@ -127,8 +128,8 @@ def test_ctrl_c_in_compiled_code_is_one():
 
 @pytest.mark.parametrize("metric", ["euclidean", "minkowski"])
 def test_a_process_cut_off_from_threads_searches_exhaustively(metric, monkeypatch, caplog):
-    monkeypatch.setattr(pynndescent, "_threads_stayed_behind", True)
-    monkeypatch.setattr(PyNNDescentSearch, "MAX_PAIRS", 0)
+    monkeypatch.setattr(_numba, "_threads_stayed_behind", True)
+    monkeypatch.setattr(DescentInAnyMetric, "MAX_PAIRS", 0)
     X = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
     search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
     truth = exact(X, metric=metric)
@@ -145,7 +146,7 @@ FORK = """
 import os, sys, threading, warnings
 import numba, numpy as np
 from tsnekit.interfaces import SearchProblem
-from tsnekit.plugins.neighbors import pynndescent
+from tsnekit.plugins.neighbors import _numba, pynndescent
 rng = np.random.default_rng(0)
 X = rng.normal(size=(5000, 5)).astype(np.float32)
 search = pynndescent.PyNNDescentSearch(min_rows=0)
@@ -161,7 +162,7 @@ assert os.waitpid(child, 0)[1] == 0
 HOLD = """
 held = threading.Event()
 def hold():
-    with pynndescent._lock:
+    with _numba._lock:
         held.set()
         threading.Event().wait()
 threading.Thread(target=hold, daemon=True).start()
@@ -174,7 +175,7 @@ held.wait()
     ("before", "within"),
     [
         pytest.param("numba.get_num_threads()", "search.neighbors(5)", id="threads started"),
-        pytest.param(HOLD, "assert pynndescent._lock.acquire(timeout=5)", id="lock held"),
+        pytest.param(HOLD, "assert _numba._lock.acquire(timeout=5)", id="lock held"),
         pytest.param(
             "search.neighbors(5)",
             "search.neighbors(5); search.query(X[:50], 5); search.neighbors(9)",

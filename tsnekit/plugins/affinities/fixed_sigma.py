@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.affinities.calibration import NOT_FINITE
-from tsnekit.plugins.affinities.neighborhood import NeighborhoodKernel
-from tsnekit.validation import check_real
+from tsnekit.plugins.affinities._calibration import NOT_FINITE
+from tsnekit.plugins.affinities._neighborhood import NeighborhoodKernel
+from tsnekit.toolkit import check_real
 
 __all__ = ["FixedSigmaKernel"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tsnekit.plugins.affinities.calibration import (
+from tsnekit.plugins.affinities._calibration import (
     CalibratedKernel,
     check_neighbors,
     check_perplexities,
@@ -22,9 +22,9 @@ class MultiscaleMixtureKernel(CalibratedKernel):
 
     Parameters
     ----------
-    perplexities : sequence of float, default=(30, 300)
-        Each at least 1. Those for which there are too few rows become a third of the other rows,
-        and a warning is given.
+    perplexities : float or sequence of float, default=(30, 300)
+        Each at least 1. Those for which there are too few neighbors become a third of their number,
+        with a warning.
     k_neighbors : int or "auto", default="auto"
         How many neighbors to weigh; "auto" is three times the largest perplexity.
 
@@ -42,7 +42,7 @@ class MultiscaleMixtureKernel(CalibratedKernel):
     """
 
     def __init__(
-        self, *, perplexities: Sequence[float] = (30, 300), k_neighbors: int | str = "auto"
+        self, *, perplexities: float | Sequence[float] = (30, 300), k_neighbors: int | str = "auto"
     ) -> None:
         self.perplexities = check_perplexities(perplexities)
         self.k_neighbors = k_neighbors

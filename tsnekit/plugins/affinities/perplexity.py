@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsnekit.plugins.affinities.calibration import (
+from tsnekit.plugins.affinities._calibration import (
     CalibratedKernel,
     check_neighbors,
     check_perplexity,
@@ -19,8 +19,8 @@ class PerplexityKernel(CalibratedKernel):
     Parameters
     ----------
     perplexity : float, default=30
-        At least 1. Where there are too few rows for it, a third of the other rows is used instead,
-        and a warning is given.
+        At least 1. Where there are too few neighbors for it, a third of their number is used
+        instead, with a warning.
     k_neighbors : int or "auto", default="auto"
         How many neighbors to weigh; "auto" is three times the perplexity.
 

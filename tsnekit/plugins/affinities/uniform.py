@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.affinities.neighborhood import NeighborhoodKernel
+from tsnekit.plugins.affinities._neighborhood import NeighborhoodKernel
 
 __all__ = ["UniformKernel"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import RepulsionProblem
-from tsnekit.validation import check_integer
+from tsnekit.toolkit import check_integer
 
 __all__ = ["ExactMethod", "ExactRepulsion"]
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from tsnekit.interfaces import RepulsionProblem
-from tsnekit.plugins.gradients._basis import lagrange
-from tsnekit.plugins.gradients._grid import CellRule, kernel_width
-from tsnekit.plugins.gradients._grid_repulsion import GridRepulsion, check_grid_options
-from tsnekit.validation import check_integer, check_real
+from tsnekit.plugins.gradients._grid.basis import lagrange
+from tsnekit.plugins.gradients._grid.geometry import CellRule, kernel_width
+from tsnekit.plugins.gradients._grid.repulsion import GridRepulsion, check_grid_options
+from tsnekit.toolkit import check_integer, check_real
 
 __all__ = ["FFTMethod"]
 
 MAX_POINTS = 6
 # FIt-SNE interpolates w^(dof + 1) and multiplies by the offset, with charges for each component
-# that nearly cancel in the end. Interpolating the force itself does without these, but takes
-# intervals this much narrower to be as accurate.
-NARROWER = 0.8
+# that nearly cancel in the end. Here the force itself is interpolated. This needs no such charges,
+# but it takes narrower intervals to be as accurate: for 30 to 1,000 points with 3 nodes per
+# interval, wherever the map is narrow or wide, this much.
+NARROWER = 0.6
 
 
 class FFTMethod:
@@ -34,10 +37,11 @@ class FFTMethod:
     n_interpolation_points : int, default=3
         Nodes per interval and axis, 1 to 6.
     min_num_intervals : int, default=50
-        The least number of intervals along the longest side of the map.
+        The least number of intervals along the longest side of the map that [1]_ would take for
+        the same accuracy. Here they are 1 / 0.6 times as many.
     ints_in_interval : float, default=1
         The greatest width of an interval, in units of the map; lower is more accurate. Intervals
-        are at most 0.8 times as wide, where [1]_ has the same accuracy, times the square root of
+        are at most 0.6 times as wide, where [1]_ has the same accuracy, times the square root of
         `dof` where that is below 1, as the kernel is narrower then.
     max_nodes : int, optional
         Bound on the number of nodes that the transforms run over, which is 2^d times that of the
@@ -84,7 +88,7 @@ class FFTMethod:
         rule = CellRule(
             basis=lagrange(self.n_interpolation_points),
             widest=NARROWER * self.ints_in_interval * kernel_width(problem.dof),
-            min_cells=self.min_num_intervals,
+            min_cells=math.ceil(self.min_num_intervals / NARROWER),
             ratio=2.0**0.25,
         )
         return GridRepulsion(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tsnekit._native.grid import N_TAPS
 from tsnekit.interfaces import RepulsionProblem
-from tsnekit.plugins.gradients._basis import b_spline
-from tsnekit.plugins.gradients._grid import CellRule, kernel_width
-from tsnekit.plugins.gradients._grid_repulsion import GridRepulsion, check_grid_options
-from tsnekit.validation import check_integer, check_real
+from tsnekit.plugins.gradients._grid.basis import b_spline
+from tsnekit.plugins.gradients._grid.geometry import CellRule, kernel_width
+from tsnekit.plugins.gradients._grid.repulsion import GridRepulsion, check_grid_options
+from tsnekit.toolkit import check_integer, check_real
 
 __all__ = ["MeshMethod"]
 

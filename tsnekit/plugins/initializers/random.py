@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tsnekit import initialization
 from tsnekit.interfaces import InitSource
-from tsnekit.validation import check_real
+from tsnekit.toolkit import check_real
 
 __all__ = ["RandomInitializer"]
 
@@ -18,15 +18,14 @@ class RandomInitializer:
     Parameters
     ----------
     std : float, default=1e-4
-        Its standard deviation.
+        Standard deviation of each coordinate.
     """
 
-    def __init__(self, *, std: float = initialization.TARGET_STD) -> None:
+    def __init__(self, *, std: float = 1e-4) -> None:
         self.std = check_real("std", std, above=0)
 
     def __call__(
         self, source: InitSource, n_components: int, rng: np.random.RandomState
     ) -> NDArray[np.float64]:
         """Return positions (n, n_components)."""
-        unit = initialization.random(source.n_samples, n_components, rng)
-        return unit * (self.std / initialization.TARGET_STD)
+        return initialization.random(source.n_samples, n_components, rng, std=self.std)

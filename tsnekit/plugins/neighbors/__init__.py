@@ -23,7 +23,7 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
         exact=True,
         deterministic=True,
         recall=1.0,
-        cost="tsnekit.plugins.neighbors.cost:exact_seconds",
+        cost="tsnekit.plugins.neighbors._cost:exact_seconds",
     )
     yield NeighborSpec(
         name="annoy",
@@ -34,7 +34,7 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
         query=True,
         deterministic=True,
         recall=0.98,
-        cost="tsnekit.plugins.neighbors.cost:annoy_seconds",
+        cost="tsnekit.plugins.neighbors._cost:annoy_seconds",
     )
     yield NeighborSpec(
         name="forest",
@@ -44,7 +44,7 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
         query=True,
         deterministic=True,
         recall=0.98,
-        cost="tsnekit.plugins.neighbors.cost:forest_seconds",
+        cost="tsnekit.plugins.neighbors._cost:forest_seconds",
     )
     yield NeighborSpec(
         name="hnsw",
@@ -54,7 +54,7 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
         metrics="tsnekit.plugins.neighbors.hnsw:has_metric",
         query=True,
         recall=0.95,
-        cost="tsnekit.plugins.neighbors.cost:hnsw_seconds",
+        cost="tsnekit.plugins.neighbors._cost:hnsw_seconds",
     )
     yield NeighborSpec(
         name="pynndescent",
@@ -66,7 +66,7 @@ def tsnekit_neighbor_searches() -> Iterable[NeighborSpec]:
         sparse=True,
         query=True,
         recall=0.95,
-        cost="tsnekit.plugins.neighbors.cost:pynndescent_seconds",
+        cost="tsnekit.plugins.neighbors._cost:pynndescent_seconds",
     )
     yield NeighborSpec(
         name="precomputed",

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._blocks import for_blocks, row_blocks
-from tsnekit.plugins.neighbors._lists import Lists
-from tsnekit.plugins.neighbors._refined_forest import RefinedForest
-from tsnekit.plugins.neighbors._spaces import VectorSpace
-from tsnekit.validation import check_integer
+from tsnekit.plugins.neighbors._rows.blocks import for_blocks, row_blocks
+from tsnekit.plugins.neighbors._rows.lists import Lists
+from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
+from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
+from tsnekit.toolkit import check_integer
 
 __all__ = ["AnnoySearch", "has_metric"]
 
@@ -66,7 +66,7 @@ class AnnoySearch(RefinedForest):
     def __init__(self, *, n_trees: int = 10) -> None:
         self.n_trees = check_integer("n_trees", n_trees, at_least=1)
 
-    def _search(self, k: int) -> Lists:
+    def _search_rows(self, k: int) -> Lists:
         lists = self._rough_lists(self._rows, k, first=0)
         self._linked.improve(lists)
         self._widen(lists, k)

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import NeighborGraph, SearchProblem
-from tsnekit.plugins.neighbors._base import RowSearch
-from tsnekit.plugins.neighbors._blocks import for_blocks
-from tsnekit.plugins.neighbors._lists import Lists, scan
-from tsnekit.plugins.neighbors._pairwise import PairwiseSearch, scipy_has, sklearn_has
-from tsnekit.plugins.neighbors._spaces import VectorSpace
+from tsnekit.plugins.neighbors._rows.base import RowSearch
+from tsnekit.plugins.neighbors._rows.blocks import for_blocks
+from tsnekit.plugins.neighbors._rows.lists import Lists, scan
+from tsnekit.plugins.neighbors._rows.pairwise import PairwiseSearch, scipy_has, sklearn_has
+from tsnekit.plugins.neighbors._rows.precision import TOLERANCE, PreciseLists
+from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
+from tsnekit.plugins.neighbors._rows.sparse_products import SparseProducts
+from tsnekit.toolkit import check_integer
 
 __all__ = ["ExactSearch", "has_metric"]
 
@@ -43,12 +46,15 @@ class ExactSearch:
     ----------
     algorithm : {"auto", "brute", "tree"}, default="auto"
         Whether to measure every pair or to build a tree; "auto" takes what is faster.
+    leaf_size : int, default=40
+        Most rows in a leaf of a tree. It changes the time that a search takes, not its result.
     """
 
-    def __init__(self, *, algorithm: str = "auto") -> None:
+    def __init__(self, *, algorithm: str = "auto", leaf_size: int = 40) -> None:
         if algorithm not in _ALGORITHMS:
             raise ValueError(f"algorithm must be one of {_ALGORITHMS}, got {algorithm!r}")
         self.algorithm = algorithm
+        self.leaf_size = check_integer("leaf_size", leaf_size, at_least=1)
 
     def fit(self, X: Any, problem: SearchProblem) -> ExactSearch:
         """Take the data, an (n, p) array or CSR matrix, and the problem to solve on it."""
@@ -57,10 +63,18 @@ class ExactSearch:
         tree = self.algorithm == "tree" or (
             self.algorithm == "auto" and tree_pays and problem.metric in _TREE_METRICS
         )
-        in_rows = not problem.sparse and problem.metric in VectorSpace.METRICS
-        search = _RowScan if in_rows and not problem.metric_params else PairwiseSearch
-        self._search: _RowScan | PairwiseSearch = search(tree=tree).fit(X, problem)
+        self._search = self._plain_search(problem, self.leaf_size if tree else None).fit(X, problem)
         return self
+
+    def _plain_search(self, problem: SearchProblem, tree_leaf: int | None) -> Any:
+        """Return what is to search, not yet fitted."""
+        if problem.metric_params or (problem.sparse and tree_leaf is not None):
+            return PairwiseSearch(tree_leaf=tree_leaf)
+        if problem.sparse and problem.metric in SparseProducts.METRICS:
+            return SparseProducts()
+        if not problem.sparse and problem.metric in VectorSpace.METRICS:
+            return _RowScan(tree_leaf=tree_leaf)
+        return PairwiseSearch(tree_leaf=tree_leaf)
 
     def neighbors(self, k: int) -> NeighborGraph:
         """Return the `k` nearest other rows of each row, 1 <= k < n."""
@@ -72,39 +86,88 @@ class ExactSearch:
 
 
 class _RowScan(RowSearch):
-    """Search over rows of float32, by the native kernel or a k-d tree."""
+    """Search over rows of float32, by the native kernel or a k-d tree.
 
-    def __init__(self, *, tree: bool) -> None:
-        self._wants_tree = tree
+    Parameters
+    ----------
+    tree_leaf : int, optional
+        Most rows in a leaf of the tree; without it there is no tree.
+    """
+
+    HOPELESS = 2.0**-5
+    """Error of float32, relative to the last neighbor, at which wider lists would not help."""
+
+    def __init__(self, *, tree_leaf: int | None) -> None:
+        self._tree_leaf = tree_leaf
 
     def _prepare(self) -> None:
         self._tree: Any = None
-        if self._wants_tree:
+        if self._tree_leaf is not None:
             from sklearn.neighbors import KDTree
 
             if self._space.kernel == "hamming":
                 raise ValueError("algorithm='tree' has no tree for metric 'hamming'")
             name = self._space.kernel.replace("sqeuclidean", "euclidean")
-            self._tree = KDTree(self._rows, metric=name)
+            # Of the rows in float64: what the tree finds needs no second look.
+            rows = self._space.precise(self._X)
+            self._tree = KDTree(rows, metric=name, leaf_size=self._tree_leaf)
 
     def _search(self, k: int) -> Lists:
         if self._tree is not None:
-            return self._ask_tree(self._rows, k, first=0)
+            return self._ask_tree(self._X, self._rows, k, first=0)
         return scan(self._rows, self._rows, self._space.kernel, k, self._problem.n_jobs, first=0)
 
-    def _search_for(self, queries: NDArray[np.float32], k: int) -> Lists:
+    def _search_for(self, X: NDArray[Any], queries: NDArray[np.float32], k: int) -> Lists:
         if self._tree is not None:
-            return self._ask_tree(queries, k, first=-1)
+            return self._ask_tree(X, queries, k, first=-1)
         return scan(queries, self._rows, self._space.kernel, k, self._problem.n_jobs)
 
-    def _ask_tree(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:
+    def _ask_tree(
+        self, X: NDArray[Any], queries: NDArray[np.float32], k: int, *, first: int
+    ) -> Lists:
         candidates = np.empty((len(queries), k if first < 0 else k + 1), dtype=np.int32)
 
         def ask(block: slice) -> None:
             found = self._tree.query(
-                queries[block], k=candidates.shape[1], return_distance=False, sort_results=False
-            )
+                self._space.precise(X[block]), k=candidates.shape[1], return_distance=False,
+                sort_results=False,
+            )  # fmt: skip
             candidates[block] = found
 
         for_blocks(ask, len(queries), size=2048, n_jobs=self._problem.n_jobs)
         return self._rank(queries, candidates, k, first=first)
+
+    def _is_doubtful(
+        self, last: NDArray[Any], kth: NDArray[Any], blur: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        if self._tree is not None:
+            return np.zeros(len(last), dtype=bool)
+        # Sums of p terms in float32, of which a few are added at a time.
+        sums = (self._X.shape[1] / 4 + 16) * 2.0**-24
+        farthest = np.asarray(last, dtype=np.float64) - blur
+        return np.asarray(~(kth * (1 - TOLERANCE - 2 * sums) <= np.maximum(farthest, 0.0)))
+
+    def _search_again(
+        self, X: Any, rounded: NDArray[np.float32], k: int, own: NDArray[Any] | None
+    ) -> PreciseLists | None:
+        """Measure more candidates of each row and, where this does not settle it, every pair."""
+        n = len(self._rows) - (own is not None)
+        wide, distances = self._scan_rows(rounded, min(n, k + k // 4 + 16), own)
+        blur = self._space.blur(self._space.rows(X))
+        last = self._lengths(distances[:, -1])
+        hopeful = np.flatnonzero(blur <= self.HOPELESS * last)
+        indices, precise = np.empty((len(X), k), dtype=np.int32), np.empty((len(X), k))
+        is_settled = np.zeros(len(X), dtype=bool)
+        if len(hopeful):
+            found, measured = self._precise.measure(X[hopeful], wide[hopeful])
+            indices[hopeful], precise[hopeful] = found[:, :k], measured[:, :k]
+            kth = self._lengths(precise[hopeful, -1])
+            is_settled[hopeful] = (wide.shape[1] == n) | ~self._is_doubtful(
+                last[hopeful], kth, blur[hopeful]
+            )
+        rest = np.flatnonzero(~is_settled)
+        if len(rest):
+            indices[rest], precise[rest] = self._precise.nearest(
+                X[rest], k, None if own is None else own[rest]
+            )
+        return indices, precise

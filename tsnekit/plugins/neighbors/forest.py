@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._blocks import row_blocks
-from tsnekit.plugins.neighbors._lists import Lists, empty_lists
-from tsnekit.plugins.neighbors._refined_forest import RefinedForest
-from tsnekit.plugins.neighbors._spaces import VectorSpace
-from tsnekit.validation import check_integer
+from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+from tsnekit.plugins.neighbors._rows.lists import Lists, empty_lists
+from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
+from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
+from tsnekit.toolkit import check_integer
 
 __all__ = ["ForestSearch", "has_metric"]
 
@@ -51,7 +51,7 @@ class ForestSearch(RefinedForest):
         self.n_trees = check_integer("n_trees", n_trees, at_least=2)
         self.leaf_size = check_integer("leaf_size", leaf_size, at_least=2)
 
-    def _search(self, k: int) -> Lists:
+    def _search_rows(self, k: int) -> Lists:
         lists = self._rough_lists(self._rows, k, first=0)
         self._linked.improve(lists)
         self._linked.refine(lists, k)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._base import RowSearch
-from tsnekit.plugins.neighbors._blocks import row_blocks
-from tsnekit.plugins.neighbors._lists import Lists
-from tsnekit.plugins.neighbors._spaces import VectorSpace
-from tsnekit.validation import check_integer
+from tsnekit.plugins.neighbors._rows.approximate import ApproximateSearch
+from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+from tsnekit.plugins.neighbors._rows.lists import Lists
+from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
+from tsnekit.toolkit import check_integer
 
 __all__ = ["HNSWSearch", "has_metric"]
 
@@ -31,7 +31,7 @@ def has_metric(name: str, sparse: bool = False) -> bool:
     return True
 
 
-class HNSWSearch(RowSearch):
+class HNSWSearch(ApproximateSearch):
     """Approximate nearest neighbors by a hierarchical navigable small world graph.
 
     Rows are inserted in random order, since a graph of rows that come sorted is a bad one. With
@@ -55,6 +55,11 @@ class HNSWSearch(RowSearch):
     hierarchical navigable small world graphs". IEEE TPAMI 42(4), 2020.
     """
 
+    MIN_RECALL = 0.95
+
+    MOST_EFFORT = 4
+    """The largest factor by which more rows are kept in mind where too few neighbors are found."""
+
     ROWS_PER_CALL = 4096
 
     def __init__(self, *, M: int = 12, ef_construction: int = 64, ef: int | None = None) -> None:
@@ -62,9 +67,10 @@ class HNSWSearch(RowSearch):
         self.ef_construction = check_integer("ef_construction", ef_construction, at_least=1)
         self.ef = None if ef is None else check_integer("ef", ef, at_least=1)
 
-    def _prepare(self) -> None:
+    def _prepare_rows(self) -> None:
         from hnswlib import Index
 
+        self._effort = 1
         n, p = self._rows.shape
         self._index = Index(space="l2", dim=p)
         self._index.init_index(
@@ -79,16 +85,21 @@ class HNSWSearch(RowSearch):
                 self._rows[order[block]], order[block], num_threads=self._problem.n_jobs
             )
 
-    def _search(self, k: int) -> Lists:
+    def _search_rows(self, k: int) -> Lists:
         candidates = self._ask(self._rows, k + 1)
         return self._rank(self._rows, candidates, k, first=0)
 
-    def _search_for(self, queries: NDArray[np.float32], k: int) -> Lists:
+    def _search_rows_for(self, queries: NDArray[np.float32], k: int) -> Lists:
         return self._rank(queries, self._ask(queries, k), k, first=-1)
+
+    def _try_harder(self) -> bool:
+        self._effort *= 2
+        return self._effort <= self.MOST_EFFORT
 
     def _ask(self, queries: NDArray[np.float32], k: int) -> NDArray[np.int32]:
         """Return the rows that the graph finds for each query, -1 where it finds too few."""
-        self._index.set_ef(min(len(self._rows), max(k, self.ef or k + 15)))
+        kept = self._effort * (self.ef or k + 15)
+        self._index.set_ef(min(len(self._rows), max(k, kept)))
         candidates = np.full((len(queries), k), -1, dtype=np.int32)
         for block in row_blocks(len(queries), self.ROWS_PER_CALL):
             try:

@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import NeighborGraph, SearchProblem
-from tsnekit.plugins.neighbors._base import check_k
-from tsnekit.plugins.neighbors._blocks import for_blocks
-from tsnekit.plugins.neighbors._lists import Lists, drop_self
+from tsnekit.plugins.neighbors._rows.base import check_k
+from tsnekit.plugins.neighbors._rows.blocks import for_blocks
+from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self
+from tsnekit.toolkit import check_distances, check_neighbor_graph
 
 __all__ = ["PrecomputedSearch", "StoredDistances"]
+
+DIAGONAL_TOLERANCE = 1e-3
+"""Largest distance of a row to itself, relative to the largest one, that rounding may leave."""
 
 
 class PrecomputedSearch:
@@ -25,8 +29,8 @@ class PrecomputedSearch:
       being a distance like any other, as scikit-learn's `kneighbors_graph` and
       `KNeighborsTransformer` make it.
 
-    Distances in a row are from that row; the matrix need not be symmetric, and its diagonal does
-    not matter.
+    Distances in a row are from that row, and the matrix need not be symmetric. Its diagonal must be
+    zero, up to rounding: a row is at no distance from itself.
 
     Parameters
     ----------
@@ -38,15 +42,15 @@ class PrecomputedSearch:
 
     def __init__(self, *, graph: tuple[Any, Any] | None = None) -> None:
         self.graph = graph
-        self._lists = None if graph is None else _check_graph(graph)
+        self._given = None if graph is None else check_neighbor_graph(*_pair(graph))
 
     def fit(self, X: Any, problem: SearchProblem) -> PrecomputedSearch:
         """Take the distances, or, where a graph was given, only check how many rows there are."""
         self._problem = problem
-        if self._lists is not None:
-            if X.shape[0] != len(self._lists[0]):
+        if self._given is not None:
+            if X.shape[0] != len(self._given.indices):
                 raise ValueError(
-                    f"the neighbor graph has {len(self._lists[0])} rows, the data {X.shape[0]}"
+                    f"the neighbor graph has {len(self._given.indices)} rows, the data {X.shape[0]}"
                 )
         else:
             if X.shape[0] != X.shape[1]:
@@ -54,15 +58,32 @@ class PrecomputedSearch:
                     f"metric='precomputed' needs a square matrix of distances, got {X.shape}"
                 )
             _check_distances(X)
+            _check_diagonal(X)
         self._X = X
         return self
+
+    def max_neighbors(self) -> int:
+        """Return how many neighbors there are of each row, in the row that has the fewest."""
+        if self._given is not None:
+            return self._given.indices.shape[1]
+        if self._problem.sparse:
+            return int(StoredDistances(self._X, drop_diagonal=True).counts.min())
+        return self._X.shape[0] - 1
 
     def neighbors(self, k: int) -> NeighborGraph:
         """Return the `k` nearest other rows of each row, 1 <= k < n."""
         n = self._X.shape[0]
         k = check_k(k, n - 1)
-        if self._lists is not None:
-            return NeighborGraph(*_nearest_others(*self._lists, k))
+        if self._given is not None:
+            available = self.max_neighbors()
+            if k > available:
+                raise ValueError(
+                    f"k={k} neighbors are wanted, the graph has {available} of each row"
+                )
+            return NeighborGraph(
+                np.ascontiguousarray(self._given.indices[:, :k]),
+                np.ascontiguousarray(self._given.distances[:, :k]),
+            )
         if self._problem.sparse:
             return NeighborGraph(*_nearest_stored(self._X, k, drop_diagonal=True))
         indices, distances = self._nearest(self._X, k + 1, self_too=True)
@@ -75,7 +96,7 @@ class PrecomputedSearch:
         """
         n = self._X.shape[0]
         k = check_k(k, n)
-        if self._lists is not None:
+        if self._given is not None:
             raise ValueError("a neighbor graph has no neighbors of new rows")
         _check_distances(X)
         if self._problem.sparse:
@@ -103,46 +124,29 @@ class PrecomputedSearch:
         return indices, distances
 
 
-def _check_graph(graph: tuple[Any, Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _pair(graph: tuple[Any, Any]) -> tuple[Any, Any]:
     try:
-        indices, distances = (np.asarray(part) for part in graph)
+        indices, distances = graph
     except (TypeError, ValueError):
         raise TypeError("graph must be a pair of arrays (indices, distances)") from None
-    if indices.ndim != 2 or indices.shape != distances.shape:
-        raise ValueError(
-            "graph must be two arrays (n, k) of indices and distances, got shapes "
-            f"{indices.shape} and {distances.shape}"
-        )
-    if not np.issubdtype(indices.dtype, np.integer):
-        raise TypeError(f"the indices of graph must be integers, got {indices.dtype}")
-    n = len(indices)
-    if n and (indices.min() < 0 or indices.max() >= n):
-        raise ValueError(f"the indices of graph must be from 0 to {n - 1}")
-    ordered = np.sort(indices, axis=1)
-    if (ordered[:, 1:] == ordered[:, :-1]).any():
-        raise ValueError("graph must not name a neighbor of a row twice")
-    _check_distances(distances)
     return indices, distances
 
 
 def _check_distances(X: Any) -> None:
-    values = X.data if hasattr(X, "indptr") else X
-    if values.size and not (np.isfinite(values).all() and values.min() >= 0):
-        raise ValueError("distances must be finite and not negative")
+    check_distances(X.data if hasattr(X, "indptr") else X)
 
 
-def _nearest_others(indices: NDArray[Any], distances: NDArray[Any], k: int) -> Lists:
-    """Return the k nearest of each row of a graph that may, or may not, name the row itself."""
-    own = indices == np.arange(len(indices))[:, None]
-    available = indices.shape[1] - int(own.any())
-    if k > available:
-        raise ValueError(f"k={k} neighbors are wanted, the graph has {available} of each row")
-    distances = np.where(own, np.inf, distances)
-    order = np.lexsort((indices, distances), axis=1)[:, :k]
-    return (
-        np.take_along_axis(indices, order, axis=1).astype(np.int32),
-        np.take_along_axis(distances, order, axis=1).astype(np.float32),
-    )
+def _check_diagonal(X: Any) -> None:
+    """Check that rows are at no distance from themselves, up to what rounding makes of it."""
+    diagonal = np.asarray(X.diagonal())
+    row = int(np.argmax(diagonal))
+    values = X.data if hasattr(X, "indptr") else X  # a matrix's own `max` would sort it in place
+    if diagonal[row] > DIAGONAL_TOLERANCE * values.max(initial=0.0):
+        raise ValueError(
+            "the diagonal of a matrix of distances must be 0, but row "
+            f"{row} is at distance {diagonal[row]:g} from itself. Is it a matrix of similarities? "
+            "Otherwise set the diagonal to 0"
+        )
 
 
 def _nearest_stored(X: Any, k: int, *, drop_diagonal: bool) -> Lists:

@@ -1,4 +1,4 @@
-"""What is particular to this optimizer."""
+"""Tests of the parts that only this optimizer has."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is particular to these searches."""
+"""Tests of the parts that only these searches have."""
 
 import subprocess
 import sys
@@ -9,9 +9,9 @@ import pytest
 from tsnekit_faiss.search import FlatSearch, HNSWSearch, IVFSearch
 
 from tsnekit import TSNE
-from tsnekit.auto import choose_fastest_neighbors
+from tsnekit._backends.registry import default_registry
+from tsnekit._backends.rules import choose_fastest_neighbors
 from tsnekit.interfaces import SearchProblem
-from tsnekit.registry import default_registry
 
 X = np.random.default_rng(0).normal(size=(2000, 8)).astype(np.float32)
 PROBLEM = SearchProblem(n_samples=len(X), n_features=8, n_jobs=2, seed=0)
@@ -81,7 +81,7 @@ def test_makes_a_map_that_takes_new_points(name):
 
 def test_listing_plugins_imports_no_faiss():
     code = (
-        "import sys; from tsnekit.registry import default_registry; "
+        "import sys; from tsnekit._backends.registry import default_registry; "
         "assert default_registry().get('neighbors', 'faiss').spec.missing() == (); "
         "assert 'faiss' not in sys.modules and 'tsnekit_faiss.search' not in sys.modules"
     )
@@ -89,7 +89,7 @@ def test_listing_plugins_imports_no_faiss():
 
 
 def test_fastest_may_choose_faiss():
-    # Beside exact search alone: who is fastest among the approximate ones is a close call.
+    # Compared with exact search only: the approximate searches have similar times.
     found = {found.spec.name: found.spec for found in default_registry().all("neighbors")}
     specs = {name: found[name] for name in found if name == "exact" or name.startswith("faiss")}
     name, reason = choose_fastest_neighbors(

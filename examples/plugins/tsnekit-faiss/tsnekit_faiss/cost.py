@@ -3,7 +3,7 @@
 An estimate is a sum of terms that count the work, each with the seconds that a unit of it takes.
 These were fitted to the processor time of searches on one thread (of 2,000 to 36,000 rows, 20 to
 300 features, 15 and 90 neighbors), and are within a factor of 1.5 of most of it. Another processor
-is faster or slower in all of them alike, which leaves the order of the searches as it is.
+is faster or slower in all terms alike, which does not change the order of the searches.
 """
 
 import math

@@ -15,9 +15,9 @@ __all__ = ["FlatSearch", "HNSWSearch", "IVFSearch"]
 class FaissSearch:
     """What the searches have in common; they differ in their index.
 
-    An index squares distances and rounds them to float32, some of them by way of large numbers that
-    cancel. So it only proposes candidates, a few more than are wanted; their distances are measured
-    here, and decide who is among the nearest.
+    An index squares distances and rounds them to float32, and some indexes subtract large numbers.
+    An index therefore only proposes candidates, a few more than needed. The distances of the
+    candidates are computed here, and decide which candidates are the nearest.
     """
 
     ROWS_PER_CALL = 4096  # between two of them, Python sees Ctrl-C
@@ -27,7 +27,7 @@ class FaissSearch:
     def fit(self, X, problem):
         """Take the data, an (n, p) array, and the problem to solve on it."""
         self._problem = problem
-        # Distances do not feel a shift, and float32 keeps more of what is left of large numbers.
+        # A shift does not change distances, and float32 is more precise for smaller numbers.
         self._offset = 0.0 if problem.metric == "cosine" else X.mean(axis=0, dtype=np.float64)
         self._rows = self._transformed(X)
         with self._threads():
@@ -74,7 +74,7 @@ class FaissSearch:
 
     @contextlib.contextmanager
     def _threads(self):
-        """Have FAISS use the threads that it may, and leave its setting as it was."""
+        """Set the number of threads of FAISS, and restore the old number at the end."""
         before = faiss.omp_get_max_threads()
         faiss.omp_set_num_threads(self._problem.n_jobs)
         try:

@@ -4,7 +4,7 @@ import importlib.util
 import subprocess
 import sys
 
-from tsnekit.registry import default_registry
+from tsnekit._backends.registry import default_registry
 
 
 def test_says_what_is_missing():
@@ -15,7 +15,7 @@ def test_says_what_is_missing():
 
 def test_listing_plugins_imports_no_torch():
     code = (
-        "import sys; from tsnekit.registry import default_registry; "
+        "import sys; from tsnekit._backends.registry import default_registry; "
         "default_registry().get('negative_gradient_method', 'torch'); "
         "assert 'torch' not in sys.modules"
     )

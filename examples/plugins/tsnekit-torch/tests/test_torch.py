@@ -1,4 +1,4 @@
-"""What is particular to this method."""
+"""Tests of the parts that only this method has."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ __all__ = ["tsnekit_gradient_methods"]
 
 @hookimpl
 def tsnekit_gradient_methods():
-    """Tell tsnekit of the method, and of all that it can do."""
+    """Yield the spec of the method, with all its capabilities."""
     yield GradientSpec(
         name="torch",
         factory="tsnekit_torch.repulsion:TorchRepulsionMethod",

@@ -85,7 +85,7 @@ def _checked_device(name):
 
 @contextlib.contextmanager
 def _threads(n_jobs):
-    """Have PyTorch use the threads that it may, and leave its setting as it was."""
+    """Set the number of threads of PyTorch, and restore the old number at the end."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_jobs)
     try:

@@ -1,0 +1,134 @@
+"""What `verbose` shows, what it costs, and that all else is silent."""
+
+import logging
+import re
+
+import pytest
+
+from tsnekit import TSNE
+from tsnekit._descent.gradient import KLGradient
+from tsnekit._util.process import show_logs
+from tsnekit._util.progress import ProgressBar
+from tsnekit.affinity import PerplexityBasedNN
+
+QUICK = {"perplexity": 5, "random_state": 0}
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """Return a list that grows with each evaluation of the KL divergence."""
+    original, calls = KLGradient.kl_divergence, []
+
+    def counted(self, Y):
+        calls.append(original(self, Y))
+        return calls[-1]
+
+    monkeypatch.setattr(KLGradient, "kl_divergence", counted)
+    return calls
+
+
+def last_states(shown):
+    """Return what each bar shows last, by description."""
+    states = re.split(r"[\r\n]", shown)
+    found = {}
+    for state in states:
+        description, colon, _ = state.partition(":")
+        if colon and "it" in state:
+            found[description.strip()] = state
+    return found
+
+
+def test_a_bar_for_each_phase_with_kl_and_pace(blobs, capfd, evaluations):
+    model = TSNE(**QUICK, early_exaggeration_iter=60, n_iter=110, verbose=True)
+    embedding = model.fit(blobs[:50])
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    bars = last_states(shown.err)
+    # KL of the last iteration: the phases are no multiples of 50.
+    assert len(evaluations) == 5
+    for name, total, error in (
+        ("early exaggeration", 60, evaluations[1]),
+        ("optimization", 110, evaluations[4]),
+    ):
+        assert f"{total}/{total}" in bars[name]
+        assert f"KL {error:.4f}" in bars[name]
+        assert re.search(r"[\d.]+it/s", bars[name])
+    assert evaluations[-1] == embedding.kl_divergence
+
+
+def test_the_bar_asks_for_few_divergences(blobs, evaluations, capfd):
+    model = TSNE(**QUICK, early_exaggeration_iter=0, n_iter=200, callbacks_every_iters=1)
+    embedding = model.fit(blobs[:50])
+    assert evaluations == []
+    embedding.optimize(200, verbose=True)
+    assert len(evaluations) == 4
+    # Those that callbacks are given are shown too, and not computed twice.
+    evaluations.clear()
+    seen = []
+    embedding.optimize(
+        50, verbose=True, callbacks=lambda i, error, Y: seen.append(error), callbacks_every_iters=20
+    )
+    assert seen == evaluations[:2]
+    assert len(evaluations) == 3
+
+
+def test_silence(blobs, capfd):
+    embedding = TSNE(**QUICK, early_exaggeration_iter=5, n_iter=60).fit(blobs[:50])
+    embedding.optimize(60, callbacks=lambda *arguments: None)
+    embedding.transform(blobs[50:60])
+    PerplexityBasedNN(blobs[:50], perplexity=5)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_new_points_have_a_bar_too(blobs, capfd):
+    embedding = TSNE(**QUICK, early_exaggeration_iter=5, n_iter=5).fit(blobs[:50])
+    embedding.prepare_partial(blobs[50:60]).optimize(60, verbose=True)
+    assert "KL" in last_states(capfd.readouterr().err)["optimization"]
+
+
+def test_callbacks_that_end_a_phase_leave_its_bar_closed(blobs, capfd):
+    TSNE(
+        **QUICK,
+        early_exaggeration_iter=0,
+        n_iter=100,
+        verbose=True,
+        callbacks=lambda *arguments: True,
+        callbacks_every_iters=30,
+    ).fit(blobs[:50])
+    shown = capfd.readouterr().err
+    assert "30/100" in last_states(shown)["optimization"]
+    assert shown.endswith("\n")
+
+
+def test_logs_are_records_of_the_package(blobs, caplog):
+    with caplog.at_level(logging.INFO, "tsnekit"):
+        TSNE(**QUICK, early_exaggeration_iter=5, n_iter=5).fit(blobs[:50])
+    assert caplog.records
+    assert all(record.name.startswith("tsnekit.") for record in caplog.records)
+    assert any("neighbors" in record.getMessage() for record in caplog.records)
+
+
+def test_the_users_own_logging_is_not_doubled(blobs, capfd, caplog):
+    with caplog.at_level(logging.INFO, "tsnekit"):
+        TSNE(**QUICK, early_exaggeration_iter=5, n_iter=5, verbose=True).fit(blobs[:50])
+    messages = [record.getMessage() for record in caplog.records]
+    shown = capfd.readouterr().err
+    assert any(message.startswith("affinities: ") for message in messages)
+    assert "affinities: " not in shown
+
+
+def test_loggers_are_as_they_were_also_after_an_error():
+    logger = logging.getLogger("tsnekit")
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    with pytest.raises(RuntimeError, match="on the way"), show_logs(True):
+        raise RuntimeError("on the way")
+    assert (list(logger.handlers), logger.level, logger.propagate) == (handlers, level, propagate)
+
+
+def test_a_bar_that_is_not_shown_does_nothing(capfd):
+    with ProgressBar("nothing", 3, shown=False) as bar:
+        for iteration in (1, 2, 3):
+            bar.advance()
+            assert not bar.wants_error(iteration)
+        bar.show_error(1.0)
+    assert capfd.readouterr() == ("", "")

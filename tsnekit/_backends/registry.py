@@ -1,0 +1,139 @@
+"""Find the backends that are installed by name.
+
+`tsnekit._backends.loading` loads the plugins; this module keeps what they register.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Iterable
+from importlib import metadata
+
+from tsnekit._backends.loading import LOAD_VARIABLE, Loader, LoadFailure, Registered
+from tsnekit._util.failures import FAILURES, describe
+from tsnekit._util.names import did_you_mean
+from tsnekit.errors import PluginConflictError, UnknownPluginError
+from tsnekit.specs import POINTS
+
+__all__ = ["Registry", "default_registry"]
+
+RESERVED_NAMES = frozenset({"auto", "approx", "fastest"})
+
+
+class Registry:
+    """The backends of every extension point.
+
+    Parameters
+    ----------
+    entry_points : iterable of importlib.metadata.EntryPoint, optional
+        Plugins beside the built-ins; by default those of the installed distributions that
+        ``TSNEKIT_LOAD_PLUGINS`` admits.
+
+    Attributes
+    ----------
+    failures : list of LoadFailure
+        What could not be registered, and why.
+    left_out : tuple of str
+        Distributions with plugins that ``TSNEKIT_LOAD_PLUGINS`` does not name.
+    """
+
+    def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
+        loader = Loader(entry_points)
+        self.failures: list[LoadFailure] = loader.failures
+        self.left_out = loader.left_out
+        self._claims: dict[str, dict[str, list[Registered]]] = {point: {} for point in POINTS}
+        for point, found in loader.backends():
+            try:
+                self._claim(point, found)
+            except FAILURES as error:
+                loader.fail(found.plugin, found.distribution, describe(error), error)
+
+    def all(self, point: str) -> tuple[Registered, ...]:
+        """Return every backend of an extension point, built-ins first, each once."""
+        claims = self._claims[point].values()
+        unique = {id(found.spec): found for claimants in claims for found in claimants}
+        return tuple(unique.values())
+
+    def uncontested(self, point: str) -> tuple[Registered, ...]:
+        """Return the backends whose names no other distribution claims."""
+        claims = self._claims[point]
+        return tuple(b for b in self.all(point) if all(len(claims[n]) == 1 for n in b.spec.names))
+
+    def get(self, point: str, name: str) -> Registered:
+        """Find a backend by its name or an alias.
+
+        Raises
+        ------
+        UnknownPluginError
+            If no backend has the name; the message lists those that there are, and the plugins
+            that failed to load.
+        PluginConflictError
+            If two distributions claim the name.
+        """
+        claimants = self._claims[point].get(name, [])
+        if len(claimants) > 1:
+            origins = " and ".join(claimant.origin for claimant in claimants)
+            raise PluginConflictError(
+                f"{point}={name!r} is claimed by {origins}; uninstall one of them"
+            )
+        if not claimants:
+            raise UnknownPluginError(self._explain_unknown(point, name))
+        return claimants[0]
+
+    def _explain_unknown(self, point: str, name: str) -> str:
+        known = sorted({backend.spec.name for backend in self.all(point)})
+        hint = did_you_mean(name, self._claims[point])
+        parts = [f"{point}={name!r} is not the name of a registered {POINTS[point].kind}{hint}"]
+        parts.append(f"Registered: {', '.join(known)}.")
+        if self.failures:
+            parts.append(f"Failed to load: {'; '.join(map(str, self.failures))}.")
+        if self.left_out:
+            parts.append(f"Left out, since {LOAD_VARIABLE} is set: {', '.join(self.left_out)}.")
+        return " ".join(parts)
+
+    def _claim(self, point: str, found: Registered) -> None:
+        """Give a backend its names, unless one of them has a meaning already, which it must keep.
+
+        Two distributions may claim one name, as long as nobody asks for it.
+        """
+        names = found.spec.names
+        for name in names:
+            owners = [
+                other.distribution
+                for other in self._claims[point].get(name, [])
+                if other.builtin or other.distribution == found.distribution
+            ]
+            if name in RESERVED_NAMES:
+                owners.append("tsnekit")
+            if owners:
+                raise PluginConflictError(
+                    f"{POINTS[point].kind} name {name!r} belongs to {owners[0]}"
+                )
+        for name in names:
+            self._claims[point].setdefault(name, []).append(found)
+
+
+_lock = threading.RLock()
+
+
+def default_registry() -> Registry:
+    """Return the registry of everything that is installed; it is loaded once."""
+    with _lock:
+        return _load_registry()
+
+
+@functools.cache
+def _load_registry() -> Registry:
+    return Registry()
+
+
+def _after_fork() -> None:
+    """Renew the lock, which a thread of the parent may hold."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

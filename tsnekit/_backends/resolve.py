@@ -1,0 +1,220 @@
+"""From what the user gave for an extension point to a backend that is ready for use."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tsnekit import interfaces
+from tsnekit._backends import rules
+from tsnekit._backends.loading import Registered
+from tsnekit._backends.options import check_known, options_of
+from tsnekit._backends.registry import Registry, default_registry
+from tsnekit._util.failures import describe
+from tsnekit._util.validation import short_repr
+from tsnekit.errors import BackendUnavailableError
+from tsnekit.specs import POINTS
+
+__all__ = [
+    "Backend",
+    "Choice",
+    "check_name",
+    "check_options",
+    "find_backend",
+    "registered_name",
+    "resolve_backend",
+]
+
+logger = logging.getLogger(__name__)
+
+_INTERFACES: dict[str, type] = {
+    "neighbors": interfaces.NeighborSearch,
+    "affinity": interfaces.AffinityKernel,
+    "initialization": interfaces.Initializer,
+    "negative_gradient_method": interfaces.GradientMethod,
+    "optimizer": interfaces.Optimizer,
+}
+
+_OPTIONS_PARAMETERS = {
+    "neighbors": "neighbors_params",
+    "affinity": "affinity_params",
+    "initialization": "initialization_params",
+    "negative_gradient_method": "gradient_params",
+    "optimizer": "optimizer_params",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which backend was chosen, and why.
+
+    Parameters
+    ----------
+    name : str
+        Its registered name, or the class name of an instance.
+    origin : str
+        The distribution, or for an instance the module, that it comes from.
+    reason : str
+        Why it was chosen.
+    recall : float, optional
+        Share of the true neighbors that a neighbor search estimates to have found.
+    """
+
+    name: str
+    origin: str
+    reason: str
+    recall: float | None = None
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend ready for use, and the choice that led to it."""
+
+    instance: Any
+    choice: Choice
+
+
+def check_name(point: str, given: Any, registry: Registry | None = None) -> None:
+    """Check that `given` names a backend or is an instance of the interface.
+
+    Raises
+    ------
+    UnknownPluginError, PluginConflictError
+        If it is a name that cannot be resolved.
+    TypeError
+        If it is neither a name nor an instance, or is an instance that cannot be copied.
+    """
+    if isinstance(given, str):
+        if given not in rules.RULES.get(point, {}):
+            (registry or default_registry()).get(point, given)
+    elif isinstance(given, type) or not isinstance(given, _INTERFACES[point]):
+        raise TypeError(
+            f"{point} must be the name of a {POINTS[point].kind} or an instance of "
+            f"tsnekit.interfaces.{_INTERFACES[point].__name__}, got {short_repr(given)}"
+        )
+    else:
+        _copied(point, given)
+
+
+def _copied(point: str, instance: Any) -> Any:
+    """Return a copy of a given backend, so that no call leaves anything in what the user keeps."""
+    try:
+        return copy.deepcopy(instance)
+    except Exception as error:
+        raise TypeError(
+            f"{point} must be the name of a backend or an instance that copy.deepcopy can copy, "
+            f"since every use takes a copy; got {short_repr(instance)}: {describe(error)}"
+        ) from error
+
+
+def find_backend(
+    point: str, name: str, problem: Any, registry: Registry | None = None
+) -> tuple[Registered, str]:
+    """Find the backend that a name or an automatic rule stands for, and the reason for it.
+
+    Raises
+    ------
+    UnknownPluginError, PluginConflictError
+        If the name cannot be resolved.
+    BackendUnavailableError
+        If the backend cannot serve the problem; the message says why, and which backends can.
+    """
+    registry = registry or default_registry()
+    rule = rules.RULES.get(point, {}).get(name)
+    if rule is not None:
+        usable = {found.spec.name: found for found in registry.uncontested(point)}
+        name, reason = rule(problem, {key: found.spec for key, found in usable.items()})
+        return usable[name], reason
+    found = registry.get(point, name)
+    unmet = found.spec.unmet(problem)
+    if unmet:
+        specs = [other.spec for other in registry.uncontested(point)]
+        able = sorted(spec.name for spec in specs if not spec.unmet(problem))
+        raise BackendUnavailableError(
+            f"{point}={name!r} cannot be used here: {'; '.join(unmet)}. "
+            f"Usable here: {', '.join(able) or 'none'}"
+        )
+    return found, "asked for by name"
+
+
+def resolve_backend(
+    point: str,
+    given: Any,
+    problem: Any = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    facade_params: Mapping[str, Any] | None = None,
+    registry: Registry | None = None,
+) -> Backend:
+    """Build the backend that the user asked for.
+
+    Parameters
+    ----------
+    point : str
+        The extension point, by the facade's parameter: a key of `tsnekit.specs.POINTS`.
+    given : str or object
+        A name, an automatic rule's name, or an instance of the interface, which is copied.
+    problem : object, optional
+        What the backend is to serve, for its spec's `unmet`.
+    params : mapping, optional
+        Options that the user gave for this backend; each must be one of its options.
+    facade_params : mapping, optional
+        Parameters of the facade, such as ``theta``; the backend takes those that it has as options.
+    registry : Registry, optional
+
+    Raises
+    ------
+    TypeError
+        If `given` is neither a name nor an instance that can be copied, or an option is unknown.
+    UnknownPluginError, PluginConflictError, BackendUnavailableError
+        If the name cannot be resolved or the backend cannot serve the problem.
+    """
+    if not isinstance(given, str):
+        check_name(point, given, registry)
+        check_options(point, given, params)
+        cls = type(given)
+        choice = Choice(cls.__name__, cls.__module__, "given as an instance")
+        return Backend(_copied(point, given), choice)
+    found, reason = find_backend(point, given, problem, registry)
+    check_options(point, found.spec.name, params, registry)
+    factory = found.load()
+    options = options_of(factory)
+    accepted = {key: value for key, value in (facade_params or {}).items() if key in options}
+    instance = factory(**(accepted | dict(params or {})))
+    logger.info("%s: %s (%s)", POINTS[point].kind, found.spec.name, reason)
+    return Backend(instance, Choice(found.spec.name, found.origin, reason))
+
+
+def check_options(
+    point: str, given: Any, params: Mapping[str, Any] | None, registry: Registry | None = None
+) -> None:
+    """Check that a backend has the options that the user gave for it.
+
+    Raises
+    ------
+    TypeError
+        If the backend does not have one of them, or if it is an instance, which has its options.
+    """
+    if not params:
+        return
+    parameter = _OPTIONS_PARAMETERS[point]
+    if not isinstance(given, str):
+        raise TypeError(
+            f"{parameter} goes with the name of a backend; "
+            f"{point} is already an instance of {type(given).__name__}"
+        )
+    found = (registry or default_registry()).get(point, given)
+    check_known(params, options_of(found.load()), owner=repr(found.spec.name), parameter=parameter)
+
+
+def registered_name(point: str, backend: Any, registry: Registry | None = None) -> str | None:
+    """Return the name under which the class of a backend is registered, if it is."""
+    kind = type(backend)
+    for found in (registry or default_registry()).all(point):
+        module, _, name = found.spec.factory.partition(":")
+        if (kind.__module__, kind.__qualname__) == (module, name):
+            return found.spec.name
+    return None

@@ -1,0 +1,1 @@
+"""The optimization: parameters, gradient, plan and loop."""

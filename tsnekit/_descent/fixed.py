@@ -1,0 +1,113 @@
+"""Points that stay fixed, or move less, while others are optimized."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._util.validation import short_repr
+from tsnekit.interfaces import Optimizer, Phase
+
+__all__ = ["FixedPointsOptimizer", "check_fixed", "select_rows"]
+
+
+def check_fixed(fixed: Any, n_samples: int, *, name: str = "fixed") -> NDArray[np.float32] | None:
+    """Return how much each point is fixed (n,), from 0 to 1; None where all are free.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a mask of the points nor one weight from 0 to 1 for each.
+    """
+    if fixed is None:
+        return None
+    try:
+        weights = np.array(fixed, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} must be a mask of the points or weights, got {short_repr(fixed)}"
+        ) from None
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"{name} must have a value for each of the {n_samples} points, "
+            f"got shape {weights.shape}"
+        )
+    if not ((weights >= 0) & (weights <= 1)).all():
+        raise ValueError(f"{name} must be a mask, or weights from 0 (free) to 1 (stays)")
+    return weights if weights.any() else None
+
+
+class FixedPointsOptimizer:
+    """An optimizer that leaves some points fixed, or moves them less far.
+
+    A copy of the optimizer sees the points that may move and no others, so that no momentum builds
+    up in fixed points. After each step, the given optimizer has the whole state: the new one of the
+    points that moved, and the old one of the fixed points.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Already started.
+    fixed : ndarray of shape (n,)
+        From 0 for points that move freely to 1 for those that stay. In between, steps are shorter
+        by this share.
+    """
+
+    def __init__(self, optimizer: Optimizer, fixed: NDArray[np.float32]) -> None:
+        self._optimizer = optimizer
+        self._n_samples = len(fixed)
+        self._moving = np.flatnonzero(fixed < 1)
+        share = 1 - fixed[self._moving, None]
+        self._share = share if (share < 1).any() else None
+        self._inner = copy.deepcopy(optimizer)
+        self.restore(optimizer.state())
+
+    def start(self, Y: NDArray[np.float32]) -> None:
+        """Start both optimizers afresh."""
+        self._optimizer.start(Y)
+        self.restore(self._optimizer.state())
+
+    def step(self, Y: NDArray[np.float32], gradient: NDArray[np.float32], phase: Phase) -> None:
+        """Move the points that may move, in place, by one step."""
+        if not len(self._moving):
+            return
+        before = Y[self._moving]
+        after = before.copy()
+        self._inner.step(after, gradient[self._moving], phase)
+        if self._share is not None:
+            after = before + self._share * (after - before)
+        Y[self._moving] = after
+        state = self._optimizer.state()
+        for name, array in self._inner.state().items():
+            if _is_per_point(state[name], self._n_samples):
+                state[name][self._moving] = array
+            else:
+                state[name] = array
+        self._optimizer.restore(state)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the state of all points."""
+        return self._optimizer.state()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of all points."""
+        self._optimizer.restore(state)
+        self._inner.restore(select_rows(state, self._n_samples, self._moving))
+
+
+def select_rows(
+    state: Mapping[str, NDArray[Any]], n_samples: int, rows: NDArray[Any]
+) -> dict[str, NDArray[Any]]:
+    """Return the state of an optimizer for some of its points."""
+    return {
+        name: array[rows] if _is_per_point(array, n_samples) else array
+        for name, array in state.items()
+    }
+
+
+def _is_per_point(array: NDArray[Any], n_samples: int) -> bool:
+    return array.ndim > 0 and len(array) == n_samples

@@ -1,0 +1,122 @@
+"""The gradient of t-SNE: the core's attraction and a plugin's repulsion."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._descent.map_order import MapOrder, reordering_pays
+from tsnekit.interfaces import Repulsion, SparseAffinities
+
+__all__ = ["KLGradient"]
+
+LEAST_Z = 1e-30
+"""The least Z of a gradient: below it, the forces vanish in float32; 1 / Z does not overflow."""
+
+TINY = float(np.finfo(np.float64).tiny)
+"""The least Z of a divergence, of which the logarithm is a number."""
+
+
+class KLGradient:
+    """Gradient and value of the Kullback-Leibler divergence KL(P || Q).
+
+    With w_ij = 1 / (1 + |y_i - y_j|^2 / dof), q_ij = w_ij^dof / Z and Z the sum of all w_ij^dof,
+    the gradient by y_i, without its factor 4, is
+
+        sum_j p_ij w_ij (y_i - y_j)  -  sum_j w_ij^(dof + 1) (y_i - y_j) / Z.
+
+    The first sum runs over the sparse P and is computed here, for every gradient method. The second
+    sum is computed by the method. With a reference, P and Q are conditional: each row has its own
+    Z_i, and the divergence is the mean over the rows.
+
+    Parameters
+    ----------
+    affinities : SparseAffinities of shape (n, m)
+        Symmetric where there is no reference; see `tsnekit._descent.symmetry`.
+    repulsion : Repulsion
+        A planned gradient method.
+    dof : float
+        Degrees of freedom, as planned.
+    n_jobs : int
+        Number of threads.
+    reference : ndarray of shape (m, d), float32, optional
+        The fixed points, as planned.
+
+    References
+    ----------
+    L. van der Maaten, G. Hinton. "Visualizing data using t-SNE". JMLR 9 (2008), 2579-2605.
+    D. Kobak et al. "Heavy-tailed kernels reveal a finer cluster structure in t-SNE
+    visualisations". ECML PKDD 2019, 124-139.
+    """
+
+    def __init__(
+        self,
+        affinities: SparseAffinities,
+        repulsion: Repulsion,
+        *,
+        dof: float,
+        n_jobs: int,
+        reference: NDArray[np.float32] | None = None,
+    ) -> None:
+        self._affinities = affinities
+        self._repulsion = repulsion
+        self._dof = dof
+        self._n_jobs = n_jobs
+        self._reference = reference
+        reordered = reference is None and reordering_pays(affinities.shape[0])
+        self._map_order = MapOrder(affinities, n_jobs) if reordered else None
+
+    def gradient(
+        self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
+    ) -> None:
+        """Fill `out` with the gradient; see `tsnekit.interfaces.WholeGradient`."""
+        from tsnekit._native.attraction import gradient_from_repulsion
+
+        z = self._repel(Y, out, LEAST_Z)
+        if self._map_order is not None:
+            self._map_order.gradient_from_repulsion(Y, self._dof, exaggeration, z[0], out)
+            return
+        gradient_from_repulsion(
+            self._affinities.indptr,
+            self._affinities.indices,
+            self._affinities.data,
+            Y,
+            Y if self._reference is None else self._reference,
+            self._dof,
+            exaggeration,
+            z,
+            out,
+            self._n_jobs,
+        )
+
+    def kl_divergence(self, Y: NDArray[np.float32]) -> float:
+        """Return the KL divergence of `Y`, without exaggeration."""
+        from tsnekit._native.attraction import attraction_cost
+
+        z = self._repel(Y, np.empty_like(Y), TINY)
+        cost = np.empty(len(Y))
+        attraction_cost(
+            self._affinities.indptr,
+            self._affinities.indices,
+            self._affinities.data,
+            Y,
+            Y if self._reference is None else self._reference,
+            self._dof,
+            cost,
+            self._n_jobs,
+        )
+        if self._reference is not None:
+            return float(np.mean(cost + np.log(z)))
+        total = float(np.sum(self._affinities.data, dtype=np.float64))
+        return float(np.sum(cost) + total * np.log(z[0]))
+
+    def _repel(
+        self, Y: NDArray[np.float32], out: NDArray[np.float32], least: float
+    ) -> NDArray[np.float64]:
+        """Fill `out` with the repulsive forces, and return Z, or Z_i with a reference."""
+        # Z underflows where all pairs are far apart, and is zero for a single point.
+        if self._reference is None:
+            return np.array([max(self._repulsion(Y, out), least)])
+        z = np.empty(len(Y))
+        self._repulsion(Y, out, z)
+        return np.maximum(z, least, out=z)

@@ -1,0 +1,190 @@
+"""What a gradient method planned: how plans are told apart, kept, and shared by threads."""
+
+from __future__ import annotations
+
+import threading
+import types
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._descent.parameters import DescentParameters
+from tsnekit._util.threads import resolve_n_jobs
+from tsnekit.interfaces import Repulsion, SparseAffinities, WholeGradient
+
+__all__ = ["Plan", "PlanKey", "Plans", "snapshot"]
+
+
+@dataclass(frozen=True)
+class PlanKey:
+    """The parameters that a plan depends on, as they were when it was made.
+
+    Parameters
+    ----------
+    method, options, gradient_params : hashable
+        Snapshots of the gradient method, of its documented options and of the others.
+    dof : float
+    n_jobs : int
+        Already resolved.
+    """
+
+    method: Hashable
+    options: Hashable
+    gradient_params: Hashable
+    dof: float
+    n_jobs: int
+
+    @classmethod
+    def of(cls, parameters: DescentParameters) -> PlanKey:
+        """Return the key of some parameters."""
+        params = parameters.gradient_params
+        return cls(
+            method=snapshot(parameters.negative_gradient_method),
+            options=snapshot(parameters.facade_params()),
+            gradient_params=snapshot(None if params is None else dict(params)),
+            dof=float(parameters.dof),
+            n_jobs=resolve_n_jobs(parameters.n_jobs),
+        )
+
+
+class Plan:
+    """A planned repulsion or gradient, which threads use one at a time.
+
+    What a gradient method plans has buffers of its own. The plan is a repulsion where it holds a
+    repulsion, and a whole gradient where it holds a whole gradient.
+
+    Parameters
+    ----------
+    key : PlanKey
+    planned : Repulsion or WholeGradient
+    affinities : SparseAffinities, optional
+        The matrix that a gradient was planned for. A repulsion serves any.
+    """
+
+    def __init__(
+        self,
+        key: PlanKey,
+        planned: Repulsion | WholeGradient,
+        affinities: SparseAffinities | None = None,
+    ) -> None:
+        self._key = key
+        self._planned: Any = planned
+        self.affinities = affinities
+        self._lock = threading.Lock()
+
+    def serves(self, key: PlanKey, affinities: SparseAffinities) -> bool:
+        """Return whether the plan was made for this key, and for this very matrix or any."""
+        return self._key == key and (self.affinities is None or self.affinities is affinities)
+
+    def __call__(
+        self,
+        Y: NDArray[np.float32],
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None = None,
+    ) -> float:
+        """Evaluate the repulsion; see `tsnekit.interfaces.Repulsion`."""
+        with self._lock:
+            z: float = self._planned(Y, out, row_z)
+            return z
+
+    def gradient(
+        self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
+    ) -> None:
+        """Fill `out` with the gradient; see `tsnekit.interfaces.WholeGradient`."""
+        with self._lock:
+            self._planned.gradient(Y, out, exaggeration)
+
+    def kl_divergence(self, Y: NDArray[np.float32]) -> float:
+        """Return the KL divergence of `Y`, without exaggeration."""
+        with self._lock:
+            return float(self._planned.kl_divergence(Y))
+
+
+class Plans:
+    """The plans that were used last.
+
+    Parameters
+    ----------
+    kept : int
+        How many plans to keep.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._plans: list[Plan] = []
+        self._lock = threading.Lock()
+
+    def find(self, key: PlanKey, affinities: SparseAffinities, make: Callable[[], Plan]) -> Plan:
+        """Return the plan that serves, or make it; threads that ask at once get the same plan."""
+        with self._lock:
+            found = next((each for each in self._plans if each.serves(key, affinities)), None)
+            plan = make() if found is None else found
+            others = [each for each in self._plans if each is not plan]
+            self._plans = [plan, *others][: self._kept]
+            return plan
+
+    def forget(self, plan: Plan) -> None:
+        """Keep a plan no longer."""
+        with self._lock:
+            self._plans = [each for each in self._plans if each is not plan]
+
+
+# -- Values as they are now ------------------------------------------------------------------------
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_THEMSELVES = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+
+
+def snapshot(value: Any) -> Hashable:
+    """Return something that stands for a value as it is now, and compares by content.
+
+    Two snapshots are equal only if the values had the same types and the same content: arrays are
+    compared element by element, instances by their class and state, functions and classes by
+    identity. An object whose state cannot be read is equal to nothing, not even to itself.
+    """
+    return _frozen(value, {})
+
+
+class _Itself:
+    """An object that is compared by identity, and kept alive."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self._value is other._value
+
+    def __hash__(self) -> int:
+        return id(self._value)
+
+
+def _frozen(value: Any, seen: dict[int, tuple[int, Any]]) -> Hashable:
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind, value
+    if isinstance(value, _THEMSELVES):
+        return _Itself(value)
+    if id(value) in seen:  # a cycle, or a part that is shared
+        return "seen", seen[id(value)][0]
+    seen[id(value)] = len(seen), value  # kept alive, so that no other object gets its id
+    if kind is np.ndarray and not value.dtype.hasobject:
+        return kind, value.dtype.str, value.shape, value.tobytes()
+    if kind in (list, tuple):
+        return kind, tuple(_frozen(each, seen) for each in value)
+    if kind is dict:
+        items = ((_frozen(name, seen), _frozen(each, seen)) for name, each in value.items())
+        return kind, tuple(items)
+    try:
+        reduced = value.__reduce_ex__(4)
+        if isinstance(reduced, str):  # the name of something global
+            return _Itself(value)
+        parts = list(reduced)
+        for iterator in (3, 4):  # the items of lists and dictionaries
+            if len(parts) > iterator and parts[iterator] is not None:
+                parts[iterator] = list(parts[iterator])
+    except Exception:  # whatever the object's own code raises
+        return _Itself(object())
+    return kind, tuple(_frozen(part, seen) for part in parts)

@@ -1,0 +1,58 @@
+"""Where a map is drawn: the Axes, their limits, and the places and sizes of points on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["axes_for", "point_size", "stacked", "tidy"]
+
+
+def axes_for(ax: Any, dimensions: int) -> Any:
+    """Return the given Axes, or a new one on a new figure."""
+    projection = "3d" if dimensions == 3 else None
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.4, 6.0 if dimensions > 1 else 3.2), layout="constrained")
+        return figure.add_subplot(projection=projection)
+    if (getattr(ax, "name", None) == "3d") != (dimensions == 3):
+        raise ValueError(
+            f"ax must be {'a three' if dimensions == 3 else 'a two'}-dimensional Axes for "
+            f"{dimensions} component(s); see the parameter components"
+        )
+    return ax
+
+
+def stacked(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lift points of a line so that they fill the area under their density."""
+    counts, edges = np.histogram(x, bins=min(200, 10 + len(x) // 20))
+    density = np.convolve(counts, np.hanning(9)[1:-1] / 4, mode="same")
+    heights = np.interp(x, (edges[1:] + edges[:-1]) / 2, density / max(density.max(), 1))
+    # Multiples of the golden ratio leave no gaps, whatever the order of the points.
+    ranks = x.argsort().argsort()
+    return np.column_stack([x, heights * (ranks * (np.sqrt(5) - 1) / 2 % 1)])
+
+
+def point_size(n: int, ax: Any) -> float:
+    """Return the area of a point in points squared, smaller for more points but never faint."""
+    area = ax.get_window_extent().size.prod() * (72 / ax.figure.dpi) ** 2
+    return float(np.clip(1_500 / n**0.7, 0.3, 40) * np.clip(area / 120_000, 0.1, 4))
+
+
+def tidy(ax: Any, points: NDArray[np.float64], dimensions: int) -> None:
+    """Scale all axes alike and hide their numbers, since only distances have a meaning."""
+    if dimensions == 3:
+        ax.set_box_aspect(np.maximum(np.ptp(points, axis=0), 1e-9))
+        for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+            axis.set_ticklabels([])
+        return
+    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    margin = 0.02 * span.max() or 1.0
+    if dimensions == 2:
+        ax.set_aspect("equal")
+        ax.set_xlim(low[0] - margin, low[0] + span[0] + margin)
+        ax.set_ylim(low[1] - margin, low[1] + span[1] + margin)
+    ax.set_axis_off()

@@ -1,0 +1,1 @@
+"""Embeddings: arrays of positions that can be optimized and extended."""

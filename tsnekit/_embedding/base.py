@@ -1,0 +1,373 @@
+"""What full and partial embeddings share: being optimized."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._descent.field import ReferenceField
+from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed
+from tsnekit._descent.gradient import KLGradient
+from tsnekit._descent.loop import Observer, descend
+from tsnekit._descent.parameters import DescentParameters, lists_parameters
+from tsnekit._descent.plan import Plan, PlanKey
+from tsnekit._descent.symmetry import symmetric
+from tsnekit._embedding.array import EmbeddingArray
+from tsnekit._embedding.state import RunState
+from tsnekit._util.process import show_logs
+from tsnekit._util.progress import ProgressBar
+from tsnekit._util.threads import resolve_n_jobs
+from tsnekit._util.validation import MAX_POSITION, check_integer
+from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
+from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
+from tsnekit.interfaces import (
+    Optimizer,
+    Phase,
+    Repulsion,
+    RepulsionProblem,
+    SparseAffinities,
+    WholeGradient,
+)
+
+__all__ = ["BaseEmbedding"]
+
+Self = TypeVar("Self", bound="BaseEmbedding")
+
+
+class BaseEmbedding(EmbeddingArray):
+    """Positions (n, d), float32, that can be optimized."""
+
+    @property
+    def state(self) -> RunState:
+        """Parameters, optimizer, chosen backends and times of this embedding."""
+        if self._state is None:
+            raise AttributeError(
+                "this array was derived from an embedding and holds positions only; "
+                "call the methods of the embedding itself"
+            )
+        return self._state
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, with its state."""
+        return self.state.optimizer
+
+    @property
+    def gradient_descent_params(self) -> dict[str, Any]:
+        """The defaults of `optimize`, by name."""
+        return self.state.parameters.values()
+
+    @property
+    def backends(self) -> dict[str, Choice]:
+        """The backends that were chosen, and why, by extension point."""
+        return dict(self.state.backends)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The time spent on each step so far."""
+        return dict(self.state.seconds)
+
+    @property
+    def kl_divergence(self) -> float:
+        """The KL divergence of the embedding, computed when asked for.
+
+        Any thread may ask. If another thread optimizes this embedding in place, the divergence is
+        that of the positions between two of its iterations.
+        """
+        return self._plan(self.state.parameters).kl_divergence(self._snapshot())
+
+    @lists_parameters
+    def optimize(
+        self: Self,
+        n_iter: int,
+        inplace: bool = False,
+        propagate_exception: bool = False,
+        *,
+        fixed: Any = None,
+        **gradient_descent_params: Any,
+    ) -> Self:
+        """Run the optimization for a number of iterations.
+
+        Momentum and gains are kept between calls, so that one call of 100 iterations equals 100
+        calls of one. The affinities are never changed. Other threads may read `kl_divergence` and
+        make copies meanwhile, also of an embedding that is optimized in place: they get positions
+        and optimizer as they were between two iterations.
+
+        Parameters
+        ----------
+        n_iter : int
+            Number of iterations.
+        inplace : bool, default=False
+            Whether to move this embedding instead of a copy.
+        propagate_exception : bool, default=False
+            Whether a callback that ends the optimization raises `OptimizationInterrupt`; otherwise
+            the embedding is returned as it is then.
+        fixed : array-like of shape (n_samples,), bool or float, optional
+            Points that stay while the others move: a mask, or weights from 0 for points that are
+            free to 1 for points that stay where they are, to the bit. The steps of a point of
+            weight w are 1 - w as long. The map is not recentered while any point is fixed.
+        **gradient_descent_params
+            Parameters of gradient descent in place of the embedding's own:
+
+            {parameters}
+
+        Returns
+        -------
+        TSNEEmbedding or PartialTSNEEmbedding
+            This embedding if `inplace`, else a new one.
+
+        Raises
+        ------
+        OptimizationInterrupt
+            If a callback ended the optimization and `propagate_exception` is set.
+        InterruptedByUser
+            On Ctrl-C. It is a KeyboardInterrupt; its ``final_embedding`` is the embedding after the
+            last whole iteration.
+        TypeError, ValueError
+            If a parameter is unknown or has no valid value; nothing has been done then.
+        """
+        n_iter = check_integer("n_iter", n_iter, at_least=0)
+        weights = check_fixed(fixed, len(self))
+        parameters = self.state.parameters.replace(**gradient_descent_params)
+        embedding = self if inplace else self.copy()
+        try:
+            embedding.run_phase("optimization", n_iter, parameters, weights)
+        except OptimizationInterrupt:
+            if propagate_exception:
+                raise
+        return embedding
+
+    def save(self, path: str | os.PathLike[str], *, data: bool = True) -> None:
+        """Save the embedding to one file, from which `tsnekit.load` restores it to the bit.
+
+        The file holds positions, affinities with neighbors and data, parameters, and the state of
+        the optimizer, as plain arrays and JSON; callbacks are not kept. An existing file is
+        replaced only when the new one is complete.
+
+        Parameters
+        ----------
+        path : path-like
+            The name is taken as it is; no extension is added.
+        data : bool, default=True
+            Whether to include the data, in whose rows the neighbors of new rows are found; without
+            it, the file is smaller and the restored embedding takes no new rows.
+
+        Raises
+        ------
+        TypeError
+            If a parameter or backend is not one that can be restored; nothing is written then.
+        OSError
+            If the file cannot be written; an existing one stays as it is.
+        """
+        from tsnekit._files.embedding import save
+
+        save(self.copy(), path, data=data)
+
+    def plot(self, labels: Any = None, ax: Any = None, **options: Any) -> Any:
+        """Draw the embedding.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n_samples,), optional
+            Classes or values, for the colours of the points.
+        ax : matplotlib Axes, optional
+            Where to draw; by default on a new figure, which pyplot does not know of.
+        **options
+            See `tsnekit.plot`.
+
+        Returns
+        -------
+        matplotlib Axes
+            The one that was drawn on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the labels do not fit the embedding, or an option is not valid.
+        """
+        from tsnekit._drawing.plot import plot
+
+        return plot(self, labels, ax, **options)
+
+    def run_phase(
+        self,
+        phase_name: str,
+        n_iter: int,
+        parameters: DescentParameters,
+        fixed: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Run one phase of the optimization, in place.
+
+        Parameters
+        ----------
+        phase_name : str
+            Shown by the progress bar, told to callbacks, and the key of `seconds`.
+        n_iter : int
+            Number of iterations.
+        parameters : DescentParameters
+        fixed : ndarray of shape (n_samples,), optional
+            How much each point is fixed, checked.
+
+        Raises
+        ------
+        OptimizationInterrupt
+            If a callback ended the optimization.
+        InterruptedByUser
+            On Ctrl-C.
+        ValueError
+            If the map diverged.
+        """
+        state = self.state
+        started = time.perf_counter()
+        exaggeration = 1.0 if parameters.exaggeration is None else float(parameters.exaggeration)
+        phase = Phase(
+            name=phase_name,
+            n_iter=n_iter,
+            learning_rate=self._resolved_learning_rate(parameters.learning_rate, exaggeration),
+            momentum=float(parameters.momentum),
+            exaggeration=exaggeration,
+            max_grad_norm=parameters.max_grad_norm,
+            max_step_norm=parameters.max_step_norm,
+            n_jobs=resolve_n_jobs(parameters.n_jobs),
+        )
+        callbacks = CallbackRunner(check_callbacks(parameters.callbacks), self)
+        with state.phase_lock:
+            try:
+                with show_logs(parameters.verbose):
+                    plan = self._plan(parameters)
+                with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:
+                    callbacks.start()
+                    optimizer = self._started_optimizer(fixed)
+                    observer = self._observer(plan, phase, parameters, callbacks, bar)
+                    descend(
+                        self._positions(),
+                        plan,
+                        optimizer,
+                        phase,
+                        recenter=self._recentered and fixed is None,
+                        progress=state,
+                        observers=[observer],
+                    )
+                self._check_convergence(parameters)
+            except KeyboardInterrupt:
+                raise InterruptedByUser(self) from None
+            finally:
+                elapsed = time.perf_counter() - started
+                state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
+
+    def _started_optimizer(self, fixed: NDArray[np.float32] | None) -> Optimizer:
+        optimizer = self.state.optimizer
+        with self.state.lock:
+            if not optimizer.state():
+                optimizer.start(self._positions())
+            return optimizer if fixed is None else FixedPointsOptimizer(optimizer, fixed)
+
+    def _check_convergence(self, parameters: DescentParameters) -> None:
+        if not (np.abs(self._positions()) <= MAX_POSITION).all():
+            raise ValueError(
+                f"the optimization diverged: the map holds values beyond {MAX_POSITION:g}; try a "
+                f"smaller learning_rate than {parameters.learning_rate!r}, or a bound on steps "
+                f"instead of max_step_norm={parameters.max_step_norm!r}"
+            )
+
+    def _observer(
+        self,
+        plan: Plan,
+        phase: Phase,
+        parameters: DescentParameters,
+        callbacks: CallbackRunner,
+        bar: ProgressBar,
+    ) -> Observer:
+        every = parameters.callbacks_every_iters if check_callbacks(parameters.callbacks) else 0
+
+        def observe(iteration: int) -> None:
+            bar.advance()
+            called = every > 0 and iteration % every == 0
+            if not called and not bar.wants_error(iteration):
+                return
+            error = plan.kl_divergence(self._positions())
+            bar.show_error(error)
+            if called:
+                callbacks(
+                    IterationState(
+                        iteration=iteration,
+                        global_iteration=self.state.iteration,
+                        phase=phase,
+                        error=error,
+                    )
+                )
+
+        return observe
+
+    def _snapshot(self) -> NDArray[np.float32]:
+        """Return a copy of the positions between two iterations."""
+        with self.state.lock:
+            return self._positions().copy()
+
+    def _plan(self, parameters: DescentParameters) -> Plan:
+        """Return the planned gradient, the last one where it still fits."""
+        key, affinities = PlanKey.of(parameters), self._affinity_matrix()
+        return self.state.plans.find(
+            key, affinities, lambda: self._new_plan(parameters, key, affinities)
+        )
+
+    def _new_plan(
+        self, parameters: DescentParameters, key: PlanKey, affinities: SparseAffinities
+    ) -> Plan:
+        field = self._reference_field()
+        problem = RepulsionProblem(
+            n_samples=len(self), n_components=self.shape[1], dof=key.dof, n_jobs=key.n_jobs
+        )
+        if field is not None:
+            problem = dataclasses.replace(problem, reference=field.positions, padding=field.padding)
+        backend = resolve_backend(
+            "negative_gradient_method",
+            parameters.negative_gradient_method,
+            problem,
+            params=parameters.gradient_params,
+            facade_params=parameters.facade_params(),
+        )
+        self.state.backends["negative_gradient_method"] = backend.choice
+        matrix = self._symmetric(affinities) if field is None else affinities
+        problem = dataclasses.replace(problem, affinities=matrix)
+        planned: Repulsion
+        if field is None:
+            made = backend.instance.plan(problem)
+            if isinstance(made, WholeGradient):
+                return Plan(key, made, affinities)
+            planned = made
+        else:
+            shared = field.plan(key, affinities, lambda: backend.instance.plan(problem))
+            if shared.affinities is affinities:
+                return shared
+            planned = shared
+        gradient = KLGradient(
+            matrix, planned, dof=key.dof, n_jobs=key.n_jobs, reference=problem.reference
+        )
+        return Plan(key, gradient, affinities)
+
+    def _symmetric(self, affinities: SparseAffinities) -> SparseAffinities:
+        """Return the symmetric affinities, the last ones where they are of the same matrix."""
+        state = self.state
+        if state.joint is None or state.joint[0] is not affinities:
+            state.joint = affinities, symmetric(affinities)
+        return state.joint[1]
+
+    # -- What the kinds of embedding differ in -------------------------------------------------
+
+    _recentered: bool
+
+    def _affinity_matrix(self) -> SparseAffinities:
+        raise NotImplementedError
+
+    def _reference_field(self) -> ReferenceField | None:
+        raise NotImplementedError
+
+    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
+        raise NotImplementedError

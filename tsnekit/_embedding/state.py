@@ -1,0 +1,75 @@
+"""What an embedding is beside its positions."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._descent.loop import Progress
+from tsnekit._descent.parameters import DescentParameters
+from tsnekit._descent.plan import Plans
+from tsnekit._util.process import show_logs
+from tsnekit.interfaces import Optimizer, SparseAffinities
+
+__all__ = ["RunState", "fresh_state"]
+
+
+@dataclass
+class RunState(Progress):
+    """Everything about an embedding but its positions.
+
+    Parameters
+    ----------
+    parameters : DescentParameters
+        Defaults of ``optimize``.
+    optimizer : Optimizer
+    backends : dict of str to Choice
+        The backends that were chosen, by extension point.
+    seconds : dict of str to float
+        Time spent, by phase.
+    joint : tuple of (SparseAffinities, SparseAffinities), optional
+        Affinities, and what is symmetric of them.
+    plans : Plans
+        Keeps the gradient that was planned last.
+    phase_lock : RLock
+        Held by the thread that runs a phase: two threads that optimize one embedding in place do
+        so one after the other.
+    """
+
+    parameters: DescentParameters
+    optimizer: Optimizer
+    backends: dict[str, Choice] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    joint: tuple[SparseAffinities, SparseAffinities] | None = None
+    plans: Plans = field(default_factory=lambda: Plans(1), repr=False, compare=False)
+    phase_lock: Any = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    def copied(self) -> RunState:
+        """Return a copy that can be optimized on its own."""
+        return RunState(
+            self.parameters,
+            copy.deepcopy(self.optimizer),
+            backends=dict(self.backends),
+            seconds=dict(self.seconds),
+            joint=self.joint,
+            iteration=self.iteration,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Callbacks belong to the program that runs; plans and locks belong to the process.
+        kept = ("parameters", "optimizer", "backends", "seconds", "iteration")
+        state = {name: getattr(self, name) for name in kept}
+        return state | {"parameters": self.parameters.replace(callbacks=None)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+
+def fresh_state(parameters: DescentParameters, optimizer: str | Optimizer | None) -> RunState:
+    """Return the state of an embedding that has not been optimized."""
+    with show_logs(parameters.verbose):
+        backend = resolve_backend("optimizer", "momentum" if optimizer is None else optimizer)
+    return RunState(parameters, backend.instance, backends={"optimizer": backend.choice})

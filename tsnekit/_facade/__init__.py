@@ -1,0 +1,1 @@
+"""From the parameters of `TSNE` to an optimized embedding."""

@@ -1,0 +1,413 @@
+"""The documented facade: parameters in, pipeline out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from tsnekit._backends.resolve import check_name
+from tsnekit._descent.parameters import DescentParameters
+from tsnekit._embedding.full import TSNEEmbedding
+from tsnekit._facade import prepare as pipeline
+from tsnekit._util.process import show_logs
+from tsnekit._util.threads import resolve_n_jobs
+from tsnekit._util.validation import (
+    check_data,
+    check_integer,
+    check_real,
+    column_names,
+    short_repr,
+)
+from tsnekit.affinity._base import check_affinities
+from tsnekit.affinity._memory import parse_bytes
+from tsnekit.affinity._search import check_neighbors
+from tsnekit.errors import OptimizationInterrupt
+
+if TYPE_CHECKING:
+    from tsnekit.affinity._base import Affinities
+
+__all__ = ["TSNE"]
+
+
+class TSNE(BaseEstimator):
+    """t-distributed stochastic neighbor embedding.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Dimensions of the embedding. The approximate gradient methods have 1, 2 and 3 (``fft`` 1
+        and 2); ``exact`` has any.
+    perplexity : float or sequence of float, default=30
+        Effective number of neighbors whose distances the embedding tries to keep. Several values
+        give the mixture of their affinities.
+    learning_rate : float or "auto", default="auto"
+        "auto" is n_samples / exaggeration, in each of the two phases (Belkina et al., 2019).
+    early_exaggeration_iter : int, default=250
+        Iterations of the early exaggeration phase.
+    early_exaggeration : float or "auto", default="auto"
+        Factor of the attractive forces in the early exaggeration phase; "auto" is 12, or
+        `exaggeration` if that is more.
+    n_iter : int, default=500
+        Iterations of the phase that follows.
+    exaggeration : float, optional
+        Factor of the attractive forces in the phase that follows, 1 by default. More gives denser
+        clusters.
+    dof : float, default=1
+        Degrees of freedom of the kernel (1 + r^2 / dof)^-dof. Less than 1 gives heavier tails and
+        finer clusters (Kobak et al., 2019).
+    theta : float, default=0.5
+        Trade-off between speed and accuracy of the Barnes-Hut method; 0 is exact.
+    n_interpolation_points : int, default=3
+        Interpolation points per grid interval and dimension, for ``fft``.
+    min_num_intervals : int, default=50
+        The least number of grid intervals along the longest side of the map, for ``fft``.
+    ints_in_interval : float, default=1
+        The greatest width of a grid interval, for ``fft``; less is more accurate.
+    initialization : str, array-like of shape (n_samples, n_components) or Initializer, \
+default="pca"
+        ``pca``, ``spectral``, ``random``, a plugin's name, an instance, or positions. Given
+        positions should have a small standard deviation, say 1e-4.
+    metric : str or callable, default="euclidean"
+        Metric of the data space.
+    metric_params : dict, optional
+        Keyword arguments of the metric.
+    initial_momentum : float, default=0.8
+        Momentum of the early exaggeration phase.
+    final_momentum : float, default=0.8
+        Momentum of the phase that follows.
+    max_grad_norm : float, optional
+        Bound on the norm of each point's gradient.
+    max_step_norm : float, default=5
+        Bound on the norm of each point's step; None for none.
+    n_jobs : int, default=1
+        Number of threads; -1 for all processors, -2 for all but one, and so on.
+    neighbors : str or NeighborSearch, default="auto"
+        ``exact``, ``annoy``, ``forest``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's
+        name, an instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above,
+        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and
+        ``fastest`` is what is expected to take the least time.
+    negative_gradient_method : str or GradientMethod, default="auto"
+        ``bh`` (or ``BH``, ``barnes-hut``, ``barnes_hut``), ``fft`` (or ``FFT``,
+        ``interpolation``), ``mesh``, ``exact``, a plugin's name, an instance, or ``auto`` for the
+        faster one.
+    callbacks : callable or list of callable, optional
+        Called as ``callback(iteration, error, embedding)``; see `tsnekit.callbacks`.
+    callbacks_every_iters : int, default=50
+        Iterations between two calls of the callbacks.
+    random_state : int, RandomState or None, default=None
+        Seed; None draws from ``numpy.random``.
+    verbose : bool, default=False
+        Whether to show the chosen backends and a progress bar.
+    affinity : str or AffinityKernel, default="auto"
+        ``perplexity``, ``multiscale_mixture``, ``multiscale``, ``fixed_sigma``, ``uniform``, a
+        plugin's name, or an instance; "auto" is ``perplexity``, or ``multiscale_mixture`` for
+        several perplexities.
+    optimizer : str or Optimizer, default="momentum"
+        Name of an optimizer, or an instance.
+    neighbors_params, affinity_params, initialization_params, gradient_params, optimizer_params : \
+dict, optional
+        Options of the chosen backends, by name.
+    knn_kwargs : dict, optional
+        Another name for `neighbors_params`; only one of the two can be given.
+    memory_limit : int or str, optional
+        What neighbors and affinities, which take the most, may take: bytes, or a text such as
+        "4GB". A fit that surely needs more is refused with a MemoryError before it starts. By
+        default, what the machine has, or a cgroup of the process where that has less.
+
+    References
+    ----------
+    .. [1] L. van der Maaten, G. Hinton. "Visualizing data using t-SNE". JMLR 9 (2008), 2579-2605.
+    .. [2] A. C. Belkina et al. "Automated optimized parameters for T-distributed stochastic
+       neighbor embedding improve visualization and analysis of large datasets". Nature
+       Communications 10 (2019), 5415.
+    .. [3] D. Kobak et al. "Heavy-tailed kernels reveal a finer cluster structure in t-SNE
+       visualisations". ECML PKDD 2019, 124-139.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tsnekit import TSNE
+    >>> embedding = TSNE(random_state=0).fit(load_iris().data)
+    >>> embedding.shape
+    (150, 2)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        perplexity: Any = 30,
+        learning_rate: float | str = "auto",
+        early_exaggeration_iter: int = 250,
+        early_exaggeration: float | str = "auto",
+        n_iter: int = 500,
+        exaggeration: float | None = None,
+        dof: float = 1,
+        theta: float = 0.5,
+        n_interpolation_points: int = 3,
+        min_num_intervals: int = 50,
+        ints_in_interval: float = 1,
+        initialization: Any = "pca",
+        metric: Any = "euclidean",
+        metric_params: Mapping[str, Any] | None = None,
+        initial_momentum: float = 0.8,
+        final_momentum: float = 0.8,
+        max_grad_norm: float | None = None,
+        max_step_norm: float | None = 5,
+        n_jobs: int | None = 1,
+        neighbors: Any = "auto",
+        negative_gradient_method: Any = "auto",
+        callbacks: Any = None,
+        callbacks_every_iters: int = 50,
+        random_state: Any = None,
+        verbose: bool = False,
+        *,
+        affinity: Any = "auto",
+        optimizer: Any = "momentum",
+        neighbors_params: Mapping[str, Any] | None = None,
+        affinity_params: Mapping[str, Any] | None = None,
+        initialization_params: Mapping[str, Any] | None = None,
+        gradient_params: Mapping[str, Any] | None = None,
+        optimizer_params: Mapping[str, Any] | None = None,
+        knn_kwargs: Mapping[str, Any] | None = None,
+        memory_limit: int | str | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.perplexity = perplexity
+        self.learning_rate = learning_rate
+        self.early_exaggeration_iter = early_exaggeration_iter
+        self.early_exaggeration = early_exaggeration
+        self.n_iter = n_iter
+        self.exaggeration = exaggeration
+        self.dof = dof
+        self.theta = theta
+        self.n_interpolation_points = n_interpolation_points
+        self.min_num_intervals = min_num_intervals
+        self.ints_in_interval = ints_in_interval
+        self.initialization = initialization
+        self.metric = metric
+        self.metric_params = metric_params
+        self.initial_momentum = initial_momentum
+        self.final_momentum = final_momentum
+        self.max_grad_norm = max_grad_norm
+        self.max_step_norm = max_step_norm
+        self.n_jobs = n_jobs
+        self.neighbors = neighbors
+        self.negative_gradient_method = negative_gradient_method
+        self.callbacks = callbacks
+        self.callbacks_every_iters = callbacks_every_iters
+        self.random_state = random_state
+        self.verbose = verbose
+        self.affinity = affinity
+        self.optimizer = optimizer
+        self.neighbors_params = neighbors_params
+        self.affinity_params = affinity_params
+        self.initialization_params = initialization_params
+        self.gradient_params = gradient_params
+        self.optimizer_params = optimizer_params
+        self.knn_kwargs = knn_kwargs
+        self.memory_limit = memory_limit
+
+    def fit(
+        self,
+        X: Any = None,
+        affinities: Affinities | None = None,
+        initialization: Any = None,
+    ) -> TSNEEmbedding:
+        """Embed a data set, or affinities.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), optional
+            The data. Needed unless `affinities` are given. A float array or CSR matrix is kept
+            without a copy, since new rows are compared with it: what is written to it after the
+            fit changes later calls of ``transform`` and ``extend``.
+        affinities : Affinities, optional
+            Affinities that were computed before; then all parameters about perplexity and
+            neighbors are ignored. A matrix is given as
+            `tsnekit.affinity.PrecomputedAffinities`.
+        initialization : str, array-like or Initializer, optional
+            In place of the parameter of that name. An initialization that needs the data falls
+            back to ``spectral`` where there is none.
+
+        Returns
+        -------
+        TSNEEmbedding
+            The optimized embedding.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, or the data, is not valid; raised before any work starts.
+        MemoryError
+            If the fit needs more than `memory_limit`; raised before any work starts.
+        InterruptedByUser
+            On Ctrl-C during the optimization; its ``final_embedding`` is the map as it was.
+        """
+        early, final = self._phases()
+        embedding = self.prepare_initial(X, affinities, initialization)
+        try:
+            for name, n_iter, parameters in (
+                ("early exaggeration", self.early_exaggeration_iter, early),
+                ("optimization", self.n_iter, final),
+            ):
+                embedding.run_phase(name, n_iter, parameters)
+        except OptimizationInterrupt:
+            pass
+        return embedding
+
+    def prepare_initial(
+        self,
+        X: Any = None,
+        affinities: Affinities | None = None,
+        initialization: Any = None,
+    ) -> TSNEEmbedding:
+        """Compute affinities and initial positions, without optimizing.
+
+        Parameters
+        ----------
+        X, affinities, initialization
+            As for `fit`.
+
+        Returns
+        -------
+        TSNEEmbedding
+            Ready to be optimized.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, or the data, is not valid; raised before any work starts.
+        MemoryError
+            If the fit needs more than `memory_limit`; raised before any work starts.
+        """
+        _, parameters = self._phases()
+        initialization = self.initialization if initialization is None else initialization
+        n_jobs = resolve_n_jobs(self.n_jobs)
+        rng = check_random_state(self.random_state)
+        # Drawn whether it is needed or not, so that a random start does not depend on that.
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        if affinities is not None:
+            check_affinities(affinities)
+        elif X is None:
+            raise ValueError("fit needs X or affinities; both are None")
+
+        seconds: dict[str, float] = {}
+        choices: dict[str, Any] = {}
+        feature_names = column_names(X)
+        with show_logs(self.verbose):
+            if X is not None:
+                # A distance of 0 that a sparse matrix stores is not one that is left out.
+                X = check_data(X, keep_zeros=self._reads_distances())
+            n_samples = X.shape[0] if affinities is None else affinities.n_samples
+            initialization = pipeline.check_initialization(
+                initialization,
+                self.initialization_params,
+                n_samples=n_samples,
+                n_components=self.n_components,
+            )
+            pipeline.check_gradient_method(parameters, n_samples, self.n_components)
+            optimizer = pipeline.build_optimizer(self.optimizer, self.optimizer_params, choices)
+            if affinities is None:
+                affinities = pipeline.compute_affinities(
+                    X,
+                    neighbors=self.neighbors,
+                    neighbors_params=self._neighbors_params(),
+                    affinity=self._kernel_name(),
+                    affinity_params=self.affinity_params,
+                    perplexity=self.perplexity,
+                    metric=self.metric,
+                    metric_params=self.metric_params,
+                    n_jobs=n_jobs,
+                    seed=seed,
+                    verbose=self.verbose,
+                    feature_names=feature_names,
+                    memory_limit=parse_bytes("memory_limit", self.memory_limit),
+                    seconds=seconds,
+                    choices=choices,
+                )
+            elif X is not None and X.shape[0] != affinities.n_samples:
+                raise ValueError(
+                    f"X has {X.shape[0]} rows, but affinities are of {affinities.n_samples}"
+                )
+            started = time.perf_counter()
+            positions = pipeline.compute_initialization(
+                initialization,
+                # Distances between rows are no coordinates of them.
+                None if self._reads_distances() else X,
+                affinities,
+                n_components=self.n_components,
+                params=self.initialization_params,
+                n_jobs=n_jobs,
+                rng=rng,
+                choices=choices,
+            )
+            seconds["initialization"] = time.perf_counter() - started
+        embedding = TSNEEmbedding(
+            positions,
+            affinities,
+            random_state=self.random_state,
+            optimizer=optimizer,
+            **{name: getattr(parameters, name) for name in DescentParameters.names()},
+        )
+        embedding.state.seconds.update(seconds)
+        embedding.state.backends.update(choices)
+        return embedding
+
+    def _phases(self) -> tuple[DescentParameters, DescentParameters]:
+        """Check all parameters, and return those of the two phases."""
+        check_integer("n_components", self.n_components, at_least=1)
+        check_integer("early_exaggeration_iter", self.early_exaggeration_iter, at_least=0)
+        check_integer("n_iter", self.n_iter, at_least=0)
+        check_real("initial_momentum", self.initial_momentum, at_least=0)
+        check_real("final_momentum", self.final_momentum, at_least=0)
+        parse_bytes("memory_limit", self.memory_limit)
+        self._neighbors_params()
+        check_neighbors(self.neighbors)
+        check_name("affinity", self._kernel_name())
+        check_name("optimizer", self.optimizer)
+        if not isinstance(self.metric, str) and not callable(self.metric):
+            raise TypeError(f"metric must be a name or a callable, got {short_repr(self.metric)}")
+        common = {
+            name: getattr(self, name) for name in DescentParameters.names() if hasattr(self, name)
+        }
+        final = DescentParameters(**(common | {"momentum": self.final_momentum}))
+        early = final.replace(
+            exaggeration=self._early_exaggeration(), momentum=self.initial_momentum
+        )
+        return early, final
+
+    def _early_exaggeration(self) -> float:
+        exaggeration = 1.0 if self.exaggeration is None else self.exaggeration
+        if isinstance(self.early_exaggeration, str):
+            if self.early_exaggeration != "auto":
+                raise ValueError(
+                    "early_exaggeration must be 'auto' or a number, "
+                    f"got {short_repr(self.early_exaggeration)}"
+                )
+            return max(12.0, exaggeration)
+        return check_real("early_exaggeration", self.early_exaggeration, above=0)
+
+    def _reads_distances(self) -> bool:
+        """Whether the data are distances between the rows, which are no coordinates of them."""
+        return any(
+            isinstance(given, str) and given == "precomputed"
+            for given in (self.metric, self.neighbors)
+        )
+
+    def _neighbors_params(self) -> Mapping[str, Any] | None:
+        if self.neighbors_params is not None and self.knn_kwargs is not None:
+            raise ValueError(
+                "knn_kwargs is another name for neighbors_params; give only one of the two"
+            )
+        return self.knn_kwargs if self.neighbors_params is None else self.neighbors_params
+
+    def _kernel_name(self) -> Any:
+        if not (isinstance(self.affinity, str) and self.affinity == "auto"):
+            return self.affinity
+        several = not isinstance(self.perplexity, str) and np.ndim(self.perplexity) > 0
+        return "multiscale_mixture" if several else "perplexity"

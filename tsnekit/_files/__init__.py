@@ -1,0 +1,1 @@
+"""The one border to files: everything that is read or written passes here."""

@@ -1,0 +1,84 @@
+"""The file format: a zip archive of plain arrays (.npy) and one JSON header, all uncompressed.
+
+Nothing in the archive is pickled, so that reading it runs no code that it brings. NumPy opens it as
+it opens any ``.npz``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import stat
+import uuid
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["HEADER", "VERSION", "write_archive"]
+
+VERSION = 1
+"""Version of the format. Files of later versions are refused."""
+
+HEADER = "tsnekit.json"
+
+
+def write_archive(
+    path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a file, whole or not at all: an existing file stays until the new one is complete.
+
+    A symbolic link stays, and the file that it names is written. An existing file keeps its mode.
+
+    Parameters
+    ----------
+    path : path-like
+    header : mapping
+        What JSON can hold.
+    arrays : mapping of str to ndarray
+        By name; slashes are allowed.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, or the path names something that is not a file.
+    """
+    text = json.dumps({"format": "tsnekit", "version": VERSION, **header}, indent=1)
+    target = Path(os.path.realpath(path))
+    mode = _existing_mode(target)
+    # The name is short whatever the file's name is: a file system limits the length of both.
+    temporary = target.with_name(f".tsnekit-{uuid.uuid4().hex}.part")
+    try:
+        with open(temporary, "xb") as file:
+            if mode is not None:
+                os.chmod(temporary, mode)
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                archive.writestr(HEADER, text)
+                for name, array in arrays.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _existing_mode(target: Path) -> int | None:
+    """Return the permissions of the file that is there, if any."""
+    try:
+        found = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if not stat.S_ISREG(found):
+        raise OSError(errno.EINVAL, "not a regular file", str(target))
+    return stat.S_IMODE(found)

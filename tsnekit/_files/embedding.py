@@ -1,0 +1,245 @@
+"""Embeddings in files, which go on where the saved ones stood."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._descent.field import ReferenceField
+from tsnekit._descent.parameters import DescentParameters
+from tsnekit._embedding.base import BaseEmbedding
+from tsnekit._embedding.full import PartialTSNEEmbedding, TSNEEmbedding
+from tsnekit._files import affinities as saved_affinities
+from tsnekit._files.archive import write_archive
+from tsnekit._files.backends import backend_from_plain, backend_to_plain
+from tsnekit._files.reader import read_archive
+from tsnekit._files.schema import Arrays, Fields, refusals
+from tsnekit._files.values import to_plain
+from tsnekit._util.validation import check_positions, short_repr
+from tsnekit.affinity._matrix import to_scipy
+from tsnekit.errors import PluginError
+from tsnekit.interfaces import RepulsionProblem
+from tsnekit.specs import POINTS
+
+__all__ = ["load", "save"]
+
+FULL, PARTIAL = "TSNEEmbedding", "PartialTSNEEmbedding"
+METHOD = "negative_gradient_method"
+
+
+def save(embedding: BaseEmbedding, path: str | os.PathLike[str], *, data: bool = True) -> None:
+    """Save an embedding to a file; see `tsnekit.TSNEEmbedding.save`."""
+    write_archive(path, *_pack(embedding, data))
+
+
+def load(path: str | os.PathLike[str]) -> TSNEEmbedding | PartialTSNEEmbedding:
+    """Read an embedding from a file that its method ``save`` has written.
+
+    The embedding goes on to the bit where the saved one stood: optimization, and new points too.
+    Only the callbacks are not kept. The index that finds neighbors of new rows is built again when
+    it is first needed.
+
+    The file may come from anywhere. No code in it is run, everything in it is checked, and it takes
+    no more memory than its size allows. The backends that it names must be installed.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    TSNEEmbedding or PartialTSNEEmbedding
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If tsnekit did not save the file, if the file is truncated or damaged, if a later version
+        saved it, or if it names a backend that is not installed. The message names the file and
+        what is wrong in it.
+
+    Examples
+    --------
+    >>> import tsnekit
+    >>> from sklearn.datasets import load_iris
+    >>> embedding = tsnekit.TSNE(n_iter=50, random_state=0).fit(load_iris().data)
+    >>> embedding.save("iris.tsne")  # doctest: +SKIP
+    >>> tsnekit.load("iris.tsne").optimize(450)  # doctest: +SKIP
+    """
+    header, arrays = read_archive(path)
+    try:
+        return _unpack(Fields(header, ""), Arrays(arrays, ""))
+    except PluginError as error:
+        raise ValueError(f"{path} cannot be loaded here: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def _pack(embedding: BaseEmbedding, data: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    state = embedding.state
+    header: dict[str, Any] = {
+        "kind": PARTIAL if isinstance(embedding, PartialTSNEEmbedding) else FULL,
+        "iteration": state.iteration,
+        "seconds": state.seconds,
+        "backends": {point: dataclasses.asdict(each) for point, each in state.backends.items()},
+        "parameters": _parameters_to_plain(state.parameters),
+        "optimizer": backend_to_plain("optimizer", state.optimizer),
+    }
+    arrays: dict[str, NDArray[Any]] = {"positions": np.asarray(embedding)}
+    arrays |= _with_prefix("optimizer", state.optimizer.state())
+    if isinstance(embedding, PartialTSNEEmbedding):
+        reference = embedding.reference_embedding
+        header["reference"], of_reference = _pack(reference, data)
+        arrays |= _with_prefix("reference", of_reference)
+        arrays |= _with_prefix("P", saved_affinities.pack_matrix(embedding._matrix))
+        field = embedding._field
+        header["padding"] = field.padding
+        if not field.fits(reference):  # which has moved since
+            arrays["field"] = field.positions
+    elif isinstance(embedding, TSNEEmbedding):
+        header["random_state"] = to_plain(embedding.random_state, "random_state")
+        header["affinities"], of_affinities = saved_affinities.pack(embedding.affinities, data)
+        arrays |= _with_prefix("affinities", of_affinities)
+    return header, arrays
+
+
+def _unpack(fields: Fields, arrays: Arrays) -> TSNEEmbedding | PartialTSNEEmbedding:
+    if fields.text("kind", among=(FULL, PARTIAL)) == FULL:
+        embedding: TSNEEmbedding | PartialTSNEEmbedding = _unpack_full(fields, arrays)
+    else:
+        embedding = _unpack_partial(fields, arrays)
+    fields.finish()
+    arrays.finish()
+    return embedding
+
+
+def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
+    positions = arrays.take("positions", (None, None), np.float32)
+    if 0 in positions.shape:
+        raise ValueError(f"{arrays.path('positions')} must hold points, got {positions.shape}")
+    affinities = saved_affinities.unpack(
+        fields.fields("affinities"), arrays.arrays("affinities"), len(positions)
+    )
+    random_state = fields.value("random_state")
+    if not isinstance(random_state, np.random.RandomState | None) and not (
+        type(random_state) is int and 0 <= random_state < 2**32
+    ):
+        raise ValueError(f"{fields.path('random_state')} cannot be {short_repr(random_state)}")
+    with refusals(fields.path("parameters")):
+        embedding = TSNEEmbedding(
+            positions,
+            affinities,
+            random_state=random_state,
+            **_parameters_from_plain(fields.fields("parameters")),
+        )
+    _unpack_state(embedding, fields, arrays)
+    return embedding
+
+
+def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
+    of_reference, its_arrays = fields.fields("reference"), arrays.arrays("reference")
+    of_reference.text("kind", among=(FULL,))
+    reference = _unpack_full(of_reference, its_arrays)
+    of_reference.finish()
+    its_arrays.finish()
+    positions = arrays.take("positions", (None, reference.shape[1]), np.float32)
+    of_matrix = arrays.arrays("P")
+    P = saved_affinities.unpack_matrix(of_matrix, (len(positions), len(reference)))
+    of_matrix.finish()
+    with refusals(fields.path("parameters")):
+        embedding = PartialTSNEEmbedding(
+            positions,
+            reference,
+            to_scipy(P),
+            **_parameters_from_plain(fields.fields("parameters")),
+        )
+    padding = fields.number("padding")
+    if "field" in arrays:
+        field = arrays.take("field", reference.shape, np.float32)
+        embedding._field = ReferenceField(check_positions(field, name="field"), padding)
+    else:
+        reference._field = embedding._field = ReferenceField(reference, padding)
+    _unpack_state(embedding, fields, arrays)
+    return embedding
+
+
+def _unpack_state(
+    embedding: TSNEEmbedding | PartialTSNEEmbedding, fields: Fields, arrays: Arrays
+) -> None:
+    """Restore everything about an embedding that its kind does not determine."""
+    state = embedding.state
+    _check_method(state.parameters, *embedding.shape)
+    state.iteration = fields.integer("iteration")
+    seconds = fields.fields("seconds")
+    state.seconds = {name: seconds.number(name) for name in seconds.names()}
+    backends = fields.fields("backends")
+    state.backends = {}
+    for point in backends.names():
+        if point not in POINTS:
+            raise ValueError(f"{backends.path(point)} is of an unknown kind")
+        choice = backends.fields(point)
+        state.backends[point] = Choice(
+            choice.text("name"),
+            choice.text("origin"),
+            choice.text("reason"),
+            # Files of before do not have the field.
+            choice.share("recall") if "recall" in choice else None,
+        )
+        choice.finish()
+    state.optimizer, _ = backend_from_plain("optimizer", fields.fields("optimizer"))
+    saved = arrays.arrays("optimizer")
+    with refusals(saved.path("state"), of=Exception):
+        state.optimizer.start(np.array(embedding, subok=False))
+        started = state.optimizer.state()
+        # The names and types of a state's arrays do not change, and it is empty before the start.
+        of_points = {
+            name: saved.take(name, each.shape, each.dtype.type)
+            for name, each in (started if saved.names() else {}).items()
+        }
+        saved.finish()
+        state.optimizer.restore(of_points)
+
+
+def _check_method(parameters: DescentParameters, n_samples: int, n_components: int) -> None:
+    """Build the gradient method once, so that what it refuses is refused now."""
+    problem = RepulsionProblem(
+        n_samples=n_samples, n_components=n_components, dof=float(parameters.dof)
+    )
+    options = parameters.facade_params()
+    with refusals(f"parameters/{METHOD}"):
+        resolve_backend(
+            METHOD,
+            parameters.negative_gradient_method,
+            problem,
+            params=parameters.gradient_params,
+            facade_params=options,
+        )
+
+
+def _parameters_to_plain(parameters: DescentParameters) -> dict[str, Any]:
+    values = {name: getattr(parameters, name) for name in DescentParameters.names()}
+    del values["callbacks"]  # which belong to the program that runs
+    method = values.pop(METHOD)
+    plain = {name: to_plain(value, name) for name, value in values.items()}
+    plain[METHOD] = method if isinstance(method, str) else backend_to_plain(METHOD, method)
+    return plain
+
+
+def _parameters_from_plain(fields: Fields) -> dict[str, Any]:
+    method = fields.raw(METHOD)
+    if not isinstance(method, str):
+        method, _ = backend_from_plain(METHOD, Fields(method, fields.path(METHOD)))
+    n_jobs = saved_affinities.check_jobs(fields)
+    others = {name: fields.value(name) for name in fields.names()}
+    return {METHOD: method, "n_jobs": n_jobs, **others}
+
+
+def _with_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}

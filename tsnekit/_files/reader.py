@@ -1,0 +1,177 @@
+"""The checked reader of saved files: whatever is wrong with one is a ValueError.
+
+A file may come from anywhere. No length, position or shape that it states is believed before it is
+compared with the bytes that there are, so that a file takes no more memory than its size allows.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import re
+import struct
+import zipfile
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._files.archive import HEADER, VERSION
+
+__all__ = ["read_archive"]
+
+MAX_DEPTH = 64
+"""How deeply lists and mappings in the header may be nested."""
+
+CHUNK = 2**20
+
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+BRACKET = re.compile(r"[\[{\]}]")
+
+NPY_PREFIX = struct.Struct("<6sBBH")
+# What NumPy writes for arrays of numbers. Its own reader takes any Python literal.
+NPY_HEADER = re.compile(
+    rb"\{'descr': '([<>|][biuf]\d{1,2})', 'fortran_order': (True|False), "
+    rb"'shape': \((|\d+,|\d+(?:, \d+)+)\), \} *\n"
+)
+
+Arrays = dict[str, NDArray[Any]]
+
+# What zipfile, json and NumPy raise on bytes that make no sense.
+DAMAGE = (
+    zipfile.BadZipFile,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+)
+
+
+def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
+    """Return the header and the arrays of a file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If tsnekit did not save the file, if it is damaged, or if its version is a later one.
+    """
+    with open(path, "rb") as file:
+        start = file.read(64)
+        if not start.startswith(b"PK\x03\x04") or HEADER.encode() not in start:
+            raise ValueError(f"{path} is not a file that tsnekit saved")
+        try:
+            header, version, arrays = _read(file)
+        except DAMAGE as error:
+            raise ValueError(f"{path} is truncated or damaged: {error}") from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # A position that the file states is not one of any file.
+            raise ValueError(f"{path} is truncated or damaged: {error}") from error
+    if version > VERSION:
+        raise ValueError(
+            f"{path} was saved by a later version of tsnekit: its format is {version}, and this "
+            f"version reads up to {VERSION}"
+        )
+    return header, arrays
+
+
+def _read(file: BinaryIO) -> tuple[dict[str, Any], int, Arrays]:
+    size = os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        members = _checked_members(archive, size)
+        header = _parse_header(archive.read(members.pop(HEADER)).decode())
+        version = header.pop("version", None)
+        if header.pop("format", None) != "tsnekit" or type(version) is not int or version < 1:
+            raise ValueError("the header does not name the format and its version")
+        if version > VERSION:
+            return header, version, {}
+        arrays = {
+            name.removesuffix(".npy"): _read_array(archive, member)
+            for name, member in members.items()
+        }
+        return header, version, arrays
+
+
+def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name, all of them uncompressed and no longer than the file together."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename
+        if name in members:
+            raise ValueError(f"{name!r} is there twice")
+        if name != HEADER and not name.endswith(".npy"):
+            raise ValueError(f"{name!r} is not an array")
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+            raise ValueError(f"{name!r} is compressed, which tsnekit does not do")
+        members[name] = member
+    if sum(member.file_size for member in members.values()) > size:
+        raise ValueError("its arrays are longer than the file")
+    if HEADER not in members:
+        raise ValueError("the header is not there")
+    return members
+
+
+def _parse_header(text: str) -> dict[str, Any]:
+    depth = deepest = 0
+    for bracket in BRACKET.findall(STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise ValueError(f"the header is nested {deepest} deep, more than {MAX_DEPTH}")
+    header = json.loads(text, object_pairs_hook=_mapping_of)
+    if not isinstance(header, dict):
+        raise ValueError("the header is not a mapping")
+    return header
+
+
+def _mapping_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        raise ValueError("the header has a name twice in one mapping")
+    return mapping
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    name = member.filename
+    with archive.open(member) as file:
+        prefix = file.read(NPY_PREFIX.size)
+        if len(prefix) < NPY_PREFIX.size:
+            raise ValueError(f"{name!r} ends too early")
+        magic, major, minor, length = NPY_PREFIX.unpack(prefix)
+        described = NPY_HEADER.fullmatch(file.read(length))
+        if (magic, major, minor) != (b"\x93NUMPY", 1, 0) or described is None:
+            raise ValueError(f"{name!r} is not an array of numbers")
+        try:
+            dtype = np.dtype(described[1].decode())
+        except TypeError:
+            raise ValueError(f"{name!r} has an unknown dtype, {described[1].decode()}") from None
+        shape = tuple(int(number) for number in described[3].split(b",") if number.strip())
+        n_bytes = math.prod(shape) * dtype.itemsize
+        if n_bytes != member.file_size - NPY_PREFIX.size - length:
+            raise ValueError(f"{name!r} does not have the length of its shape, {shape}")
+        is_fortran = described[2] == b"True"
+        array = np.empty(shape[::-1] if is_fortran else shape, dtype=dtype)
+        _fill(array, file, name)
+    native = array.T if is_fortran else array
+    return np.ascontiguousarray(native, dtype=dtype.newbyteorder("=")).reshape(shape)
+
+
+def _fill(array: NDArray[Any], file: Any, name: str) -> None:
+    """Read an array's bytes, to the end of the member, where the checksum is compared."""
+    into = array.reshape(-1).view(np.uint8)
+    filled = 0
+    while chunk := file.read(CHUNK):
+        if filled + len(chunk) > len(into):
+            raise ValueError(f"{name!r} is longer than its shape")
+        into[filled : filled + len(chunk)] = np.frombuffer(chunk, dtype=np.uint8)
+        filled += len(chunk)
+    if filled < len(into):
+        raise ValueError(f"{name!r} ends too early")

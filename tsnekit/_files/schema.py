@@ -1,0 +1,157 @@
+"""What a saved file must hold: every entry is taken by name, and checked when it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._files.values import from_plain
+from tsnekit._util.validation import check_integer, check_real, short_repr
+from tsnekit.errors import PluginError
+
+__all__ = ["Arrays", "Fields", "refusals"]
+
+MAX_INTEGER = 2**62
+
+REFUSALS = (TypeError, ValueError, OverflowError)
+"""What this package raises on values that are not valid."""
+
+
+@contextmanager
+def refusals(
+    what: str, of: type[Exception] | tuple[type[Exception], ...] = REFUSALS
+) -> Iterator[None]:
+    """Make a ValueError that names `what` of the exceptions with which saved values are refused.
+
+    What a backend of another package raises on values that it never gave out can be anything: there
+    `of` is Exception.
+    """
+    try:
+        yield
+    except PluginError:
+        raise
+    except of as error:
+        raise ValueError(f"{what}: {error or type(error).__name__}") from error
+
+
+class _Entries:
+    """Entries by name, each to be taken once."""
+
+    def __init__(self, entries: Any, where: str) -> None:
+        if not isinstance(entries, Mapping):
+            raise ValueError(f"{where} must be a mapping, got {short_repr(entries)}")
+        self._left = dict(entries)
+        self._where = where
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._left
+
+    def path(self, name: str) -> str:
+        """Return the name with where it is, for messages."""
+        return f"{self._where}/{name}" if self._where else name
+
+    def names(self) -> list[str]:
+        """Return the names of what has not been taken yet."""
+        return list(self._left)
+
+    def finish(self) -> None:
+        """Check that everything has been taken."""
+        if self._left:
+            raise ValueError(f"{self.path(min(self._left))} does not belong there")
+
+    def _take(self, name: str) -> Any:
+        if name not in self._left:
+            raise ValueError(f"{self.path(name)} is not there")
+        return self._left.pop(name)
+
+
+class Fields(_Entries):
+    """The fields of the header, or of a mapping in it."""
+
+    def fields(self, name: str) -> Fields:
+        """Take a mapping."""
+        return Fields(self._take(name), self.path(name))
+
+    def raw(self, name: str) -> Any:
+        """Take what JSON holds, unchecked."""
+        return self._take(name)
+
+    def value(self, name: str) -> Any:
+        """Take a value that `tsnekit._files.values.to_plain` wrote."""
+        with refusals(self.path(name)):
+            return from_plain(self._take(name))
+
+    def text(self, name: str, among: Iterable[str] | None = None) -> str:
+        """Take a string, one of some if they are given."""
+        value = self._take(name)
+        if not isinstance(value, str):
+            raise ValueError(f"{self.path(name)} must be a string, got {short_repr(value)}")
+        if among is not None and value not in among:
+            raise ValueError(f"{self.path(name)} is of an unknown kind, {short_repr(value)}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Take True or False."""
+        value = self._take(name)
+        if not isinstance(value, bool):
+            raise ValueError(f"{self.path(name)} must be true or false, got {short_repr(value)}")
+        return value
+
+    def integer(self, name: str, *, at_least: int = 0, at_most: int = MAX_INTEGER) -> int:
+        """Take an integer within bounds."""
+        with refusals("a number"):
+            value = check_integer(self.path(name), self._take(name), at_least=at_least)
+        if value > at_most:
+            raise ValueError(f"{self.path(name)} must be at most {at_most}, got {value}")
+        return value
+
+    def share(self, name: str) -> float | None:
+        """Take a number from 0 to 1, or null."""
+        given = self.raw(name)
+        if given is None:
+            return None
+        if type(given) not in (int, float) or not 0 <= given <= 1:
+            raise ValueError(f"{self.path(name)} must be from 0 to 1 or null")
+        return float(given)
+
+    def number(self, name: str) -> float:
+        """Take a finite number that is not negative."""
+        with refusals("a number"):
+            return check_real(self.path(name), self._take(name), at_least=0)
+
+
+class Arrays(_Entries):
+    """The arrays of the file, or those whose names share a beginning."""
+
+    def arrays(self, prefix: str) -> Arrays:
+        """Take the arrays under a name and a slash."""
+        start = f"{prefix}/"
+        names = [name for name in self._left if name.startswith(start)]
+        return Arrays(
+            {name[len(start) :]: self._left.pop(name) for name in names}, self.path(prefix)
+        )
+
+    def take(
+        self, name: str, shape: tuple[int | None, ...], *dtypes: type[np.generic]
+    ) -> NDArray[Any]:
+        """Take an array of a shape, None for any length, as the first of the dtypes.
+
+        It may be stored as any of the dtypes. Floats must be finite.
+        """
+        array = self._take(name)
+        fits = len(shape) == array.ndim and all(
+            wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            shown = ", ".join("any" if wanted is None else str(wanted) for wanted in shape)
+            raise ValueError(f"{self.path(name)} must have shape ({shown}), got {array.shape}")
+        if array.dtype not in [np.dtype(dtype) for dtype in dtypes]:
+            shown = " or ".join(np.dtype(dtype).name for dtype in dtypes)
+            raise ValueError(f"{self.path(name)} must be of {shown}, got {array.dtype}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{self.path(name)} holds NaN or infinity")
+        return array

@@ -1,0 +1,153 @@
+#include "kernels/descent/attraction.hpp"
+
+#include "dimensions.hpp"
+#include "kernels/descent/edges.hpp"
+#include "kernels/simd/elementary.hpp"
+
+namespace tsnekit::TSNEKIT_ISA {
+namespace {
+
+constexpr index_t block_rows = 256;
+
+// Distances that overflow are cut here, so that their reciprocals stay numbers.
+constexpr float largest = 1e37f;
+
+// Calls body(value, offset, start + |offset|^2), with offset = y - t_j, for the row's edges, as many
+// at a time as Floats holds.
+template <int D, class Source, class Body>
+void for_edges(const Source& p, index_t row, const float* y, const float* target,
+               float start, Body&& body) {
+  const index_t begin = p.row_start[row];
+  const int count = static_cast<int>(p.row_start[row + 1] - begin);
+  for (int k = 0; k < count; k += Floats::width) {
+    Columns column;
+    Floats value, offset[D];
+    load_entries(p, begin + k, count - k, column, value);
+    gather_points<D>(column, target, offset);
+    Floats spread(start);
+    for (int c = 0; c < D; ++c) {
+      offset[c] = Floats(y[c]) - offset[c];
+      spread = multiply_add(offset[c], offset[c], spread);
+    }
+    body(value, offset, min(spread, Floats(largest)));
+  }
+}
+
+// The same for any number of dimensions, edge by edge.
+template <class Source, class Body>
+void for_edges_any(const Source& p, index_t row, int d, const float* y, const float* target,
+                   float start, Body&& body) {
+  for (index_t k = p.row_start[row]; k < p.row_start[row + 1]; ++k) {
+    const float* t = target + static_cast<index_t>(column_at(p, k)) * d;
+    float spread = start;
+    for (int c = 0; c < d; ++c) spread += (y[c] - t[c]) * (y[c] - t[c]);
+    body(value_at(p, k), t, std::min(spread, largest));
+  }
+}
+
+// sum_j p_j (y - t_j) / (dof + |y - t_j|^2), the attraction without a factor dof.
+template <int D, class Source>
+void row_force(const Source& p, index_t row, int d, const float* y, const float* target,
+               float dof, float* force) {
+  if constexpr (D == 0) {
+    std::fill(force, force + d, 0.0f);
+    for_edges_any(p, row, d, y, target, dof, [&](float value, const float* t, float spread) {
+      for (int c = 0; c < d; ++c) force[c] += value / spread * (y[c] - t[c]);
+    });
+  } else {
+    Floats sum[D];
+    for (Floats& each : sum) each = Floats(0.0f);
+    for_edges<D>(p, row, y, target, dof,
+                 [&](const Floats& value, const Floats* offset, const Floats& spread) {
+                   const Floats pull = value * reciprocal(spread);
+                   for (int c = 0; c < D; ++c) sum[c] = multiply_add(pull, offset[c], sum[c]);
+                 });
+    for (int c = 0; c < D; ++c) force[c] = total(sum[c]);
+  }
+}
+
+template <int D>
+float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const float* target,
+                  float dof) {
+  // The logarithm of 1 + x, and not of its rounded sum, since dof multiplies its error. For dof = 1
+  // both serve, and the plain one is faster.
+  const bool plain = dof == 1.0f;
+  const float start = plain ? 1.0f : 0.0f, inverse_dof = 1.0f / dof;
+  const auto log_base = [=](const auto& spread) {
+    using T = std::decay_t<decltype(spread)>;
+    return plain ? fast_log(spread) : fast_log1p(min(spread * T(inverse_dof), T(largest)));
+  };
+  if constexpr (D == 0) {
+    float cost = 0.0f;
+    for_edges_any(p, row, d, y, target, start, [&](float value, const float*, float spread) {
+      cost += value * (fast_log(value) + dof * log_base(spread));
+    });
+    return cost;
+  } else {
+    Floats sum(0.0f);
+    for_edges<D>(p, row, y, target, start,
+                 [&](const Floats& value, const Floats*, const Floats& spread) {
+                   sum = sum + value * (fast_log(value) + Floats(dof) * log_base(spread));
+                 });
+    float lanes[Floats::width], cost = 0.0f;
+    store(sum, lanes);
+    for (const float lane : lanes) cost += lane;
+    return cost;
+  }
+}
+
+// The gradient of rows `first` to `last`; row i has its place order[i], or i, in `z` and `out`.
+template <int D, class Source>
+void attraction_rows(const Source& p, index_t first, index_t last, int d, const float* y,
+                     const float* target, double dof, double exaggeration, const double* z,
+                     bool z_per_row, const std::int32_t* order, float* out) {
+  const int dims = D ? D : d;
+  const float scale = static_cast<float>(exaggeration * dof);
+  std::vector<float> force(static_cast<std::size_t>(dims));
+  for (index_t i = first; i < last; ++i) {
+    row_force<D>(p, i, d, y + i * dims, target, static_cast<float>(dof), force.data());
+    const index_t place = order ? order[i] : i;
+    const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? place : 0]);
+    float* gradient = out + place * dims;
+    for (int c = 0; c < dims; ++c) gradient[c] = scale * force[c] - gradient[c] * inverse_z;
+  }
+}
+
+template <class Source>
+void attraction_of(const Source& p, int d, const float* y, const float* target, double dof,
+                   double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
+                   float* out, int threads) {
+  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
+    with_dimension(d, [&](auto dimension) {
+      attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, dof, exaggeration,
+                                                  z, z_per_row, order, out);
+    });
+  });
+}
+
+}  // namespace
+
+void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
+                double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
+  attraction_of(p, d, y, target, dof, exaggeration, z, z_per_row, nullptr, out, threads);
+}
+
+void compact_attraction(const CompactAffinities& p, int d, const float* y, double dof,
+                       double exaggeration, double z, const std::int32_t* order, float* out,
+                       int threads) {
+  attraction_of(p, d, y, y, dof, exaggeration, &z, false, order, out, threads);
+}
+
+void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,
+                     double* row_cost, int threads) {
+  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
+    with_dimension(d, [&](auto dimension) {
+      for (index_t i = first; i < last; ++i) {
+        row_cost[i] = row_cost_of<decltype(dimension)::value>(p, i, d, y + i * d, target,
+                                                              static_cast<float>(dof));
+      }
+    });
+  });
+}
+
+}  // namespace tsnekit::TSNEKIT_ISA

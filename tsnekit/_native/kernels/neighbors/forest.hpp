@@ -1,0 +1,38 @@
+// A forest of random projection trees: rows that are near each other often share a leaf.
+//
+// Each node takes two of its rows at random and splits the others by how much nearer they are to
+// the one than to the other, at the median (Dasgupta and Freund, 2008, "Random projection trees and
+// low dimensional manifolds"). So trees are balanced, whatever the data: all have the same depth,
+// node j of level l has the places from j n / 2^l to (j + 1) n / 2^l, and no tree needs pointers.
+// Rows that are equal are divided at random, differently in each tree.
+#pragma once
+
+#include "isa.hpp"
+#include "kernels/neighbors/rows.hpp"
+
+namespace tsnekit {
+
+struct Forest {
+  int trees, depth;
+  std::int32_t* place;  // (trees, n): the rows of the first leaf, of the second one, ...
+  std::int32_t* leaf;   // (trees, n): the leaf of each row
+  std::int32_t* pole;   // (trees, 2^depth - 1, 2): the two rows of each node, level by level
+  float* median;        // (trees, 2^depth - 1): how much nearer to the first a row must be to go left
+};
+
+// Grows `trees` trees from `first_tree` on; tree first_tree + t is a function of the data and
+// `seeds`[t].
+TSNEKIT_DECLARE(void, grow_forest, const Rows& data, RowMetric metric, int first_tree, int trees,
+                const std::uint64_t* seeds, const Forest& forest, int threads)
+
+// Fills `leaf` (trees, m) by the leaves to which `m` other rows belong.
+TSNEKIT_DECLARE(void, find_leaves, const float* queries, index_t m, const Rows& data,
+                RowMetric metric, const Forest& forest, std::int32_t* leaf, int threads)
+
+// Fills `lists` by the nearest of the rows that share a leaf with a query, given the leaves
+// (trees, leaf_stride) of the queries. A row is no candidate of itself.
+TSNEKIT_DECLARE(void, rank_leaf_mates, const Queries& queries, const Rows& data, RowMetric metric,
+                const Forest& forest, const std::int32_t* leaf, index_t leaf_stride,
+                const NeighborLists& lists, int threads)
+
+}  // namespace tsnekit

@@ -1,0 +1,13 @@
+// Exact nearest neighbors by measuring every pair of rows.
+#pragma once
+
+#include "isa.hpp"
+#include "kernels/neighbors/rows.hpp"
+
+namespace tsnekit {
+
+// Fills `lists` by the nearest rows of the data of each query; a row is no neighbor of itself.
+TSNEKIT_DECLARE(void, scan_rows, const Queries& queries, const Rows& data, RowMetric metric,
+                const NeighborLists& lists, int threads)
+
+}  // namespace tsnekit

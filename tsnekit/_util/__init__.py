@@ -1,0 +1,1 @@
+"""What every part uses: checks, progress, and the settings of the process."""

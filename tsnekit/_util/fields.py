@@ -1,0 +1,64 @@
+"""Checks of the fields of specs, which other people write.
+
+Every message names the field, what was given and what is valid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from tsnekit._util.validation import short_repr
+
+__all__ = ["check_bool", "check_names", "check_path", "check_requirements", "check_text"]
+
+_MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_PATH = re.compile(f"{_MODULE}:{_MODULE}")
+_REQUIREMENT = re.compile(f"{_MODULE}(?::[\\w.-]+)?")
+
+
+def check_text(field: str, value: Any, *, empty: bool = False) -> str:
+    """Return `value` if it is a string, and one that holds something unless it may be empty."""
+    if not isinstance(value, str):
+        raise TypeError(f"{field} must be a string, got {short_repr(value)}")
+    if not empty and not value.strip():
+        raise ValueError(f"{field} must not be empty, got {value!r}")
+    return value
+
+
+def check_bool(field: str, value: Any) -> bool:
+    """Return `value` if it is a bool."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{field} must be True or False, got {short_repr(value)}")
+    return value
+
+
+def check_path(field: str, value: Any) -> str:
+    """Return `value` if it is a dotted path, whether or not the path leads anywhere."""
+    if not _PATH.fullmatch(check_text(field, value)):
+        raise ValueError(
+            f"{field} must be a dotted path such as 'package.module:name', got {value!r}"
+        )
+    return value
+
+
+def check_names(field: str, value: Any) -> tuple[str, ...]:
+    """Return `value` as a tuple if it is a collection of different strings."""
+    if isinstance(value, str) or not isinstance(value, Collection):
+        raise TypeError(f"{field} must be a collection of strings, got {short_repr(value)}")
+    names = tuple(check_text(f"each of {field}", name) for name in value)
+    if len(set(names)) < len(names):
+        raise ValueError(f"{field} must differ from one another, got {short_repr(value)}")
+    return names
+
+
+def check_requirements(field: str, value: Any) -> tuple[str, ...]:
+    """Return `value` as a tuple if it is a collection of modules, with distributions or without."""
+    names = check_names(field, value)
+    for name in names:
+        if not _REQUIREMENT.fullmatch(name):
+            raise ValueError(
+                f"each of {field} must be 'module' or 'module:distribution', got {name!r}"
+            )
+    return names

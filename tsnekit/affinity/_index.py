@@ -1,0 +1,214 @@
+"""A neighbor search and the neighbors that it found, to be used many times."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import Any
+
+import numpy as np
+
+from tsnekit._backends.options import with_options
+from tsnekit._util.neighbor_graphs import check_neighbor_graph
+from tsnekit._util.validation import check_column_names, check_data, check_integer
+from tsnekit.interfaces import NeighborGraph, NeighborSearch, SearchProblem, SupportsQuery
+
+__all__ = ["NeighborIndex"]
+
+
+class NeighborIndex:
+    """The nearest neighbors of every row of a data set.
+
+    The search is made once, and again only when more neighbors are asked for than it found. Several
+    threads may use one index at a time.
+
+    Parameters
+    ----------
+    n_samples : int
+    graph : NeighborGraph, optional
+        Neighbors that are known already.
+    search : NeighborSearch, optional
+        A search that is fitted to the data when it is first needed. Without it there are no more
+        neighbors than those of `graph`, and none of new rows.
+    problem : SearchProblem, optional
+        What the search is for. Needed with `search`.
+    data : float array or CSR matrix of shape (n_samples, p), optional
+        What is searched. Needed with `search`; kept, not copied.
+    """
+
+    def __init__(
+        self,
+        n_samples: int,
+        *,
+        graph: NeighborGraph | None = None,
+        search: NeighborSearch | None = None,
+        problem: SearchProblem | None = None,
+        data: Any = None,
+    ) -> None:
+        self.n_samples = n_samples
+        self.problem = problem
+        self.data = data
+        self.search = search
+        self._fitted: NeighborSearch | None = None
+        self._graph = graph
+        self._lock = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.RLock()
+
+    @property
+    def graph(self) -> NeighborGraph | None:
+        """The neighbors that are known."""
+        return self._graph
+
+    @classmethod
+    def fit(cls, X: Any, search: NeighborSearch, problem: SearchProblem) -> NeighborIndex:
+        """Fit a search to validated data."""
+        index = NeighborIndex(X.shape[0], search=search, problem=problem, data=X)
+        index._fitted_search()
+        return index
+
+    def extended(self, X: Any) -> NeighborIndex:
+        """Return the index of the data and more rows, for a new search of the same kind.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not like the data, or there is no data or no way to search it again.
+        """
+        if self.search is None or self.problem is None or self.data is None:
+            raise ValueError("more rows need the data; only a neighbor graph was given")
+        X = self._like_data(X)
+        if self.problem.sparse:
+            from scipy.sparse import vstack
+
+            grown = vstack([self.data, X], format="csr")
+        else:
+            grown = np.concatenate([self.data, X])
+        problem = dataclasses.replace(self.problem, n_samples=grown.shape[0])
+        search = with_options(self.search)
+        return NeighborIndex(problem.n_samples, search=search, problem=problem, data=grown)
+
+    @classmethod
+    def from_graph(cls, graph: NeighborGraph) -> NeighborIndex:
+        """Take a graph that was computed elsewhere.
+
+        The neighbors of a row may be in any order, with or without the row itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If its arrays do not fit together, a row holds a neighbor twice, an index is not that of
+            a row, or a distance is negative or not finite.
+        """
+        checked = check_neighbor_graph(graph.indices, graph.distances, name="the neighbor graph")
+        return NeighborIndex(len(checked.indices), graph=checked)
+
+    @property
+    def n_found(self) -> int:
+        """How many neighbors of each row are known."""
+        return 0 if self._graph is None else self._graph.indices.shape[1]
+
+    @property
+    def estimated_recall(self) -> float | None:
+        """Share of the true neighbors that the search estimates to have found; None if unknown."""
+        recall = getattr(self._fitted, "estimated_recall", None)
+        return None if recall is None else float(recall)
+
+    @property
+    def available(self) -> int:
+        """The most neighbors of each row that there are.
+
+        All other rows, or as many as a given graph has.
+        """
+        if self.search is None:
+            return self.n_found
+        others = self.n_samples - 1
+        if not hasattr(type(self.search), "max_neighbors"):
+            return others
+        search: Any = self._fitted_search()
+        return max(1, min(others, search.max_neighbors()))
+
+    def neighbors(self, k: int) -> NeighborGraph:
+        """Return the `k` nearest other rows of each row.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many, or there is only a graph with fewer.
+        """
+        k = check_integer("k", k, at_least=1)
+        if k >= self.n_samples:
+            raise ValueError(f"k={k} neighbors need more than {self.n_samples} rows")
+        with self._lock:
+            if self._graph is None or self.n_found < k:
+                search = self._fitted_search()
+                if search is None:
+                    raise ValueError(
+                        f"{k} neighbors of each row are needed, but the given graph has "
+                        f"{self.n_found}"
+                    )
+                self._graph = search.neighbors(k)
+            graph = self._graph
+        if graph.indices.shape[1] == k:
+            return graph
+        return NeighborGraph(
+            np.ascontiguousarray(graph.indices[:, :k]),
+            np.ascontiguousarray(graph.distances[:, :k]),
+        )
+
+    def query(self, X: Any, k: int) -> NeighborGraph:
+        """Return the `k` nearest rows of the data for each new row.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not like the data, or the search cannot find neighbors of new rows.
+        """
+        if self.search is None:
+            raise ValueError("neighbors of new rows need the data; only a neighbor graph was given")
+        if not isinstance(self.search, SupportsQuery):
+            raise ValueError(
+                f"{type(self.search).__name__} cannot find neighbors of new rows; choose another "
+                "neighbor search"
+            )
+        X = self._like_data(X)
+        # A search may prepare itself for queries when the first one comes.
+        with self._lock:
+            search: Any = self._fitted_search()
+            found: NeighborGraph = search.query(X, min(k, self.n_samples))
+        return found
+
+    def _fitted_search(self) -> NeighborSearch | None:
+        with self._lock:
+            if self._fitted is None and self.search is not None and self.problem is not None:
+                self._fitted = self.search.fit(self.data, self.problem)
+                if self.n_found:
+                    # A search for new rows may use links that it only makes when it searches the
+                    # data. The neighbors are known here, from a file, but the links are not.
+                    self._fitted.neighbors(self.n_found)
+            return self._fitted
+
+    def _like_data(self, X: Any) -> Any:
+        """Return new rows checked, and as sparse or dense as the data."""
+        if self.problem is None:
+            raise ValueError("neighbors of new rows need the data; only a neighbor graph was given")
+        check_column_names(X, self.problem.feature_names, name="data")
+        X = check_data(
+            X,
+            name="data",
+            n_features=self.problem.n_features,
+            keep_zeros=self.problem.metric == "precomputed",
+        )
+        if hasattr(X, "indptr") and not self.problem.sparse:
+            return X.toarray()
+        if self.problem.sparse and not hasattr(X, "indptr"):
+            from scipy.sparse import csr_matrix
+
+            return csr_matrix(X)
+        return X

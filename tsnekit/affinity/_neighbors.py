@@ -1,0 +1,318 @@
+"""Affinities of nearest neighbors, by any kernel."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from typing import Any
+
+import numpy as np
+
+from tsnekit._backends.options import options_of, with_options
+from tsnekit._util.process import show_logs
+from tsnekit._util.threads import resolve_n_jobs
+from tsnekit._util.validation import short_repr
+from tsnekit.affinity._base import Affinities
+from tsnekit.affinity._index import NeighborIndex
+from tsnekit.affinity._matrix import conditional_affinities, joint_affinities, to_scipy
+from tsnekit.affinity._memory import check_memory
+from tsnekit.interfaces import (
+    AffinityKernel,
+    NeighborGraph,
+    NeighborSearch,
+    SearchProblem,
+    SparseAffinities,
+)
+
+__all__ = ["NeighborAffinities", "build_affinities", "check_symmetrize"]
+
+logger = logging.getLogger(__name__)
+
+SYMMETRIZATIONS = {True: "mean", "mean": "mean", "max": "max", False: None, "none": None}
+
+
+class NeighborAffinities(Affinities):
+    """Affinities of nearest neighbors, by any kernel.
+
+    Parameters
+    ----------
+    knn_index : NeighborIndex
+        Neighbors of the rows. One may serve many affinities.
+    kernel : AffinityKernel
+        Turns distances into weights.
+    symmetrize : bool or {"mean", "max", "none"}, default=True
+        Whether P is symmetric: "mean", or True, for the mean of the two directions; "max" for the
+        larger one. P sums to 1 in any case.
+    n_jobs : int, default=1
+        Number of threads; -1 for all processors. The result is the same for any.
+    verbose : bool, default=False
+        Whether to show what is done.
+    memory_limit : int, optional
+        Bytes that neighbors and affinities may take; what the machine has by default.
+
+    Attributes
+    ----------
+    P : CSR matrix of shape (n, n)
+    matrix : SparseAffinities
+    seconds : dict of str to float
+        Time that the search for neighbors and the computation of affinities took.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not valid, or the kernel's weights are not.
+    MemoryError
+        If more memory than the limit is needed; nothing is searched then.
+    """
+
+    memory_limit: int | None = None
+
+    def __init__(
+        self,
+        knn_index: NeighborIndex,
+        kernel: AffinityKernel,
+        *,
+        symmetrize: bool | str = True,
+        n_jobs: int | None = 1,
+        verbose: bool = False,
+        memory_limit: int | None = None,
+    ) -> None:
+        super().__init__(verbose=verbose)
+        check_symmetrize(symmetrize)
+        self.memory_limit = memory_limit
+        self.symmetrize = symmetrize
+        self.n_jobs = n_jobs
+        self.knn_index = knn_index
+        self.set_kernel(kernel)
+
+    def set_kernel(self, kernel: AffinityKernel) -> None:
+        """Compute P anew by another kernel, from the same neighbors where they suffice.
+
+        Parameters
+        ----------
+        kernel : AffinityKernel
+        """
+        self._matrix, self.seconds = self._compute(kernel)
+        self.kernel: Any = kernel
+
+    @property
+    def effective_perplexities_(self) -> tuple[float, ...]:
+        """The perplexities in use: those of the kernel, as far as there are neighbors for them.
+
+        Kernels that have no perplexity do not have it.
+        """
+        if not hasattr(self.kernel, "effective_perplexities"):
+            raise AttributeError(f"{type(self.kernel).__name__} has no perplexity")
+        found: tuple[float, ...] = self.kernel.effective_perplexities(self.knn_index.available)
+        return found
+
+    @property
+    def effective_perplexity_(self) -> float:
+        """The perplexity in use, of kernels that have only one."""
+        found = self.effective_perplexities_
+        if len(found) != 1:
+            raise AttributeError(
+                f"{type(self.kernel).__name__} has several perplexities: see "
+                "effective_perplexities_"
+            )
+        return found[0]
+
+    def to_new(
+        self,
+        data: Any,
+        return_distances: bool = False,
+        *,
+        perplexity: float | None = None,
+        **options: Any,
+    ) -> Any:
+        """Compute the affinities of new rows to the points.
+
+        Parameters
+        ----------
+        data : array-like or sparse matrix of shape (n_new, p)
+            New rows.
+        return_distances : bool, default=False
+            Whether to return the neighbors and their distances too.
+        perplexity : float, optional
+            In place of the kernel's, and then for as many neighbors as the kernel takes by default.
+            Kernels that have no perplexity ignore it.
+        **options
+            In place of the kernel's options of these names.
+
+        Returns
+        -------
+        P : CSR matrix of shape (n_new, n)
+            Each row sums to 1.
+        neighbors : ndarray of shape (n_new, k), int32
+            Only with `return_distances`; nearest first.
+        distances : ndarray of shape (n_new, k), float32
+            Only with `return_distances`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not like the data, an option is not valid, or the neighbor search
+            cannot find neighbors of new rows.
+        """
+        if not isinstance(return_distances, (bool, np.bool_)):
+            # A perplexity or a number of neighbors in the second place would be taken for it.
+            raise TypeError(f"return_distances must be True or False, got {return_distances!r}")
+        P, graph = self.to_new_with_neighbors(data, 1, perplexity=perplexity, **options)
+        return (P, graph.indices, graph.distances) if return_distances else P
+
+    def to_new_with_neighbors(
+        self, data: Any, k: int, /, *, perplexity: float | None = None, **options: Any
+    ) -> tuple[Any, NeighborGraph]:
+        """Compute the affinities of new rows, and find at least `k` neighbors of each.
+
+        Parameters
+        ----------
+        data, perplexity, **options
+            See `to_new`.
+        k : int
+
+        Returns
+        -------
+        P : CSR matrix of shape (n_new, n)
+        neighbors : NeighborGraph
+        """
+        known = options_of(type(self.kernel))
+        if perplexity is not None and "perplexity" in known:
+            # A number of neighbors that was given for another perplexity may not do for this one.
+            defaults = {name: known[name] for name in ("k_neighbors",) if name in known}
+            options = defaults | options | {"perplexity": perplexity}
+        kernel = with_options(self.kernel, options) if options else self.kernel
+        n_jobs = resolve_n_jobs(self.n_jobs)
+        with show_logs(self.verbose):
+            weighed = kernel.n_neighbors(self.n_samples)
+            graph = self.knn_index.query(data, max(k, weighed))
+            nearest = NeighborGraph(
+                np.ascontiguousarray(graph.indices[:, :weighed]),
+                np.ascontiguousarray(graph.distances[:, :weighed]),
+            )
+            weights = _checked_weights(kernel, nearest.distances, n_jobs)
+            matrix = conditional_affinities(nearest.indices, weights, self.n_samples, n_jobs=n_jobs)
+        return to_scipy(matrix), graph
+
+    def extended(self, data: Any) -> NeighborAffinities:
+        """Compute the affinities of all points: those of the data, and new rows.
+
+        Parameters
+        ----------
+        data : array-like or sparse matrix of shape (n_new, p)
+            New rows.
+
+        Returns
+        -------
+        NeighborAffinities
+            Of the n points and then the n_new rows; these affinities stay as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not like the data, or there is only a neighbor graph.
+        """
+        grown = copy.copy(self)
+        grown.knn_index = self.knn_index.extended(data)
+        grown.set_kernel(self.kernel)
+        return grown
+
+    def _compute(self, kernel: AffinityKernel) -> tuple[SparseAffinities, dict[str, float]]:
+        """Return P and the time that its steps took."""
+        how = check_symmetrize(self.symmetrize)
+        n_jobs = resolve_n_jobs(self.n_jobs)
+        n_samples = self.knn_index.n_samples
+        if n_samples < 2:
+            raise ValueError(f"affinities need at least 2 rows, got {n_samples}")
+        with show_logs(self.verbose):
+            started = time.perf_counter()
+            # A kernel that is told of so many rows asks for no more neighbors than there are.
+            k = kernel.n_neighbors(self.knn_index.available + 1)
+            check_memory(n_samples, k, self.memory_limit)
+            graph = self.knn_index.neighbors(k)
+            found = time.perf_counter()
+            weights = _checked_weights(kernel, graph.distances, n_jobs)
+            if how is None:
+                matrix = conditional_affinities(
+                    graph.indices, weights, n_samples, scale=1 / n_samples, n_jobs=n_jobs
+                )
+            else:
+                matrix = joint_affinities(graph.indices, weights, how=how, n_jobs=n_jobs)
+            done = time.perf_counter()
+            logger.info(
+                "affinities: %d neighbors of each row, %d entries, %.2f s",
+                graph.indices.shape[1],
+                len(matrix.data),
+                done - found,
+            )
+        return matrix, {"neighbors": found - started, "affinities": done - found}
+
+
+def build_affinities(
+    X: Any,
+    *,
+    kernel: AffinityKernel,
+    search: NeighborSearch,
+    problem: SearchProblem,
+    symmetrize: bool | str = True,
+    verbose: bool = False,
+    memory_limit: int | None = None,
+) -> NeighborAffinities:
+    """Search the neighbors of data and turn their distances into affinities.
+
+    Parameters
+    ----------
+    X : float array or CSR matrix of shape (n, p)
+        Validated data; kept, not copied.
+    kernel : AffinityKernel
+    search : NeighborSearch
+        Not fitted yet.
+    problem : SearchProblem
+        Also says how many threads there are.
+    symmetrize, verbose, memory_limit
+        See `NeighborAffinities`.
+
+    Returns
+    -------
+    NeighborAffinities
+    """
+    index = NeighborIndex(X.shape[0], search=search, problem=problem, data=X)
+    return NeighborAffinities(
+        index,
+        kernel,
+        symmetrize=symmetrize,
+        n_jobs=problem.n_jobs,
+        verbose=verbose,
+        memory_limit=memory_limit,
+    )
+
+
+def check_symmetrize(given: bool | str) -> str | None:
+    """Return how to symmetrize: "mean", "max", or None for not at all.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the ways.
+    """
+    if not isinstance(given, bool | str) or given not in SYMMETRIZATIONS:
+        raise ValueError(
+            f"symmetrize must be True, False, 'mean', 'max' or 'none', got {short_repr(given)}"
+        )
+    return SYMMETRIZATIONS[given]
+
+
+def _checked_weights(kernel: AffinityKernel, distances: Any, n_jobs: int) -> Any:
+    """Return the kernel's weights, if they are what the interface promises."""
+    weights = np.ascontiguousarray(kernel.weights(distances, n_jobs=n_jobs), dtype=np.float32)
+    if weights.shape != distances.shape:
+        raise ValueError(
+            f"{type(kernel).__name__} returned weights of shape {weights.shape} for distances of "
+            f"shape {distances.shape}"
+        )
+    if not np.allclose(weights.sum(axis=1), 1, atol=1e-3) or weights.min() < 0:
+        raise ValueError(
+            f"{type(kernel).__name__} returned weights that are negative or do not sum to 1"
+        )
+    return weights

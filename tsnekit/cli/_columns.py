@@ -1,0 +1,227 @@
+"""Which columns of a table are features, ids of the rows, or labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit._util.names import did_you_mean
+from tsnekit.cli._text import Table
+
+__all__ = ["ColumnOptions", "Columns", "select_columns"]
+
+INDEX_NAMES = frozenset({"", "index", "id", "ids", "row", "rowname", "rownames", "row_names"})
+"""Names, in small letters, that a first column of row numbers or row names may have."""
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnOptions:
+    """What the user said of the columns.
+
+    Parameters
+    ----------
+    index : str, optional
+        The column that holds the ids of the rows; "none" for none.
+    columns : sequence of str, optional
+        The only columns that are features.
+    drop : sequence of str, default=()
+        Columns that are no features.
+    label_column : str, optional
+        The column that holds the labels.
+    missing : {"error", "drop", "mean"}, default="error"
+        What becomes of rows with missing values.
+    """
+
+    index: str | None = None
+    columns: Sequence[str] | None = None
+    drop: Sequence[str] = ()
+    label_column: str | None = None
+    missing: str = "error"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a table holds.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, p), float
+    ids : ndarray of shape (n,) or None
+    labels : pandas.Series of shape (n,) or None
+    rows : ndarray of int
+        The rows of the table that were kept.
+    names : sequence of str
+        The names of the features.
+    notes : tuple of str
+        What was taken for what.
+    """
+
+    features: NDArray[Any]
+    ids: NDArray[Any] | None
+    labels: Any
+    rows: NDArray[np.intp]
+    names: Sequence[str]
+    notes: tuple[str, ...] = field(default=())
+
+
+def select_columns(table: Table, options: ColumnOptions) -> Columns:
+    """Take features, ids and labels from a table.
+
+    Raises
+    ------
+    ValueError
+        If a column does not exist, a feature holds text, or values are missing and `options` do
+        not say what to do with their rows.
+    """
+    frame, notes = table.frame, []
+    names = list(frame.columns)
+    for option, given in (
+        ("--index", [options.index] if options.index not in (None, "none") else []),
+        ("--columns", options.columns or []),
+        ("--drop", options.drop),
+        ("--label-column", [options.label_column] if options.label_column else []),
+    ):
+        for name in given:
+            _check_name(option, name, table)
+    index = options.index if options.index != "none" else None
+    if options.index is None and (options.columns is None or names[0] not in options.columns):
+        index, note = _find_index(table)
+        notes += [note] if note else []
+    apart = {index, options.label_column, *options.drop}
+    features = [
+        name
+        for name in (names if options.columns is None else options.columns)
+        if name not in apart
+    ]
+    if not features:
+        raise ValueError(f"{table.source} has no columns left that are features")
+    _check_numbers(table, features)
+    values = frame[features].to_numpy(dtype=np.float64)
+    rows = np.arange(len(frame))
+    holes = np.isnan(values)
+    if holes.any():
+        values, rows, note = _without_holes(table, features, values, holes, options.missing)
+        notes.append(note)
+    return Columns(
+        values,
+        None if index is None else frame[index].to_numpy()[rows],
+        None if options.label_column is None else frame[options.label_column].iloc[rows],
+        rows,
+        features,
+        tuple(notes),
+    )
+
+
+def _check_name(option: str, name: str, table: Table) -> None:
+    names = list(table.frame.columns)
+    if name in names:
+        return
+    hint = did_you_mean(name, names)
+    raise ValueError(f"{option}: {table.source} has no column {name!r}{hint} It has {_some(names)}")
+
+
+def _find_index(table: Table) -> tuple[str | None, str | None]:
+    """Return the first column where it holds ids of the rows, and what to say of it."""
+    name = table.frame.columns[0]
+    column = table.frame[name]
+    if table.frame.shape[1] < 2 or column.isna().any() or not column.is_unique:
+        return None, None
+    called = f"column {name!r}" if name else "the first column"
+    kept = f"{table.source}: {called} was taken for the ids of the rows"
+    remedy = "--index none makes it a feature"
+    unnamed = table.has_header and (not name or name.startswith("Unnamed"))
+    if column.dtype.kind == "O":
+        return name, f"{kept}, since it holds a different text in each row"
+    if column.dtype.kind not in "iu":
+        return None, None
+    start = int(column.iloc[0])
+    counts_rows = start in (0, 1) and bool((np.diff(column.to_numpy()) == 1).all())
+    if unnamed:
+        return name, f"{kept}, since it has no name and a different number in each row; {remedy}"
+    if counts_rows and len(column) > 2:
+        if not table.has_header or name.lower() in INDEX_NAMES:
+            return name, f"{kept}, since it counts them; {remedy}"
+        return None, (
+            f"{table.source}: {called} counts the rows and is used as a feature; "
+            f"--index {name!r} takes it for their ids"
+        )
+    if name.lower() in INDEX_NAMES and table.has_header:
+        return name, f"{kept}, since of its name and a different number in each row; {remedy}"
+    return None, None
+
+
+def _check_numbers(table: Table, features: Sequence[str]) -> None:
+    texts = [name for name in features if table.frame[name].dtype.kind not in "biuf"]
+    if not texts:
+        return
+    name = texts[0]
+    row, cell = _first_text(table.frame[name])
+    where = f"column {name!r} holds text, {cell!r} in line {table.lines[row]}"
+    if len(texts) == 1:
+        which = where
+    else:
+        which = f"{len(texts)} columns hold text ({_some(texts)}): {where}"
+    raise ValueError(
+        f"{table.source}: {which}. Leave text out with --drop {_quoted(texts)}, "
+        "or take a column for the colors with --label-column"
+    )
+
+
+def _first_text(column: Any) -> tuple[int, Any]:
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    texts = np.flatnonzero(numbers.isna().to_numpy() & column.notna().to_numpy())
+    row = int(texts[0]) if len(texts) else 0
+    return row, column.iloc[row]
+
+
+def _without_holes(
+    table: Table,
+    features: Sequence[str],
+    values: NDArray[np.float64],
+    holes: NDArray[np.bool_],
+    missing: str,
+) -> tuple[NDArray[np.float64], NDArray[np.intp], str]:
+    """Return values without missing ones, the rows that are kept, and what was done."""
+    counts = holes.sum(axis=0)
+    with_holes = np.flatnonzero(counts).tolist()
+    n_rows = int(holes.any(axis=1).sum())
+    each = _some([f"{features[i]}: {counts[i]}" for i in with_holes], quote=False)
+    what = f"{n_rows} of {len(values)} rows have missing values ({each})"
+    rows = np.arange(len(values))
+    if missing == "drop":
+        rows = np.flatnonzero(~holes.any(axis=1))
+        if not len(rows):
+            raise ValueError(f"{table.source}: {what}; --missing drop would leave no row")
+        return values[rows], rows, f"{table.source}: {what}; they were left out"
+    if missing == "mean":
+        empty = [features[i] for i in with_holes if counts[i] == len(values)]
+        if empty:
+            raise ValueError(
+                f"{table.source}: there is no mean of the empty columns {_some(empty)}; "
+                f"leave them out with --drop {_quoted(empty)}"
+            )
+        means = np.nanmean(values, axis=0)
+        filled = np.where(holes, means, values)
+        return filled, rows, f"{table.source}: {what}; the mean of the column took their place"
+    row = int(np.flatnonzero(holes.any(axis=1))[0])
+    raise ValueError(
+        f"{table.source}: {what}, the first in line {table.lines[row]}. --missing drop leaves "
+        "these rows out, --missing mean takes the mean of the column"
+    )
+
+
+def _some(names: Sequence[str], *, quote: bool = True) -> str:
+    shown = [repr(name) if quote else name for name in names[:SHOWN]]
+    return ", ".join(shown) + (f", ... ({len(names)} in all)" if len(names) > SHOWN else "")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return " ".join(f'"{name}"' if " " in name or not name else name for name in names)

@@ -1,0 +1,141 @@
+"""The options of the command line that are parameters of `tsnekit.TSNE`.
+
+Names, defaults and help come from its signature and docstring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["add_parameters", "given_parameters", "integer"]
+
+DEFAULTS = {"n_jobs": -1, "random_state": 0}
+"""Where the command line differs from the class: it uses all processors, and repeats its maps."""
+
+LEFT_OUT = ("callbacks", "callbacks_every_iters", "verbose")
+"""Parameters that have no meaning here, or another option."""
+
+
+def text(given: str) -> str:
+    """Read anything."""
+    return given
+
+
+def integer(given: str) -> int:
+    """Read an integer."""
+    return _read(int, given, "an integer")
+
+
+def integer_or_none(given: str) -> int | None:
+    """Read an integer, or the word none."""
+    return None if given.lower() == "none" else _read(int, given, "an integer or none")
+
+
+def number(given: str) -> float:
+    """Read a number."""
+    return _read(float, given, "a number")
+
+
+def number_or_auto(given: str) -> float | str:
+    """Read a number, or the word auto."""
+    return given if given == "auto" else _read(float, given, "a number or auto")
+
+
+def number_or_none(given: str) -> float | None:
+    """Read a number, or the word none."""
+    return None if given.lower() == "none" else _read(float, given, "a number or none")
+
+
+def numbers(given: str) -> float | list[float]:
+    """Read a number, or several with commas between them."""
+    what = "a number, or several with commas between them"
+    values = [_read(float, part, what) for part in given.split(",")]
+    return values if len(values) > 1 else values[0]
+
+
+def option(given: str) -> tuple[str, Any]:
+    """Read KEY=VALUE, the value as Python writes it, or else as a string."""
+    key, equals, value = given.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be of the form KEY=VALUE, got {given!r}")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def _read(kind: Callable[[str], Any], given: str, what: str) -> Any:
+    try:
+        return kind(given)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be {what}, got {given!r}") from None
+
+
+# By the annotation of a parameter: what reads its value, and what help calls the value.
+READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "int": (integer, "N"),
+    "int | None": (integer_or_none, "N"),
+    "float": (number, "X"),
+    "float | str": (number_or_auto, "X"),
+    "float | None": (number_or_none, "X"),
+    "int | str | None": (text, "VALUE"),
+    "Mapping[str, Any] | None": (option, "KEY=VALUE"),
+}
+ANYTHING = text, "NAME"
+# Any stands for what can be an object too: a backend, an array, a generator.
+BY_NAME: dict[str, tuple[Callable[[str], Any], str]] = {
+    "perplexity": (numbers, "X,..."),
+    "random_state": (integer_or_none, "N"),
+}
+
+
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each parameter of `tsnekit.TSNE`."""
+    group = parser.add_argument_group("parameters of t-SNE")
+    described = _described()
+    for name, parameter in _parameters().items():
+        read, metavar = BY_NAME.get(name) or READERS.get(parameter.annotation, ANYTHING)
+        default = DEFAULTS.get(name, parameter.default)
+        shown = "" if default is None else f" (default {default})"
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=read,
+            metavar=metavar,
+            nargs="+" if read is option else None,
+            default=argparse.SUPPRESS,
+            help=described.get(name, "").replace("%", "%%") + shown,
+        )
+
+
+def given_parameters(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of `tsnekit.TSNE` that the options stand for."""
+    given = {name: getattr(args, name) for name in _parameters() if hasattr(args, name)}
+    for name, value in given.items():
+        if name.endswith("_params"):
+            given[name] = dict(value)
+    return DEFAULTS | given
+
+
+def _parameters() -> dict[str, inspect.Parameter]:
+    from tsnekit._facade.tsne import TSNE
+
+    parameters = inspect.signature(TSNE).parameters
+    return {name: each for name, each in parameters.items() if name not in LEFT_OUT}
+
+
+def _described() -> dict[str, str]:
+    """Return the first sentence that the docstring says of each parameter."""
+    from tsnekit._facade.tsne import TSNE
+
+    section = (inspect.getdoc(TSNE) or "").partition("Parameters\n----------\n")[2]
+    described = {}
+    for names, body in re.findall(r"^(\w[\w, ]*) : .*\n((?:    .*\n?)+)", section, re.MULTILINE):
+        sentence = re.split(r"(?<=\.)\s", " ".join(body.split()))[0].rstrip(".").replace("`", "")
+        for name in names.split(", "):
+            described[name] = sentence
+    return described

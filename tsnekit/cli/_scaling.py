@@ -1,0 +1,85 @@
+"""What is done to the features before the map is made, and when it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsnekit._util.validation import check_data
+
+__all__ = ["SCALES", "dominating_columns", "scaled", "transformed"]
+
+SCALES = ("none", "standard", "robust")
+
+DOMINATING_SHARE = 0.9
+"""Share of the total variance from which one or two columns alone decide who is whose neighbor."""
+
+
+def transformed(X: Any, transform: str) -> Any:
+    """Return the features after "log1p", or after "arcsinh:C", which is arcsinh(x / C).
+
+    Raises
+    ------
+    ValueError
+        If there is no such transform, or the data does not have it.
+    """
+    X = check_data(X)
+    name, colon, text = transform.partition(":")
+    values = X.data if hasattr(X, "indptr") else X
+    if name == "log1p" and not colon:
+        if values.size and values.min() <= -1:
+            raise ValueError(f"--transform log1p needs values above -1, got {values.min():g}")
+        return np.log1p(X) if values is X else X.log1p()
+    try:
+        cofactor = float(text) if colon else 1.0
+    except ValueError:
+        cofactor = 0.0
+    if name != "arcsinh" or not 0 < cofactor < np.inf:
+        raise ValueError(
+            "--transform must be log1p, arcsinh, or arcsinh:C with a positive C such as 150, "
+            f"got {transform!r}"
+        )
+    return np.arcsinh(X / cofactor) if values is X else (X / cofactor).arcsinh()
+
+
+def scaled(X: Any, how: str) -> Any:
+    """Return the features, each divided by its spread: one of `SCALES`.
+
+    A feature that does not vary is left as it is.
+    """
+    if how == "none":
+        return X
+    from sklearn.preprocessing import RobustScaler, StandardScaler
+
+    X = check_data(X)
+    sparse = hasattr(X, "indptr")
+    if how == "standard":
+        return StandardScaler(with_mean=not sparse).fit_transform(X)
+    return RobustScaler(with_centering=not sparse).fit_transform(X)
+
+
+def dominating_columns(X: Any, names: Sequence[str]) -> str | None:
+    """Return what to say where a column or two have nearly all of the variance."""
+    if hasattr(X, "indptr") or X.shape[1] < 3 or X.shape[0] < 2:
+        return None
+    largest = np.abs(X).max()
+    if not 0 < largest < np.inf:
+        return None
+    variances = (X / largest).var(axis=0, dtype=np.float64)
+    if not variances.any():
+        return None
+    shares = variances / variances.sum()
+    order = np.argsort(-shares, kind="stable")
+    for count in (1, 2):
+        share = shares[order[:count]].sum()
+        if count < X.shape[1] - 1 and share >= DOMINATING_SHARE:
+            which = " and ".join(repr(names[i]) for i in order[:count])
+            have = "column {} has" if count == 1 else "columns {} have"
+            return (
+                f"{have.format(which)} {100 * share:.3g} % of the variance and so decide"
+                f"{'s' if count == 1 else ''} which rows are near; --scale standard gives each "
+                "column the same weight"
+            )
+    return None

@@ -1,0 +1,1 @@
+"""Charges and fields on grids: what the fft and mesh methods share."""

@@ -1,0 +1,178 @@
+"""What approximate searches over rows have in common: copies, an estimate, and what follows it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.errors import ConvergenceWarning
+from tsnekit.interfaces import SearchProblem
+from tsnekit.plugins.neighbors._rows.base import RowSearch
+from tsnekit.plugins.neighbors._rows.copies import Copies
+from tsnekit.plugins.neighbors._rows.lists import Lists, scan
+from tsnekit.plugins.neighbors._rows.precision import PreciseLists
+
+__all__ = [
+    "BLIND",
+    "SAMPLED_ROWS",
+    "ApproximateSearch",
+    "can_scan_precisely",
+    "warn_of_blur",
+    "warn_of_shortfall",
+]
+
+logger = logging.getLogger(__name__)
+
+MOST_SCANNED = 4e11
+"""Most pairs of rows, times their features, that are measured where an approximation falls short.
+
+It is some ten seconds of a thread: every pair of 90,000 rows of 50 features.
+"""
+
+MOST_SCANNED_PRECISELY = 4e10
+"""The same for distances in float64, which take about ten times as long."""
+
+BLIND = 2.0**-10
+"""Error of float32, relative to the distance of the last neighbor, that leaves candidates poor."""
+
+SAMPLED_ROWS = 64
+
+
+class ApproximateSearch(RowSearch):
+    """Finds most neighbors, and knows about how many.
+
+    Rows that are copies of one another are searched as one row. The share of neighbors that are
+    found is then estimated by an exact search for a sample of rows. Where it is below what the
+    search promises, the search tries harder, then measures every pair if that takes seconds, and
+    otherwise warns.
+
+    Attributes
+    ----------
+    estimated_recall : float or None
+        The share of true neighbors that the last call of `neighbors` found in a sample of rows.
+    """
+
+    MIN_RECALL: ClassVar[float]
+    """The share of neighbors that is promised."""
+
+    estimated_recall: float | None = None
+
+    def _prepare(self) -> None:
+        self.estimated_recall = None
+        self._copies = Copies.of(self._rows)
+        if self._copies is not None:
+            self._rows = np.ascontiguousarray(self._rows[self._copies.first])
+        self._prepare_rows()
+
+    def _search(self, k: int) -> Lists:
+        n = len(self._rows)
+        if n == 1:
+            return self._scan_rows(self._rows_of_data, k, np.arange(len(self._X)))
+        nearest = min(k, n - 1)
+        lists = self._search_rows(nearest)
+        truth = _Sample(self._rows, self._space.kernel, nearest, self._problem.n_jobs)
+        self.estimated_recall = truth.share_found(lists)
+        while self.estimated_recall < self.MIN_RECALL and self._try_harder():
+            lists = self._search_rows(nearest)
+            self.estimated_recall = truth.share_found(lists)
+        if self.estimated_recall < self.MIN_RECALL:
+            lists = self._search_exhaustively(lists, nearest, self.estimated_recall)
+        return lists if self._copies is None else self._copies.expand(lists, k)
+
+    def _search_for(self, X: NDArray[Any], queries: NDArray[np.float32], k: int) -> Lists:
+        lists = self._search_rows_for(queries, min(k, len(self._rows)))
+        return lists if self._copies is None else self._copies.expand_for_others(lists, k)
+
+    @abstractmethod
+    def _prepare_rows(self) -> None:
+        """Set up for `self._rows`, all of which differ."""
+
+    @abstractmethod
+    def _search_rows(self, k: int) -> Lists:
+        """Return at least k neighbors of each of `self._rows`."""
+
+    @abstractmethod
+    def _search_rows_for(self, queries: NDArray[np.float32], k: int) -> Lists:
+        """Return at least k of `self._rows` for each query."""
+
+    def _try_harder(self) -> bool:
+        """Take more effort from now on, and return whether there is more to take."""
+        return False
+
+    def _search_exhaustively(self, lists: Lists, k: int, estimate: float) -> Lists:
+        """Return exact lists where that takes seconds, else the given ones, with a warning."""
+        n, p = self._rows.shape
+        name = type(self).__name__
+        if float(n) ** 2 * p <= MOST_SCANNED * self._problem.n_jobs:
+            logger.info(
+                "%s found about %.3f of the neighbors in a sample of rows; measuring every pair",
+                name,
+                estimate,
+            )
+            self.estimated_recall = 1.0
+            return scan(
+                self._rows, self._rows, self._space.kernel, k, self._problem.n_jobs, first=0
+            )
+        warn_of_shortfall(name, estimate, self.MIN_RECALL, k)
+        return lists
+
+    def _is_doubtful(
+        self, last: NDArray[Any], kth: NDArray[Any], blur: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        return np.asarray(~(blur <= BLIND * kth) & (kth > 0))
+
+    def _search_again(
+        self, X: Any, rounded: NDArray[np.float32], k: int, own: NDArray[Any] | None
+    ) -> PreciseLists | None:
+        if can_scan_precisely(self._X, len(X), self._problem):
+            return self._precise.nearest(X, k, own)
+        warn_of_blur(len(X))
+        return None
+
+
+def can_scan_precisely(X: Any, n_rows: int, problem: SearchProblem) -> bool:
+    """Whether so many rows can be measured against all of the data, in float64, within seconds."""
+    pairs = float(n_rows) * X.shape[0]
+    return pairs * max(X.shape[1], 10) <= MOST_SCANNED_PRECISELY * problem.n_jobs
+
+
+def warn_of_shortfall(name: str, found: float, promised: float, k: int) -> None:
+    """Warn that a search finds fewer neighbors than it promises."""
+    warnings.warn(
+        f"{name} found only about {found:.3f} of the {k} nearest neighbors of each row, less than "
+        f"the {promised:g} that it promises; neighbors='exact' finds all of them",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+
+
+def warn_of_blur(n_rows: int) -> None:
+    """Warn that neighbors may be missed because they are too close for float32."""
+    warnings.warn(
+        f"float32 cannot tell the neighbors of {n_rows} rows apart: the distances between them are "
+        "tiny compared with the numbers in the data. Some neighbors may be missed; "
+        "neighbors='exact' finds all of them",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+
+
+class _Sample:
+    """Some rows, and how far their true neighbors reach."""
+
+    def __init__(self, rows: NDArray[np.float32], metric: str, k: int, n_jobs: int) -> None:
+        n = len(rows)
+        self._k = k
+        self._rows = np.unique(np.linspace(0, n - 1, SAMPLED_ROWS, dtype=int))
+        _, distances = scan(rows[self._rows], rows, metric, k + 1, n_jobs)
+        # The nearest is the row itself, or a row at the same distance, which is 0.
+        self._reach = distances[:, -1:]
+
+    def share_found(self, lists: Lists) -> float:
+        """Return the share of true neighbors in lists; as near is as good."""
+        return float(np.mean(lists[1][self._rows, : self._k] <= self._reach))

@@ -1,0 +1,107 @@
+"""Lists of nearest rows, made by the native layer: of all rows, or of candidates."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+
+__all__ = ["Lists", "drop_self", "empty_lists", "rank", "scan"]
+
+Lists: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
+
+
+def scan(
+    queries: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    metric: str,
+    k: int,
+    n_jobs: int,
+    *,
+    first: int = -1,
+) -> Lists:
+    """Find the `k` nearest rows of each query by measuring every pair.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (m, p), float32
+    rows : ndarray of shape (n, p), float32
+    metric : {"sqeuclidean", "manhattan", "hamming"}
+    k : int
+        At most n, or n - 1 where rows look among themselves.
+    n_jobs : int
+        Number of threads; the result does not depend on it.
+    first : int, default=-1
+        Where the queries are rows themselves, the row of the first: none is its own neighbor.
+
+    Returns
+    -------
+    indices : ndarray of shape (m, k), int32
+    distances : ndarray of shape (m, k), float32
+        Ascending; ties by row.
+    """
+    from tsnekit._native.refine import scan_rows
+
+    lists = empty_lists(len(queries), k)
+    # About a second of work before Python looks for Ctrl-C, yet enough of it for all threads.
+    size = max(512 * n_jobs, 8_000_000_000 // max(1, rows.size))
+    for block in row_blocks(len(queries), size):
+        start = first if first < 0 else first + block.start
+        scan_rows(queries[block], start, rows, metric, lists[0][block], lists[1][block], n_jobs)
+    return lists
+
+
+def rank(
+    queries: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    metric: str,
+    candidates: NDArray[np.int32],
+    k: int,
+    n_jobs: int,
+    *,
+    first: int = -1,
+) -> Lists:
+    """Find the `k` nearest of the candidates of each query.
+
+    Parameters and results are those of `scan`; `candidates` (m, c), int32, may be in any order,
+    repeated, or -1 for none, and -1 and infinity fill the places that they leave.
+    """
+    from tsnekit._native.refine import rank_candidates
+
+    lists = empty_lists(len(queries), k)
+    rank_candidates(queries, first, rows, metric, candidates, *lists, n_jobs)
+    return lists
+
+
+def drop_self(indices: NDArray[Any], distances: NDArray[Any], rows: NDArray[Any]) -> Lists:
+    """Drop from each list, one neighbor too long, the row that it belongs to.
+
+    The row is known by its index. Among duplicates it may come at any place. Where it is missing,
+    the farthest neighbor is dropped instead.
+
+    Parameters
+    ----------
+    indices, distances : ndarrays of shape (m, k + 1)
+    rows : ndarray of shape (m,)
+        The row that each list belongs to.
+
+    Returns
+    -------
+    indices : ndarray of shape (m, k), int32
+    distances : ndarray of shape (m, k), float32
+    """
+    own = indices == rows[:, None]
+    own[:, -1] |= ~own.any(axis=1)
+    shape = (indices.shape[0], indices.shape[1] - 1)
+    return (
+        indices[~own].reshape(shape).astype(np.int32, copy=False),
+        distances[~own].reshape(shape).astype(np.float32, copy=False),
+    )
+
+
+def empty_lists(n: int, k: int) -> Lists:
+    """Return lists to be filled."""
+    return np.empty((n, k), dtype=np.int32), np.empty((n, k), dtype=np.float32)

@@ -1,0 +1,23 @@
+"""What backends may use of tsnekit: checks, names of metrics, settings of the process.
+
+A backend needs none of this. It saves an author the lines that every backend would repeat, and it
+lets backends of different authors say the same thing in the same words.
+"""
+
+from __future__ import annotations
+
+from tsnekit._util.metrics import canonical_metric, metric_name
+from tsnekit._util.neighbor_graphs import check_distances, check_neighbor_graph
+from tsnekit._util.process import one_blas_thread, without_warnings
+from tsnekit._util.validation import check_integer, check_real
+
+__all__ = [
+    "canonical_metric",
+    "check_distances",
+    "check_integer",
+    "check_neighbor_graph",
+    "check_real",
+    "metric_name",
+    "one_blas_thread",
+    "without_warnings",
+]
