@@ -257,6 +257,71 @@ assert all(each == expected for each in found)
     subprocess.run([sys.executable, "-I", "-c", code], check=True, timeout=120)
 
 
+HELD = """
+import os, threading, numpy as np, tsnekit
+from tsnekit._backends import registry
+from tsnekit.plugins.gradients.mesh import MeshMethod
+X = np.random.default_rng(0).normal(size=(60, 5))
+embedding = tsnekit.TSNE(n_iter=5, early_exaggeration_iter=5, random_state=0).fit(X)
+reading, go_on = threading.Event(), threading.Event()
+def wait():
+    reading.set()
+    go_on.wait()
+{hold}
+threading.Thread(target=hold, daemon=True).start()
+reading.wait()
+child = os.fork()
+if child == 0:
+    go_on.set()
+    {use}
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+HOLD_PLAN = """
+class Slow(MeshMethod):
+    def plan(self, problem):
+        repulsion = super().plan(problem)
+        def slow(*arrays):
+            wait()
+            return repulsion(*arrays)
+        return slow
+go_on.set()
+slow = tsnekit.TSNE(n_iter=5, early_exaggeration_iter=5, negative_gradient_method=Slow()).fit(X)
+go_on.clear()
+reading.clear()
+def hold():
+    slow.kl_divergence
+"""
+
+HOLD_INDEX = """
+def hold():
+    with embedding.affinities.knn_index._lock.held():
+        wait()
+"""
+
+HOLD_REGISTRY = """
+def hold():
+    with registry._lock.held():
+        wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+@pytest.mark.parametrize(
+    ("hold", "use"),
+    [
+        pytest.param(HOLD_PLAN, "slow.kl_divergence", id="plan"),
+        pytest.param(HOLD_INDEX, "embedding.transform(X[:5], n_iter=5)", id="index"),
+        pytest.param(HOLD_REGISTRY, "tsnekit.TSNE().fit(X)", id="registry"),
+    ],
+)
+def test_a_forked_child_does_not_wait_for_threads_of_the_parent(hold, use):
+    code = HELD.format(hold=hold, use=use)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-I", "-c", code]
+    subprocess.run(command, check=True, timeout=120)
+
+
 # -- The interpreter's lock --------------------------------------------------------------------
 
 

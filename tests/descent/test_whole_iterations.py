@@ -186,14 +186,14 @@ def test_interruptions_can_be_pickled(blobs, kind):
     same(other.final_embedding, error.final_embedding)
 
 
-def optimize_until_stopped(embedding):
-    embedding.optimize(
-        50, propagate_exception=True, callbacks=lambda *_: True, callbacks_every_iters=7
-    )
-
-
 def test_interruptions_come_back_from_other_processes(blobs):
     embedding = started(blobs)
+
+    def optimize_until_stopped(embedding):  # not global, since workers do not find this module
+        embedding.optimize(
+            50, propagate_exception=True, callbacks=lambda *_: True, callbacks_every_iters=7
+        )
+
     with pytest.raises(OptimizationInterrupt) as caught:
         joblib.Parallel(n_jobs=2, backend="loky")(
             joblib.delayed(optimize_until_stopped)(embedding) for _ in range(2)

@@ -167,7 +167,7 @@ def test_exaggeration_leaves_affinities_as_they_are(embedding, affinities):
         ({"exaggeration": -1}, ValueError, "exaggeration must be greater than 0"),
         ({"momentum": "big"}, TypeError, "momentum must be a real number"),
         ({"theta": -0.1}, ValueError, "theta must be at least 0"),
-        ({"dof": 0}, ValueError, "dof must be greater than 0"),
+        ({"dof": 0}, ValueError, "dof must be at least 1e-30"),
         ({"max_step_norm": 0}, ValueError, "max_step_norm must be greater than 0"),
         ({"n_jobs": 0}, ValueError, "n_jobs=0"),
         ({"callbacks_every_iters": 0}, ValueError, "callbacks_every_iters must be at least 1"),

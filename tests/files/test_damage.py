@@ -93,7 +93,7 @@ def test_a_file_takes_no_more_memory_than_its_size_allows(path, kind):
         zeros = zeros[:1000]  # the header still states their shape
     rest = [(f"{name}.npy", npy(each)) for name, each in arrays.items() if name != "positions"]
     put(path, [(HEADER, json.dumps(header)), ("positions.npy", zeros), *rest], kind)
-    arguments = [sys.executable, "-c", LIMITED, str(path)]
+    arguments = [sys.executable, "-I", "-c", LIMITED, str(path)]
     taken = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
     assert int(taken) < 50_000
 

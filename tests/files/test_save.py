@@ -81,7 +81,7 @@ embedding.optimize(1).save(sys.argv[1])
 def test_a_crash_leaves_the_old_file(embedding, path):
     embedding.save(path)
     before = path.read_bytes()
-    died = subprocess.run([sys.executable, "-c", DIE_IN_THE_MIDDLE, str(path)], check=False)
+    died = subprocess.run([sys.executable, "-I", "-c", DIE_IN_THE_MIDDLE, str(path)], check=False)
     assert died.returncode == 9
     assert path.read_bytes() == before
 

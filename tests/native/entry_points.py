@@ -361,7 +361,9 @@ def public_names():
     for module in MODULES:
         prefix = module.__name__.rpartition(".")[2]
         for name, value in vars(module).items():
-            if name.startswith("_") or getattr(value, "__module__", None) != prefix:
+            # Some versions of Cython give the module's whole name, and others its last part.
+            origin = str(getattr(value, "__module__", "")).rpartition(".")[2]
+            if name.startswith("_") or origin != prefix:
                 continue
             found.add(f"{prefix}.{name}")
             if isinstance(value, type):

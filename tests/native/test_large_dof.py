@@ -15,7 +15,7 @@ from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
 
-DOFS = [0.5, 1.0, 2.0, 50.0, 1e3, 1e6, 1e8]
+DOFS = [1e-30, 0.5, 1.0, 2.0, 50.0, 1e3, 1e6, 1e8, 1e30]
 N = 400
 
 
@@ -122,5 +122,5 @@ for dof in tests.DOFS:
         tests.check_cost(d, dof)
 """
     subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "TSNEKIT_ISA": isa}, check=True
+        [sys.executable, "-I", "-c", script], env={**os.environ, "TSNEKIT_ISA": isa}, check=True
     )

@@ -62,7 +62,7 @@ ALLOCATES = {
 @pytest.mark.parametrize("name", entry_points.NAMES)
 def test_no_memory(name):
     run = subprocess.run(
-        [sys.executable, "-c", SCRIPT, name], capture_output=True, text=True, timeout=120
+        [sys.executable, "-I", "-c", SCRIPT, name], capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 0, f"ended with {run.returncode}: {run.stderr}"
     outcomes = run.stdout.split()

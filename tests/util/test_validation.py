@@ -32,7 +32,10 @@ def test_real_and_integer_pass():
         check_real("dof", 0, above=0)
 
 
-@pytest.mark.parametrize(("value", "error"), [(2.0, TypeError), (True, TypeError), (0, ValueError)])
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(2.0, TypeError), (True, TypeError), (0, ValueError), (2**31, ValueError)],
+)
 def test_fault_36_integers(value, error):
     with pytest.raises(error, match="k must be"):
         check_integer("k", value, at_least=1)

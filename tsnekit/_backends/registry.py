@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import functools
-import os
-import threading
 from collections.abc import Iterable
 from importlib import metadata
 
 from tsnekit._backends.loading import LOAD_VARIABLE, Loader, LoadFailure, Registered
 from tsnekit._util.failures import FAILURES, describe
+from tsnekit._util.locks import Lock
 from tsnekit._util.names import did_you_mean
 from tsnekit.errors import PluginConflictError, UnknownPluginError
 from tsnekit.specs import POINTS
@@ -115,25 +114,15 @@ class Registry:
             self._claims[point].setdefault(name, []).append(found)
 
 
-_lock = threading.RLock()
+_lock = Lock()
 
 
 def default_registry() -> Registry:
     """Return the registry of everything that is installed; it is loaded once."""
-    with _lock:
+    with _lock.held():
         return _load_registry()
 
 
 @functools.cache
 def _load_registry() -> Registry:
     return Registry()
-
-
-def _after_fork() -> None:
-    """Renew the lock, which a thread of the parent may hold."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -87,20 +87,19 @@ def check_name(point: str, given: Any, registry: Registry | None = None) -> None
     TypeError
         If it is neither a name nor an instance, or is an instance that cannot be copied.
     """
-    if isinstance(given, str):
-        if given not in rules.RULES.get(point, {}):
-            (registry or default_registry()).get(point, given)
-    elif isinstance(given, type) or not isinstance(given, _INTERFACES[point]):
-        raise TypeError(
-            f"{point} must be the name of a {POINTS[point].kind} or an instance of "
-            f"tsnekit.interfaces.{_INTERFACES[point].__name__}, got {short_repr(given)}"
-        )
-    else:
+    if not isinstance(given, str):
         _copied(point, given)
+    elif given not in rules.RULES.get(point, {}):
+        (registry or default_registry()).get(point, given)
 
 
 def _copied(point: str, instance: Any) -> Any:
     """Return a copy of a given backend, so that no call leaves anything in what the user keeps."""
+    if isinstance(instance, type) or not isinstance(instance, _INTERFACES[point]):
+        raise TypeError(
+            f"{point} must be the name of a {POINTS[point].kind} or an instance of "
+            f"tsnekit.interfaces.{_INTERFACES[point].__name__}, got {short_repr(instance)}"
+        )
     try:
         return copy.deepcopy(instance)
     except Exception as error:
@@ -173,11 +172,10 @@ def resolve_backend(
         If the name cannot be resolved or the backend cannot serve the problem.
     """
     if not isinstance(given, str):
-        check_name(point, given, registry)
+        instance = _copied(point, given)
         check_options(point, given, params)
         cls = type(given)
-        choice = Choice(cls.__name__, cls.__module__, "given as an instance")
-        return Backend(_copied(point, given), choice)
+        return Backend(instance, Choice(cls.__name__, cls.__module__, "given as an instance"))
     found, reason = find_backend(point, given, problem, registry)
     check_options(point, found.spec.name, params, registry)
     factory = found.load()

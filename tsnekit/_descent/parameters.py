@@ -58,6 +58,11 @@ def _check_positive(name: str, value: Any) -> None:
     check_real(name, value, above=0)
 
 
+def _check_dof(name: str, value: Any) -> None:
+    # Native code computes with dof and 1 / dof in float32, whose range is about 1e-38 to 3e38.
+    check_real(name, value, at_least=1e-30, at_most=1e30)
+
+
 def _check_positive_or_none(name: str, value: Any) -> None:
     if value is not None:
         check_real(name, value, above=0)
@@ -158,8 +163,8 @@ class DescentParameters:
     dof: float = _parameter(
         1,
         "float",
-        "degrees of freedom of the kernel (1 + r^2 / dof)^-dof",
-        _check_positive,
+        "degrees of freedom of the kernel (1 + r^2 / dof)^-dof, from 1e-30 to 1e30",
+        _check_dof,
         of_new_points=True,
     )
     max_grad_norm: float | None = _parameter(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import types
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit._descent.parameters import DescentParameters
+from tsnekit._util.locks import Lock
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit.interfaces import Repulsion, SparseAffinities, WholeGradient
 
@@ -73,7 +73,7 @@ class Plan:
         self._key = key
         self._planned: Any = planned
         self.affinities = affinities
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def serves(self, key: PlanKey, affinities: SparseAffinities) -> bool:
         """Return whether the plan was made for this key, and for this very matrix or any."""
@@ -86,7 +86,7 @@ class Plan:
         row_z: NDArray[np.float64] | None = None,
     ) -> float:
         """Evaluate the repulsion; see `tsnekit.interfaces.Repulsion`."""
-        with self._lock:
+        with self._lock.held():
             z: float = self._planned(Y, out, row_z)
             return z
 
@@ -94,12 +94,12 @@ class Plan:
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
     ) -> None:
         """Fill `out` with the gradient; see `tsnekit.interfaces.WholeGradient`."""
-        with self._lock:
+        with self._lock.held():
             self._planned.gradient(Y, out, exaggeration)
 
     def kl_divergence(self, Y: NDArray[np.float32]) -> float:
         """Return the KL divergence of `Y`, without exaggeration."""
-        with self._lock:
+        with self._lock.held():
             return float(self._planned.kl_divergence(Y))
 
 
@@ -115,11 +115,11 @@ class Plans:
     def __init__(self, kept: int) -> None:
         self._kept = kept
         self._plans: list[Plan] = []
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def find(self, key: PlanKey, affinities: SparseAffinities, make: Callable[[], Plan]) -> Plan:
         """Return the plan that serves, or make it; threads that ask at once get the same plan."""
-        with self._lock:
+        with self._lock.held():
             found = next((each for each in self._plans if each.serves(key, affinities)), None)
             plan = make() if found is None else found
             others = [each for each in self._plans if each is not plan]
@@ -128,7 +128,7 @@ class Plans:
 
     def forget(self, plan: Plan) -> None:
         """Keep a plan no longer."""
-        with self._lock:
+        with self._lock.held():
             self._plans = [each for each in self._plans if each is not plan]
 
 

@@ -35,7 +35,7 @@ class TSNEEmbedding(BaseEmbedding):
     affinities : Affinities
         Affinities of the samples, and the index that finds those of new points.
     dof : float, default=1
-        Degrees of freedom of the kernel (1 + r^2 / dof)^-dof.
+        Degrees of freedom of the kernel (1 + r^2 / dof)^-dof, from 1e-30 to 1e30.
     n_interpolation_points : int, default=3
         Interpolation points per grid interval and dimension, for ``fft``.
     min_num_intervals : int, default=50

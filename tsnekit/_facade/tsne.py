@@ -58,8 +58,8 @@ class TSNE(BaseEstimator):
         Factor of the attractive forces in the phase that follows, 1 by default. More gives denser
         clusters.
     dof : float, default=1
-        Degrees of freedom of the kernel (1 + r^2 / dof)^-dof. Less than 1 gives heavier tails and
-        finer clusters (Kobak et al., 2019).
+        Degrees of freedom of the kernel (1 + r^2 / dof)^-dof, from 1e-30 to 1e30. Less than 1
+        gives heavier tails and finer clusters (Kobak et al., 2019).
     theta : float, default=0.5
         Trade-off between speed and accuracy of the Barnes-Hut method; 0 is exact.
     n_interpolation_points : int, default=3

@@ -104,10 +104,8 @@ class Fields(_Entries):
     def integer(self, name: str, *, at_least: int = 0, at_most: int = MAX_INTEGER) -> int:
         """Take an integer within bounds."""
         with refusals("a number"):
-            value = check_integer(self.path(name), self._take(name), at_least=at_least)
-        if value > at_most:
-            raise ValueError(f"{self.path(name)} must be at most {at_most}, got {value}")
-        return value
+            value = self._take(name)
+            return check_integer(self.path(name), value, at_least=at_least, at_most=at_most)
 
     def share(self, name: str) -> float | None:
         """Take a number from 0 to 1, or null."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from tsnekit._util.locks import Lock
 
 __all__ = ["one_blas_thread", "show_logs", "without_warnings"]
 
@@ -25,7 +26,7 @@ class Setting(ABC):
 
     def __init__(self) -> None:
         # Reentrant, since the collector of garbage may end a block while its thread begins another.
-        self._lock = threading.RLock()
+        self._lock = Lock()
         self._blocks: set[object] = set()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._start_anew)
@@ -35,13 +36,13 @@ class Setting(ABC):
         """Keep the setting of `objects` changed until this block and all others have ended."""
         block = object()
         try:
-            with self._lock:
+            with self._lock.held():
                 # The block counts before the change, so that a Ctrl-C during the change undoes it.
                 self._blocks.add(block)
                 self._change(*objects)
             yield
         finally:
-            with self._lock:
+            with self._lock.held():
                 if block in self._blocks:
                     self._blocks.remove(block)
                     if not self._blocks:
@@ -49,7 +50,6 @@ class Setting(ABC):
 
     def _start_anew(self) -> None:
         """Undo the change in a forked child, which has none of the other threads."""
-        self._lock = threading.RLock()
         if self._blocks:
             self._blocks.clear()
             self._undo()

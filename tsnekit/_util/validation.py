@@ -30,9 +30,17 @@ __all__ = [
 MAX_POSITION = 1e15
 """Farthest positions; squares of their differences, and of their sums, are numbers in float32."""
 
+MAX_COUNT = 2**31 - 1
+"""Largest count of anything: what an integer of 32 bits holds."""
+
 
 def check_real(
-    name: str, value: Any, *, above: float | None = None, at_least: float | None = None
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
 ) -> float:
     """Return `value` as a finite float within the bounds.
 
@@ -52,23 +60,36 @@ def check_real(
         raise ValueError(f"{name} must be greater than {above:g}, got {value!r}")
     if at_least is not None and not number >= at_least:
         raise ValueError(f"{name} must be at least {at_least:g}, got {value!r}")
+    if at_most is not None and not number <= at_most:
+        raise ValueError(f"{name} must be at most {at_most:g}, got {value!r}")
     return number
 
 
-def check_integer(name: str, value: Any, *, at_least: int) -> int:
-    """Return `value` as an int not below the bound.
+def check_integer(name: str, value: Any, *, at_least: int, at_most: int | None = MAX_COUNT) -> int:
+    """Return `value` as an int within the bounds.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for messages.
+    value : int
+    at_least : int
+    at_most : int, optional
+        By default the largest integer of 32 bits, which native code counts to.
 
     Raises
     ------
     TypeError
         If it is not an integer.
     ValueError
-        If it is too small.
+        If it is too small or too large.
     """
     if not isinstance(value, Integral) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be an integer, got {short_repr(value)}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value!r}")
+    if at_most is not None and value > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {value!r}")
     return int(value)
 
 
@@ -237,7 +258,7 @@ def _canonical_rows(X: Any, *, name: str, keep_zeros: bool) -> Any:
     if hasattr(X, "check_format"):
         try:
             X.check_format(full_check=True)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ValueError(f"{name} is a broken sparse matrix: {error}") from None
     if X.dtype.kind == "f" and X.dtype.itemsize not in (4, 8):
         X = X.astype(np.float64)

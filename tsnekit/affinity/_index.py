@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from typing import Any
 
 import numpy as np
 
 from tsnekit._backends.options import with_options
+from tsnekit._util.locks import Lock
 from tsnekit._util.neighbor_graphs import check_neighbor_graph
 from tsnekit._util.validation import check_column_names, check_data, check_integer
 from tsnekit.interfaces import NeighborGraph, NeighborSearch, SearchProblem, SupportsQuery
@@ -51,15 +51,11 @@ class NeighborIndex:
         self.search = search
         self._fitted: NeighborSearch | None = None
         self._graph = graph
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
-            return {name: value for name, value in vars(self).items() if name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._lock = threading.RLock()
+        with self._lock.held():
+            return dict(vars(self))
 
     @property
     def graph(self) -> NeighborGraph | None:
@@ -145,7 +141,7 @@ class NeighborIndex:
         k = check_integer("k", k, at_least=1)
         if k >= self.n_samples:
             raise ValueError(f"k={k} neighbors need more than {self.n_samples} rows")
-        with self._lock:
+        with self._lock.held():
             if self._graph is None or self.n_found < k:
                 search = self._fitted_search()
                 if search is None:
@@ -179,13 +175,13 @@ class NeighborIndex:
             )
         X = self._like_data(X)
         # A search may prepare itself for queries when the first one comes.
-        with self._lock:
+        with self._lock.held():
             search: Any = self._fitted_search()
             found: NeighborGraph = search.query(X, min(k, self.n_samples))
         return found
 
     def _fitted_search(self) -> NeighborSearch | None:
-        with self._lock:
+        with self._lock.held():
             if self._fitted is None and self.search is not None and self.problem is not None:
                 self._fitted = self.search.fit(self.data, self.problem)
                 if self.n_found:

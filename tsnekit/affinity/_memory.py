@@ -110,7 +110,7 @@ def parse_bytes(name: str, value: Any) -> int | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        return check_integer(name, value, at_least=1)
+        return check_integer(name, value, at_least=1, at_most=None)
     found = re.fullmatch(r"\s*(\d+\.?\d*)\s*([KMGT]I?)?B?\s*", value.upper())
     limit = 0 if found is None else int(float(found[1]) * UNITS[found[2] or ""])
     if limit < 1:
