@@ -25,7 +25,6 @@ cdef extern from "kernels/neighbors/rows.hpp" namespace "tsnekit":
         int32_t* index
         float* distance
 
-
     struct FoundLists:
         int64_t n
         int k

@@ -86,11 +86,12 @@ def check_integer(name: str, value: Any, *, at_least: int, at_most: int | None =
     """
     if not isinstance(value, Integral) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be an integer, got {short_repr(value)}")
-    if value < at_least:
+    number = int(value)
+    if number < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value!r}")
-    if at_most is not None and value > at_most:
+    if at_most is not None and number > at_most:
         raise ValueError(f"{name} must be at most {at_most}, got {value!r}")
-    return int(value)
+    return number
 
 
 def check_data(
