@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 from helpers.neighbors import problem
 from tsnekit.plugins.neighbors import exact
 from tsnekit.plugins.neighbors.exact import ExactSearch, has_metric
+from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch
 
 
 def fit(X, metric="euclidean", *, algorithm="auto", **facts):
@@ -106,3 +107,18 @@ def test_weights_of_a_metric(metric, make):
     np.fill_diagonal(D, np.inf)
     found = fit(make(X), metric, metric_params={"w": w}).neighbors(6).distances
     np.testing.assert_allclose(found, np.sort(D, axis=1)[:, :6], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "params", "message"),
+    [
+        ("minkowski", {"q": 3}, "'q' cannot be used with metric 'minkowski'"),
+        (lambda a, b: 0.0, {"q": 3}, "'q' cannot be used with metric <lambda>"),
+    ],
+)
+@pytest.mark.parametrize("search", [ExactSearch(), PyNNDescentSearch(min_rows=0)])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_params_that_a_metric_cannot_use_are_refused(plane, search, make, metric, params, message):
+    X = make(plane)
+    with pytest.raises(ValueError, match=message):
+        search.fit(X, problem(X, metric=metric, metric_params=params))
