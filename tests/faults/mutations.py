@@ -302,7 +302,7 @@ MUTATIONS = [
     Mutation(
         36,
         "_util/validation.py",
-        "    if value < at_least:\n",
+        "    if number < at_least:\n",
         "    if False:\n",
     ),
 ]
