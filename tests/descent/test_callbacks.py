@@ -117,7 +117,7 @@ def clock(monkeypatch):
     return clock
 
 
-def test_time_limit_spans_both_phases_of_a_fit_and_starts_anew_with_the_next(blobs, clock):
+def test_time_limit_spans_both_phases_of_a_fit_and_starts_again_with_the_next_fit(blobs, clock):
     model = TSNE(**QUICK, callbacks=[clock, TimeLimit(3)])
     assert model.fit(blobs).state.iteration == 30
     assert model.fit(blobs).state.iteration == 30

@@ -44,7 +44,7 @@ def test_a_bar_for_each_phase_with_kl_and_pace(blobs, capfd, evaluations):
     shown = capfd.readouterr()
     assert shown.out == ""
     bars = last_states(shown.err)
-    # The bar shows the divergence of the last iteration, also if it is no multiple of 50.
+    # The bar shows the divergence of the last iteration, even if it is no multiple of 50.
     assert len(evaluations) == 5
     for name, total, error in (
         ("early exaggeration", 60, evaluations[1]),

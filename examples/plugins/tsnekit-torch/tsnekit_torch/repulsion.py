@@ -13,7 +13,7 @@ class TorchRepulsionMethod:
     Parameters
     ----------
     device : str, default="auto"
-        For example "cpu", "cuda" or "cuda:1"; "auto" is a CUDA device where there is one.
+        For example "cpu", "cuda" or "cuda:1"; "auto" is a CUDA device, if there is one.
     pairs_per_block : int, default=2**22
         How many pairs are computed at once. Each pair takes some 20 bytes.
     """

@@ -17,8 +17,8 @@ struct Step {
 // has the sign of the last update, because an update goes against its gradient. Otherwise it grows
 // by 0.2. It never falls below 0.01. Then
 //   update = momentum * update - learning_rate * gain * gradient,   y += update,
-// in place. The gradient and the update of each row are shortened to their largest norms. All arrays
-// are (n, d).
+// in place. The gradient and the update of each row are shortened to their largest norms. All
+// arrays are (n, d).
 TSNEKIT_DECLARE(void, momentum_step, index_t n, int d, float* y, float* gradient,
                 float* update, float* gains, const Step& step, int threads)
 
