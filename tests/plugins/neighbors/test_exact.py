@@ -61,8 +61,8 @@ def test_unknown_algorithm():
 
 def test_metrics_are_those_of_scipy_and_scikit_learn():
     assert has_metric("canberra")
-    assert has_metric("jensenshannon")  # SciPy's alone
-    assert has_metric("haversine")  # scikit-learn's alone
+    assert has_metric("jensenshannon")  # only in SciPy
+    assert has_metric("haversine")  # only in scikit-learn
     assert has_metric("canberra", True)
     assert not has_metric("haversine", True)
     assert not has_metric("precomputed")
@@ -70,7 +70,7 @@ def test_metrics_are_those_of_scipy_and_scikit_learn():
 
 
 def test_near_duplicates_far_from_the_origin():
-    """No difference of large numbers: |x|^2 + |y|^2 - 2 x.y would lose these distances."""
+    """|x|^2 + |y|^2 - 2 x.y, a difference of large numbers, would lose these distances."""
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(200, 20)) * 1e-3).astype(np.float32) + np.float32(100)
     graph = fit(X).neighbors(5)
