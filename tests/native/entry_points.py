@@ -347,6 +347,8 @@ def tables():
 def systems():
     yield "system.has_threads", Call(system.has_threads)
     yield "system.instruction_set", Call(system.instruction_set)
+    yield "system.loading", Call(system.loading)
+    yield "system.second_cache_bytes", Call(system.second_cache_bytes)
 
 
 GROUPS = (

@@ -135,7 +135,7 @@ def run_info(args: argparse.Namespace) -> int:
 def _describe_machine() -> dict[str, Any]:
     from importlib import metadata
 
-    from tsnekit._native.system import has_threads, instruction_set
+    from tsnekit._native.system import has_threads, instruction_set, loading
     from tsnekit._util.threads import resolve_n_jobs
 
     def version(distribution: str) -> str:
@@ -152,5 +152,6 @@ def _describe_machine() -> dict[str, Any]:
         "threads": resolve_n_jobs(-1) if has_threads() else "1, the build has no threads",
         "processors": os.cpu_count(),
         "instruction set": instruction_set(),
+        "loads points": loading().replace("_", " "),
         "packages": {name: version(name) for name in names},
     }

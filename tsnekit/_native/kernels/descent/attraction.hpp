@@ -3,8 +3,14 @@
 
 #include "isa.hpp"
 #include "kernels/descent/affinities.hpp"
+#include "kernels/descent/loading.hpp"
 
 namespace tsnekit {
+
+// The faster way of loading points in two dimensions on this processor, measured at the first call.
+// The environment variable TSNEKIT_LOADING (gather or one_by_one) asks for one; for tests and
+// benchmarks.
+TSNEKIT_DECLARE(Loading, loading_in_use)
 
 // With w_ij = 1 / (1 + |y_i - t_j|^2 / dof), overwrites `out`, which holds the repulsive forces
 // R_i on entry, by the gradient (without its factor 4)
