@@ -27,15 +27,15 @@ def kept_options(backend: Any) -> dict[str, Any]:
     Raises
     ------
     TypeError
-        If it does not keep each of them in an attribute of its name.
+        If the backend does not keep each option in an attribute of the same name.
     """
     kind = type(backend)
     names = options_of(kind)
     for name in names:
         if not hasattr(backend, name):
             raise TypeError(
-                f"{kind.__name__} does not keep its option {name!r} in an attribute of that name, "
-                "so that another one like it cannot be built"
+                f"{kind.__name__} must keep its option {name!r} in an attribute of that name, "
+                "so that tsnekit can build a second backend with the same options"
             )
     return {name: getattr(backend, name) for name in names}
 
@@ -46,7 +46,7 @@ def with_options(backend: Any, changes: Mapping[str, Any] | None = None) -> Any:
     Parameters
     ----------
     backend : object
-        It is not changed.
+        Stays as it is.
     changes : mapping, optional
         Options that differ, by name.
 
@@ -77,7 +77,7 @@ def check_known(
     Raises
     ------
     TypeError
-        If one is not; the message names the options that there are.
+        If an option is unknown; the message lists the known ones.
     """
     unknown = sorted(set(given) - set(options))
     if unknown:
