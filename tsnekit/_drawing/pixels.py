@@ -1,6 +1,6 @@
-"""Many points as an image: what most points of a pixel are, or what they are on average.
+"""Many points as an image: a pixel shows the most frequent class of its points, or their mean.
 
-Time and memory are bounded by the number of pixels for each class, whatever the number of points.
+The number of pixels bounds the memory, and the time for each class, for any number of points.
 """
 
 from __future__ import annotations
