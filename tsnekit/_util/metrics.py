@@ -1,4 +1,4 @@
-"""One name for each metric, whatever alias the user wrote."""
+"""One name for each metric, in place of its aliases."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ALIASES = {
     "linfty": "chebyshev",
     "p": "minkowski",
     "matching": "hamming",
-    "sokalmichener": "rogerstanimoto",  # the same distance, under the name that SciPy has kept
+    "sokalmichener": "rogerstanimoto",  # the same distance, by the name that SciPy keeps
     "standardised_euclidean": "seuclidean",
 }
 
 
 def canonical_metric(metric: Metric) -> Metric:
-    """Resolve the aliases of a metric's name; callables pass through."""
+    """Resolve the aliases of a metric's name; return a callable as it is."""
     return _ALIASES.get(metric, metric) if isinstance(metric, str) else metric
 
 
