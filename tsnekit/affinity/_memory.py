@@ -1,4 +1,4 @@
-"""How much memory a fit takes, known before it starts, and how much there is."""
+"""How much memory a fit needs, computed before it starts, and how much there is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KI": 2**10, "MI": 2**2
 UNITS["TI"] = 2**40
 
 BYTES_PER_NEIGHBOR = 20
-"""An index, a distance, a weight, and an entry of P: two entries where an edge runs one way."""
+"""An index, a distance, a weight and one entry of P, or two for an edge without its reverse."""
 
 MEMBERSHIP = Path("/proc/self/cgroup")
 """Where Linux tells which cgroups the process is in."""
@@ -26,11 +26,11 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def affinities_bytes(n_samples: int, n_neighbors: int) -> int:
-    """Return what the neighbors and affinities of a data set take at their peak.
+    """Return the peak memory of the neighbors and affinities of a data set.
 
-    This much is surely needed, so that nothing that fits is refused. The optimization takes less,
-    or hardly more where it packs the affinities of a large map. A neighbor search takes less too,
-    beside its copy of the data.
+    A fit certainly needs this much, so that no fit is refused that has enough memory. The
+    optimization needs less, or hardly more if it makes a compact copy of the affinities of a large
+    map. A neighbor search needs less too, in addition to its copy of the data.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def affinities_bytes(n_samples: int, n_neighbors: int) -> int:
 
 
 def machine_bytes() -> int | None:
-    """Return the memory of the machine, or of the process's cgroup where that has less.
+    """Return the memory of the machine, or the limit of the process's cgroup if that is lower.
 
     Returns
     -------
@@ -66,10 +66,10 @@ def machine_bytes() -> int | None:
 
 
 def _limit_files() -> list[Path]:
-    """Return the files that may limit the memory of the process: of its cgroups and all above."""
+    """Return the files with the memory limits of the process's cgroups and of all above them."""
     v2 = CGROUPS, "memory.max"
     v1 = CGROUPS / "memory", "memory.limit_in_bytes"
-    # Within a container, the path may be one that only the host sees; the root is what it sees.
+    # In a container, the path may only exist on the host. The container then sees the root.
     files = [root / name for root, name in (v2, v1)]
     try:
         lines = MEMBERSHIP.read_text().splitlines()
@@ -95,8 +95,8 @@ def parse_bytes(name: str, value: Any) -> int | None:
     name : str
         Name of the parameter, for messages.
     value : int, str or None
-        A number of bytes, or one with a unit such as "4GB" or "512 MiB"; None for no limit but
-        the machine's.
+        A number of bytes, or a text with a unit such as "4GB" or "512 MiB"; None for the limit of
+        the machine.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def parse_bytes(name: str, value: Any) -> int | None:
     Raises
     ------
     TypeError, ValueError
-        If it is none of these, or not positive.
+        If `value` is none of these, or not positive.
     """
     if value is None:
         return None
@@ -133,7 +133,7 @@ def check_memory(n_samples: int, n_neighbors: int, memory_limit: int | None) -> 
     Raises
     ------
     MemoryError
-        If there is not.
+        If there is not enough memory.
     """
     needed = affinities_bytes(n_samples, n_neighbors)
     limit = machine_bytes() if memory_limit is None else memory_limit
