@@ -144,7 +144,7 @@ class KLHistory(Callback):
 
 
 class Snapshots(Callback):
-    """Keeps copies of the positions, say for an animation.
+    """Keeps copies of the positions, for example for an animation.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ class Snapshots(Callback):
 
 
 class Checkpoint(Callback):
-    """Saves the embedding, so that a later process can go on from it; see `tsnekit.load`.
+    """Saves the embedding, so that a later process can continue it; see `tsnekit.load`.
 
     Parameters
     ----------

@@ -268,7 +268,7 @@ class Repulsion(Protocol):
 
 @runtime_checkable
 class WholeGradient(Protocol):
-    """A gradient method that also owns the attraction, say on a device or a cluster."""
+    """A gradient method that also computes the attraction, for example on a device or a cluster."""
 
     def gradient(
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float

@@ -136,8 +136,8 @@ CHANGES = {
         "parameters/negative_gradient_method: ",
     ),
     "untagged value": (edit("parameters", "gradient_params", to={"x": 1}), "is not a saved value"),
-    "seed": (edit("random_state", to=-1), "random_state cannot be -1"),
-    "seed is text": (edit("random_state", to="x"), "random_state cannot be 'x'"),
+    "seed": (edit("random_state", to=-1), "random_state must be a seed from 0"),
+    "seed is text": (edit("random_state", to="x"), "random_state must be a seed from 0"),
     "generator": (edit("random_state", to={"random_state": "x"}), "not the state of a random"),
     # Beyond its key the Mersenne Twister would read memory that is not its own.
     "position": (edit("random_state", to=mersenne(pos=10**6)), "pos of a random number generator"),

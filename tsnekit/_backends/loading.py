@@ -7,9 +7,9 @@ mentions such plugins. Everything else keeps working.
 Two environment variables, read when the plugins are loaded, help to find out what a plugin does:
 
 ``TSNEKIT_LOAD_PLUGINS``
-    Names of distributions, separated by commas. Only the plugins of these distributions are loaded
-    beside the built-ins; an empty value loads none. A warning tells of each name without an
-    installed plugin.
+    Names of distributions, separated by commas. In addition to the built-ins, only the plugins of
+    these distributions are loaded; with an empty value, none. A warning tells of each name without
+    an installed plugin.
 ``TSNEKIT_TRACE_PLUGINS``
     With any value except ``0`` and the empty one, standard error gets a line for each plugin that
     is loaded and each hook that is called. The line shows what the hook returned and how long the

@@ -43,17 +43,10 @@ def kept_options(backend: Any) -> dict[str, Any]:
 def with_options(backend: Any, changes: Mapping[str, Any] | None = None) -> Any:
     """Return a new backend of the same kind, with some options changed.
 
-    Parameters
-    ----------
-    backend : object
-        Stays as it is.
-    changes : mapping, optional
-        Options that differ, by name.
-
     Raises
     ------
     TypeError
-        If the backend has no such option, or does not keep its options.
+        If the backend does not have a changed option, or does not keep its options.
     """
     kind = type(backend)
     check_known(changes or {}, options_of(kind), owner=kind.__name__)
@@ -65,19 +58,11 @@ def check_known(
 ) -> None:
     """Check that every given option is one of the options of a backend.
 
-    Parameters
-    ----------
-    given, options : mapping
-        By name.
-    owner : str
-        The backend, for messages.
-    parameter : str, optional
-        The parameter that holds the given options, for messages.
-
     Raises
     ------
     TypeError
-        If an option is unknown; the message lists the known ones.
+        If an option is unknown. The message names the `owner` of the options and the `parameter`
+        that holds the given ones, and lists the known options.
     """
     unknown = sorted(set(given) - set(options))
     if unknown:

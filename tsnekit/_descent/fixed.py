@@ -48,8 +48,8 @@ class FixedPointsOptimizer:
     """An optimizer that leaves some points fixed, or moves them less far.
 
     A copy of the optimizer sees the points that may move and no others, so that no momentum builds
-    up in fixed points. After each step, the given optimizer has the whole state: the new one of the
-    points that moved, and the old one of the fixed points.
+    up in fixed points. After each step, the given optimizer has the state of all points: the new
+    state of the points that moved, and the old state of the fixed points.
 
     Parameters
     ----------

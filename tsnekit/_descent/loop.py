@@ -114,7 +114,7 @@ def _go_back(
     optimizer: Optimizer,
     state: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Restore positions and optimizer, also if Ctrl-C is pressed again meanwhile."""
+    """Restore positions and optimizer, even if Ctrl-C is pressed again."""
     while True:
         try:
             Y[...] = positions

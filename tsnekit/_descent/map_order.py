@@ -13,10 +13,10 @@ REORDER_FROM = 200_000
 """From this number of points on, positions exceed a core's cache, and reordering saves time."""
 
 REORDER_UP_TO = 2**24
-"""Points that the columns of compact affinities can tell apart."""
+"""The most points, since compact affinities hold columns of 24 bits."""
 
 FIRST_REFRESH = 50
-"""Evaluations before the first new order. The next ones come each time their number has doubled."""
+"""Evaluations before the order is renewed; later, each time their number has doubled."""
 
 
 def reordering_pays(n_samples: int) -> bool:

@@ -92,7 +92,7 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
     Raises
     ------
     ValueError
-        If the labels have another shape, cannot be told apart, are not numbers or dates where they
+        If the labels have another shape, are not hashable, are not numbers or dates where they
         must be, or `kind` is unknown.
     """
     if kind not in ("auto", "categorical", "continuous"):
@@ -163,7 +163,7 @@ def _encoded(
     try:
         places = {each: place for place, each in enumerate(dict.fromkeys([*known, *elements]))}
     except TypeError:
-        raise ValueError("labels must be text, numbers, dates or other plain objects") from None
+        raise ValueError("labels must be text, numbers, dates or other hashable objects") from None
     return list(places), np.array([places[each] for each in elements], dtype=np.intp)
 
 

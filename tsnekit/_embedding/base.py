@@ -207,7 +207,7 @@ class BaseEmbedding(EmbeddingArray):
         Parameters
         ----------
         phase_name : str
-            Shown by the progress bar, told to callbacks, and the key of `seconds`.
+            Shown by the progress bar, passed to callbacks, and the key of `seconds`.
         n_iter : int
             Number of iterations.
         parameters : DescentParameters

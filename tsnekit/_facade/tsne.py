@@ -71,7 +71,7 @@ class TSNE(BaseEstimator):
     initialization : str, array-like of shape (n_samples, n_components) or Initializer, \
 default="pca"
         ``pca``, ``spectral``, ``random``, a plugin's name, an instance, or positions. Given
-        positions should have a small standard deviation, say 1e-4.
+        positions should have a small standard deviation, such as 1e-4.
     metric : str or callable, default="euclidean"
         Metric of the data space.
     metric_params : dict, optional

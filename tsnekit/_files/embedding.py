@@ -131,7 +131,10 @@ def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
     if not isinstance(random_state, np.random.RandomState | None) and not (
         type(random_state) is int and 0 <= random_state < 2**32
     ):
-        raise ValueError(f"{fields.path('random_state')} cannot be {short_repr(random_state)}")
+        raise ValueError(
+            f"{fields.path('random_state')} must be a seed from 0 to {2**32 - 1}, a RandomState or "
+            f"null, got {short_repr(random_state)}"
+        )
     with refusals(fields.path("parameters")):
         embedding = TSNEEmbedding(
             positions,

@@ -68,7 +68,7 @@ def from_state(state: Any) -> np.random.RandomState:
 
 
 def _check_like(given: Any, example: Any, what: str) -> None:
-    """Check that a state has the names, types and shapes of another one of its kind."""
+    """Check that a state has the names, types and shapes of an example."""
     if isinstance(example, Mapping):
         fits = isinstance(given, dict) and given.keys() == example.keys()
         if fits:
@@ -86,4 +86,4 @@ def _check_like(given: Any, example: Any, what: str) -> None:
     else:
         fits = type(given) is int and 0 <= given <= GREATEST.get(what, 2**128 - 1)
     if not fits:
-        raise ValueError(f"{what} of a random number generator cannot be {short_repr(given)}")
+        raise ValueError(f"{what} is not valid for a random number generator: {short_repr(given)}")

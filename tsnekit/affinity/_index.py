@@ -174,7 +174,7 @@ class NeighborIndex:
                 "neighbor search"
             )
         X = self._like_data(X)
-        # A search may prepare itself for queries when the first one comes.
+        # The first query may prepare the search for queries.
         with self._lock.held():
             search: Any = self._fitted_search()
             found: NeighborGraph = search.query(X, min(k, self.n_samples))

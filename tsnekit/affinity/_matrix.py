@@ -69,25 +69,9 @@ def conditional_affinities(
     scale: float = 1.0,
     n_jobs: int = 1,
 ) -> SparseAffinities:
-    """Put conditional weights into a sparse matrix, without symmetrizing.
+    """Put conditional weights (n, k), times `scale`, into a sparse matrix (n, n_columns).
 
-    Parameters
-    ----------
-    indices : ndarray of shape (n, k), int32
-        Neighbors of each row.
-    weights : ndarray of shape (n, k), float32
-        Their weights.
-    n_columns : int
-        Number of rows among which the neighbors are.
-    scale : float, default=1
-        Factor of all weights.
-    n_jobs : int, default=1
-        Number of threads, already resolved.
-
-    Returns
-    -------
-    SparseAffinities of shape (n, n_columns)
-        With sorted rows.
+    The matrix is not symmetrized. Its rows are sorted.
 
     Raises
     ------

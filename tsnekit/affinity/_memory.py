@@ -19,7 +19,7 @@ BYTES_PER_NEIGHBOR = 20
 """An index, a distance, a weight and one entry of P, or two for an edge without its reverse."""
 
 MEMBERSHIP = Path("/proc/self/cgroup")
-"""Where Linux tells which cgroups the process is in."""
+"""The file in which Linux lists the cgroups of the process."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 """Where cgroups are mounted."""
@@ -31,17 +31,6 @@ def affinities_bytes(n_samples: int, n_neighbors: int) -> int:
     A fit certainly needs this much, so that no fit is refused that has enough memory. The
     optimization needs less, or hardly more if it makes a compact copy of the affinities of a large
     map. A neighbor search needs less too, in addition to its copy of the data.
-
-    Parameters
-    ----------
-    n_samples : int
-    n_neighbors : int
-        Neighbors of each.
-
-    Returns
-    -------
-    int
-        Bytes.
     """
     return BYTES_PER_NEIGHBOR * n_samples * n_neighbors
 
@@ -49,10 +38,7 @@ def affinities_bytes(n_samples: int, n_neighbors: int) -> int:
 def machine_bytes() -> int | None:
     """Return the memory of the machine, or the limit of the process's cgroup if that is lower.
 
-    Returns
-    -------
-    int or None
-        Bytes; None where the system does not say.
+    Return None if the system does not say.
     """
     known = []
     with contextlib.suppress(AttributeError, ValueError, OSError):  # not on every system
@@ -93,14 +79,9 @@ def parse_bytes(name: str, value: Any) -> int | None:
     Parameters
     ----------
     name : str
-        Name of the parameter, for messages.
     value : int, str or None
         A number of bytes, or a text with a unit such as "4GB" or "512 MiB"; None for the limit of
         the machine.
-
-    Returns
-    -------
-    int or None
 
     Raises
     ------
@@ -124,11 +105,7 @@ def parse_bytes(name: str, value: Any) -> int | None:
 def check_memory(n_samples: int, n_neighbors: int, memory_limit: int | None) -> None:
     """Check that there is memory for the affinities of a data set.
 
-    Parameters
-    ----------
-    n_samples, n_neighbors : int
-    memory_limit : int or None
-        Bytes; None for what the machine has.
+    Without `memory_limit`, the memory of the machine is the limit.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="one label a row: .npy or a text table; of a .h5ad file also a column of obs",
+        help="one label per row: .npy or a text table; for a .h5ad file also a column of obs",
     )
     parser.add_argument("--output", metavar="FILE", help="save the map: .npy or .csv")
     parser.add_argument("--plot", metavar="FILE", help="save a picture: .png, .pdf, .svg")

@@ -23,7 +23,7 @@ _DATA_KEYS = ("X", "data", "x")
 _LABEL_KEYS = ("y", "labels", "target")
 _SPARSE_KEYS = {"format", "shape", "data"}
 
-_SAVED_AS_OBJECTS = "an array of Python objects; save text as str, say by y.astype(str)"
+_SAVED_AS_OBJECTS = "an array of Python objects; save text as str, for example by y.astype(str)"
 
 
 @dataclass(frozen=True)

@@ -143,15 +143,7 @@ def _ranks_of(
 
 
 def sample_rows(n: int, n_sampled: int | None, random_state: Any) -> Rows:
-    """Return rows drawn at random, in ascending order, or all rows.
-
-    Parameters
-    ----------
-    n : int
-        Number of rows.
-    n_sampled : int or None
-        How many to draw; None for all.
-    random_state : int, RandomState or None
+    """Return `n_sampled` of `n` rows, drawn at random, in ascending order; all rows for None.
 
     Raises
     ------

@@ -98,12 +98,10 @@ def principal_components(
     ----------
     X : float array or CSR matrix of shape (n, p)
     n_components : int
-    svd_solver : str, default="auto"
-        "auto", or a solver of `sklearn.decomposition.PCA`.
+    svd_solver, n_jobs
+        See `pca`.
     rng : RandomState
-        For the solvers that need one.
-    n_jobs : int, default=1
-        Number of threads. The result is the same for any.
+        For solvers that are random.
 
     Returns
     -------

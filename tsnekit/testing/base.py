@@ -60,7 +60,7 @@ class Conformance:
         return spec
 
     def test_keeps_its_options(self) -> None:
-        """Each option is kept in an attribute of its name, so that another one can be built."""
+        """The backend keeps each option in an attribute of its name, and can be built again."""
         kept_options(self.registered().load()(**self.options))
 
     def test_options_are_keyword_only(self) -> None:

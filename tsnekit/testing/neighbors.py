@@ -156,7 +156,7 @@ class NeighborSearchConformance(SearchUnderTest):
 
     @pytest.mark.parametrize("copies", [3, 40, 600])
     def test_duplicates(self, copies: int) -> None:
-        """A row is told from its duplicates by its index."""
+        """A row differs from its duplicates by its index."""
         rows = sample(self.n_samples // copies, "euclidean")
         X = np.repeat(rows, copies, axis=0)
         graph = self.fit(X).neighbors(self.k)

@@ -262,7 +262,7 @@ class OptimizerConformance(Conformance):
                 assert few[name].shape == array.shape, name
 
     def test_restored_state_goes_on_to_the_bit(self) -> None:
-        """A new optimizer with a saved state goes on in the same way, also from a file."""
+        """A new optimizer with a saved state continues in the same way, also from a file."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         self.run(optimizer, Y)
@@ -303,7 +303,7 @@ class OptimizerConformance(Conformance):
 
     @pytest.mark.parametrize("how", ["pickle", "deepcopy"])
     def test_copies_of_the_optimizer(self, how: str) -> None:
-        """A copy goes on where the original was, and neither affects the other."""
+        """A copy continues where the original was, and neither affects the other."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         self.run(optimizer, Y)
@@ -317,7 +317,7 @@ class OptimizerConformance(Conformance):
     # -- Some of the points --------------------------------------------------------------------
 
     def test_state_of_some_points(self) -> None:
-        """It goes on with some of the points, given their part of the state."""
+        """It continues with some of the points, from their part of the state."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         self.run(optimizer, Y)

@@ -55,7 +55,7 @@ def bulk_box(X: NDArray[np.float32], box: Box, rule: CellRule) -> Box:
 
 
 def _best_cut(X: NDArray[np.float32], box: Box, spare: int, rule: CellRule) -> tuple[float, Box]:
-    """Return the most nodes saved per point left out at one side, and the box that is left."""
+    """Return the most nodes that leaving out a point at one side saves, and the smaller box."""
     nodes = rule.padded_size(box)
     best, result = 0.0, box
     for axis in range(X.shape[1]):

@@ -63,7 +63,7 @@ class RoundedRows:
 
 
 class VectorSpace:
-    """A metric, as a simpler one between transformed rows.
+    """A metric, computed as a simpler metric between transformed rows.
 
     Parameters
     ----------
