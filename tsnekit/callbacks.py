@@ -186,9 +186,8 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path-like
-        The file. A checkpoint replaces the file of the last one when it is complete. With
-        ``{iteration}`` in the path, which stands for the global iteration, each checkpoint has its
-        own file.
+        The file. Each checkpoint replaces it once the new file is complete. With ``{iteration}`` in
+        the path, which stands for the global iteration, each checkpoint has its own file.
     data : bool, default=False
         Whether to include the data; see ``save`` of the embedding.
     """
@@ -208,9 +207,9 @@ class Checkpoint(Callback):
 class StopOnConvergence(Callback):
     """Ends the optimization when the KL divergence hardly falls any more.
 
-    It never ends early exaggeration, where the divergence does not measure progress. This means
-    every phase with a larger exaggeration than the embedding's own. The embedding's own
-    exaggeration is that of the second phase of a fit.
+    It never ends early exaggeration, where the divergence does not measure progress. Early
+    exaggeration is every phase with a larger exaggeration than the embedding's own. The embedding's
+    own exaggeration is that of the second phase of a fit.
 
     Parameters
     ----------
@@ -323,7 +322,7 @@ class CallbackRunner:
         self._embedding = embedding
 
     def start(self) -> None:
-        """Tell the callbacks that have a method for it that the optimization starts."""
+        """Announce the start to the callbacks that have a method for it."""
         for callback, _ in self._callbacks:
             about_to_start = getattr(callback, "optimization_about_to_start", None)
             if about_to_start is None:

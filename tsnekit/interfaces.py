@@ -133,7 +133,7 @@ class SupportsQuery(Protocol):
 class AffinityKernel(Protocol):
     """Turns distances to neighbors into conditional weights.
 
-    A kernel neither symmetrizes nor normalizes: the core does both, for all kernels.
+    The core symmetrizes the weights and normalizes P, in the same way for all kernels.
     """
 
     def n_neighbors(self, n_samples: int) -> int:

@@ -30,7 +30,7 @@ def affinities_bytes(n_samples: int, n_neighbors: int) -> int:
 
     A fit certainly needs this much, so that no fit is refused that has enough memory. The
     optimization needs less, or hardly more if it makes a compact copy of the affinities of a large
-    map. A neighbor search needs less too, in addition to its copy of the data.
+    map. A neighbor search needs less too, apart from its copy of the data.
     """
     return BYTES_PER_NEIGHBOR * n_samples * n_neighbors
 

@@ -201,9 +201,9 @@ def _read_bytes(source: str) -> bytes:
     import lzma
     import zlib
 
-    unpack = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}[ending]
+    decompress = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}[ending]
     try:
-        return unpack(raw)
+        return decompress(raw)
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(f"{source} is not a whole {ending} file: {error}") from None
 

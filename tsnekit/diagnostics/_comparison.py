@@ -92,7 +92,7 @@ class Comparison:
     def distances(self, rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the distances between all pairs of rows, in the data and in the map.
 
-        Both are divided by a power of two; see `DataDistances`.
+        Both are divided by powers of two; see `DataDistances`.
         """
         pairs = [(row, rows[i + 1 :]) for i, row in enumerate(rows[:-1])]
         in_data, in_map = (

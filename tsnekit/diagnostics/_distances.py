@@ -261,8 +261,7 @@ class _Computed:
         )
         for name, metric_with_it in (("V", "seuclidean"), ("VI", "mahalanobis")):
             if metric == metric_with_it and name not in params:
-                # V and VI are computed from the rows and have their scale, which the distances do
-                # not.
+                # V and VI follow the scale of the rows, so that the distances do not.
                 follows_scale = False
                 params[name] = self._covariance(inverse=name == "VI")
         self.exponent = scale if follows_scale else 0

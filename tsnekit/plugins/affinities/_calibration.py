@@ -67,8 +67,8 @@ def calibrate(
 ) -> Calibration:
     """Find, for each row and perplexity, the Gaussian whose weights have that perplexity.
 
-    With several perplexities, the result is the mean of their weights. With `mixture`, it is the
-    weights of the sum of the Gaussian densities.
+    With several perplexities, the weights are the mean of the weights of each. With `mixture`, they
+    are the weights of the sum of the Gaussian densities.
 
     Raises
     ------

@@ -28,7 +28,7 @@ class FFTMethod:
     charge of each point to the nodes of its interval. The charges are convolved with the kernels,
     and the same polynomials gather the results [1]_.
 
-    Intervals are equally wide along all axes. Their width is rounded, to up to a sixth less than
+    Intervals are equally wide along all axes. Their width is rounded down, by at most a sixth of
     what the options ask for, so that the transforms of the kernels can be kept while the map grows.
     Maps with outliers and very wide maps are treated as by the ``mesh`` method.
 

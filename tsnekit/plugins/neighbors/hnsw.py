@@ -35,8 +35,8 @@ class HNSWSearch(ApproximateSearch):
     """Approximate nearest neighbors by a hierarchical navigable small world graph.
 
     Rows are inserted in random order, since sorted rows give a bad graph. Several threads insert
-    rows at the same time, in an order that differs from run to run, and so do the few neighbors
-    that are missed. With ``n_jobs=1``, the same seed always gives the same result.
+    rows at the same time, in an order that differs from run to run. The few neighbors that are
+    missed then differ as well. With ``n_jobs=1``, the same seed always gives the same result.
 
     Parameters
     ----------

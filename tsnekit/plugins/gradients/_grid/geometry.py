@@ -1,4 +1,4 @@
-"""Size and place of a grid: a pure function of the points, so that no plan has to keep them."""
+"""Size and place of a grid: a pure function of the points, the same for every plan."""
 
 from __future__ import annotations
 
