@@ -86,4 +86,4 @@ def _check_like(given: Any, example: Any, what: str) -> None:
     else:
         fits = type(given) is int and 0 <= given <= GREATEST.get(what, 2**128 - 1)
     if not fits:
-        raise ValueError(f"{what} is not valid for a random number generator: {short_repr(given)}")
+        raise ValueError(f"{what} of a random number generator is not valid: {short_repr(given)}")

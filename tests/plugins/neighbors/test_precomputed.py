@@ -90,7 +90,7 @@ def test_similarities_are_no_distances(rows):
 
 def test_too_few_stored_distances(rows):
     graph = kneighbors_graph(rows, 5, mode="distance")
-    with pytest.raises(ValueError, match="row 0 of the sparse matrix holds the distances of 5"):
+    with pytest.raises(ValueError, match="row 0 of the sparse matrix only holds 5"):
         fit(graph).neighbors(6)
 
 
