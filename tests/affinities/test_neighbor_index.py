@@ -150,7 +150,7 @@ def test_a_bad_graph(indices, distances, error, message):
 
 
 def test_threads_share_an_index(X, new):
-    """One search serves all of them, and no thread sees a search that is only begun."""
+    """All threads share one search, and no thread sees an unfinished search."""
 
     class Slow(BruteForce):
         busy = 0

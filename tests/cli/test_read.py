@@ -1,4 +1,4 @@
-"""Arrays, cells and labels as people have them; and what the command line makes of them."""
+"""Arrays, cells and labels in the forms that users have, and what the command line reads."""
 
 import json
 
@@ -66,7 +66,7 @@ def labels_of(tmp_path, lines, name="labels.txt", data=None, encoding="utf-8", *
 
 @pytest.mark.parametrize("name", ["labels.txt", "labels.csv", "labels.tsv"])
 class TestLabels:
-    """The same whatever the ending of the file is."""
+    """Labels are the same for every ending of the file name."""
 
     def test_numbers_are_numbers(self, tmp_path, name):
         np.testing.assert_array_equal(labels_of(tmp_path, CODES, name), CODES)

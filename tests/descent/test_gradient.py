@@ -179,7 +179,7 @@ def test_order_of_the_map_rounds_the_values_of_the_gradient_alone(d, monkeypatch
     np.testing.assert_array_equal(*outs)
     error = np.abs(outs[0] - expected)
     assert (error <= rounding + 1e-6 * np.abs(expected).max()).all()
-    # Each edge is rounded on its own, so that most of it cancels.
+    # Edges are rounded independently, so that most of the errors cancel.
     assert 0 < error.mean() < rounding.mean() / 4
     np.testing.assert_array_equal(affinities.data, before)
 

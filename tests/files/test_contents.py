@@ -1,4 +1,4 @@
-"""Files that are whole, and whose contents make no sense: each says what is wrong."""
+"""Undamaged files whose contents are wrong: each error says what is wrong."""
 
 import numpy as np
 import pytest
@@ -139,11 +139,11 @@ CHANGES = {
     "seed": (edit("random_state", to=-1), "random_state must be a seed from 0"),
     "seed is text": (edit("random_state", to="x"), "random_state must be a seed from 0"),
     "generator": (edit("random_state", to={"random_state": "x"}), "not the state of a random"),
-    # Beyond its key the Mersenne Twister would read memory that is not its own.
+    # The Mersenne Twister would read memory after the end of its key.
     "position": (edit("random_state", to=mersenne(pos=10**6)), "pos of a random number generator"),
     "negative": (edit("random_state", to=mersenne(pos=-1)), "pos of a random number generator"),
     "short key": (edit("random_state", to=mersenne(length=623)), "key of a random number"),
-    # All of its numbers would be equal, and a normal deviate would be looked for without end.
+    # All its numbers would be equal, and the search for a normal deviate would never end.
     "stuck": (edit("random_state", to=mersenne(fill=0)), "must not be 0"),
     "even": (edit("random_state", to=pcg(inc=0)), "increment of the PCG64 generator must be odd"),
     "gauss": (edit("random_state", to=pcg(gauss=float("inf"))), "gauss of a random number"),
@@ -228,7 +228,7 @@ def test_files_that_make_no_sense(path, name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        # Native code would read beyond a field that is too short.
+        # Native code would read after the end of a field that is too short.
         (lambda h, a: a.update(field=np.zeros((3, 2), np.float32)), "field must have shape"),
         (lambda h, a: a.update(field=a["reference/positions"] * np.nan), "field holds NaN"),
         (edit("padding", to=-1), "padding must be at least 0"),
@@ -253,7 +253,7 @@ def test_partial_maps_that_make_no_sense(path, fitted, blobs, change, message):
     [
         (fill("affinities/rows_indices", 10), "affinities/rows"),
         (replace("affinities/rows_indptr", lambda p: p[::-1]), "affinities/rows"),
-        # The difference to the pointer before is positive, as it overflows.
+        # The difference to the previous pointer overflows and becomes positive.
         (replace("affinities/rows_indptr", one(-(2**31))), "affinities/rows: the row pointers"),
         (fill("affinities/rows_data", np.inf), "rows_data holds NaN or infinity"),
         (replace("affinities/rows_indptr", lambda p: p[:-1]), "rows_indptr must have shape"),

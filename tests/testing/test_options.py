@@ -1,4 +1,4 @@
-"""All suites find options that tsnekit could not check."""
+"""All suites find options that tsnekit cannot check."""
 
 import pytest
 

@@ -349,6 +349,8 @@ dict, optional
                 choices=choices,
             )
             seconds["initialization"] = time.perf_counter() - started
+            if optimizer.state():
+                optimizer.start(positions)  # a fit does not go on from an earlier one
         embedding = TSNEEmbedding(
             positions,
             affinities,

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import Backend, check_name, resolve_backend
-from tsnekit._util.metrics import canonical_metric
+from tsnekit._util.metrics import canonical_metric, check_metric_params
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_data, column_names, short_repr
@@ -64,6 +64,7 @@ def resolve_search(
     """
     check_neighbors(method)
     metric = canonical_metric(metric)
+    check_metric_params(metric, metric_params, X.shape[1])
     if metric == "precomputed" and isinstance(method, str) and method == "exact":
         method = "precomputed"  # reading off distances is an exact search
     problem = SearchProblem(

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._util.metrics import canonical_metric, metric_name
+from tsnekit._util.metrics import canonical_metric, check_metric_params, metric_name
 from tsnekit._util.process import without_warnings
 from tsnekit.interfaces import Metric
 
@@ -66,6 +66,7 @@ def distances_of(
     ValueError
         If neither SciPy nor scikit-learn has the metric for such data.
     """
+    check_metric_params(canonical_metric(metric), metric_params, X.shape[1])
     metric, params = _plain_name(canonical_metric(metric), dict(metric_params or {}))
     if metric == "precomputed":
         if X.shape[0] != X.shape[1] or hasattr(X, "indptr"):
@@ -273,10 +274,11 @@ class _Computed:
             self._function = _function(metric, params)
         try:
             self.between(0, np.arange(1, 2))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
             raise ValueError(
-                f"the metric {metric_name(metric)} cannot be computed for X: {error}"
-            ) from None
+                f"the metric {metric_name(metric)} cannot be computed for X: {reason}"
+            ) from error
 
     def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
         queries = self._take(rows)

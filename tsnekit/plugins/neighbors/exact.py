@@ -11,7 +11,12 @@ from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._rows.base import RowSearch
 from tsnekit.plugins.neighbors._rows.blocks import for_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, scan
-from tsnekit.plugins.neighbors._rows.pairwise import PairwiseSearch, scipy_has, sklearn_has
+from tsnekit.plugins.neighbors._rows.pairwise import (
+    PairwiseSearch,
+    scipy_has,
+    sklearn_has,
+    try_metric_params,
+)
 from tsnekit.plugins.neighbors._rows.precision import TOLERANCE, PreciseLists
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.plugins.neighbors._rows.sparse_products import SparseProducts
@@ -58,6 +63,7 @@ class ExactSearch:
 
     def fit(self, X: Any, problem: SearchProblem) -> ExactSearch:
         """Take the data, an (n, p) array or CSR matrix, and the problem to solve on it."""
+        try_metric_params(X, problem)
         n, p = X.shape
         tree_pays = n >= TREE_MIN_ROWS and p <= TREE_MAX_FEATURES and not problem.sparse
         tree = self.algorithm == "tree" or (

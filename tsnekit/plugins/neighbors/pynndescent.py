@@ -12,7 +12,11 @@ import numpy as np
 from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._cost import MIN_ROWS
 from tsnekit.plugins.neighbors._descent import DescentInAnyMetric, DescentOfRows
-from tsnekit.plugins.neighbors._rows.pairwise import is_boolean, reference_distances
+from tsnekit.plugins.neighbors._rows.pairwise import (
+    is_boolean,
+    reference_distances,
+    try_metric_params,
+)
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.toolkit import check_integer, without_warnings
@@ -109,6 +113,7 @@ class PyNNDescentSearch:
 
     def fit(self, X: Any, problem: SearchProblem) -> PyNNDescentSearch:
         """Take the data, an (n, p) array or CSR matrix, and the problem to solve on it."""
+        try_metric_params(X, problem)
         self._search: ExactSearch | DescentOfRows | DescentInAnyMetric
         if X.shape[0] < max(self.min_rows, 3):
             logger.info("too few rows to compile PyNNDescent for; searching exhaustively")

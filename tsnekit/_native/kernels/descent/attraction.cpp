@@ -9,11 +9,11 @@ namespace {
 
 constexpr index_t block_rows = 256;
 
-// Distances that overflow are cut here, so that their reciprocals stay numbers.
+// Larger squared distances count as this one, so that their reciprocals are normal numbers.
 constexpr float largest = 1e37f;
 
-// Calls body(value, offset, start + |offset|^2), with offset = y - t_j, for the row's edges, as many
-// at a time as Floats holds.
+// Calls body(value, offset, start + |offset|^2) for the edges of the row, as many at a time as
+// Floats holds. The offset is y - t_j.
 template <int D, class Source, class Body>
 void for_edges(const Source& p, index_t row, const float* y, const float* target,
                float start, Body&& body) {
@@ -33,7 +33,7 @@ void for_edges(const Source& p, index_t row, const float* y, const float* target
   }
 }
 
-// The same for any number of dimensions, edge by edge.
+// The same for any number of dimensions, one edge at a time.
 template <class Source, class Body>
 void for_edges_any(const Source& p, index_t row, int d, const float* y, const float* target,
                    float start, Body&& body) {
@@ -45,7 +45,7 @@ void for_edges_any(const Source& p, index_t row, int d, const float* y, const fl
   }
 }
 
-// sum_j p_j (y - t_j) / (dof + |y - t_j|^2), the attraction without a factor dof.
+// sum_j p_j (y - t_j) / (dof + |y - t_j|^2): the attraction without its factor dof.
 template <int D, class Source>
 void row_force(const Source& p, index_t row, int d, const float* y, const float* target,
                float dof, float* force) {
@@ -69,8 +69,8 @@ void row_force(const Source& p, index_t row, int d, const float* y, const float*
 template <int D>
 float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const float* target,
                   float dof) {
-  // The logarithm of 1 + x, and not of its rounded sum, since dof multiplies its error. For dof = 1
-  // both serve, and the plain one is faster.
+  // log(1 + x) is computed from x. The sum 1 + x would lose digits, and dof would multiply this
+  // error. For dof = 1 the plain logarithm is accurate enough, and it is faster.
   const bool plain = dof == 1.0f;
   const float start = plain ? 1.0f : 0.0f, inverse_dof = 1.0f / dof;
   const auto log_base = [=](const auto& spread) {
@@ -96,7 +96,8 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
   }
 }
 
-// The gradient of rows `first` to `last`; row i has its place order[i], or i, in `z` and `out`.
+// The gradient of rows `first` to `last`. The place of row i in `z` and `out` is order[i], or i
+// without an order.
 template <int D, class Source>
 void attraction_rows(const Source& p, index_t first, index_t last, int d, const float* y,
                      const float* target, double dof, double exaggeration, const double* z,

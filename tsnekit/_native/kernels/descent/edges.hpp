@@ -21,7 +21,7 @@ inline float value_at(const CompactAffinities& p, index_t k) {
 }
 
 // load_entries(p, first, left, column, value) loads up to Floats::width of the `left` entries from
-// `first` on, with columns as Columns; in the lanes behind the last one, column and value are 0.
+// `first` on, with columns as Columns. In the lanes after the last entry, column and value are 0.
 // gather_points<D>(column, points, point) loads the points of the columns.
 
 #if defined(TSNEKIT_FLOATS_AVX512)
@@ -56,7 +56,7 @@ template <int D>
   if constexpr (D == 1) {
     point[0] = _mm512_i32gather_ps(column, points, 4);
   } else if constexpr (D == 2) {
-    // One gather of 64 bits brings both coordinates of a point.
+    // One gather of 64 bits loads both coordinates of a point.
     const __m512 low = _mm512_castpd_ps(
         _mm512_i32gather_pd(_mm512_castsi512_si256(column), points, 8));
     const __m512 high = _mm512_castpd_ps(
@@ -91,7 +91,7 @@ inline __m256i lanes_with(int left) {
                                                 Columns& column, Floats& value) {
   const int* words = reinterpret_cast<const int*>(p.word + first);
   const __m256i word = _mm256_maskload_epi32(words, lanes_with(left));
-  // There is no masked load of bytes.
+  // AVX2 has no masked load of bytes.
   std::uint64_t bytes = 0;
   std::memcpy(&bytes, p.tail + first, left >= 8 ? 8 : static_cast<std::size_t>(left));
   const __m256i tail = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<__m128i*>(&bytes)));
@@ -107,7 +107,7 @@ template <int D>
   if constexpr (D == 1) {
     point[0] = _mm256_i32gather_ps(points, column, 4);
   } else if constexpr (D == 2) {
-    // One gather of 64 bits brings both coordinates of a point.
+    // One gather of 64 bits loads both coordinates of a point.
     const double* pairs = reinterpret_cast<const double*>(points);
     const __m256 low = _mm256_castpd_ps(
         _mm256_i32gather_pd(pairs, _mm256_castsi256_si128(column), 8));

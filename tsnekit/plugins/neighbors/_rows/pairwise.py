@@ -14,7 +14,7 @@ from tsnekit.plugins.neighbors._rows.blocks import for_blocks, row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self
 from tsnekit.plugins.neighbors._rows.precision import PreciseRows
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import canonical_metric, without_warnings
+from tsnekit.toolkit import canonical_metric, metric_name, without_warnings
 
 __all__ = [
     "CandidateDistances",
@@ -23,6 +23,7 @@ __all__ = [
     "reference_distances",
     "scipy_has",
     "sklearn_has",
+    "try_metric_params",
 ]
 
 _BLOCK_BYTES = 32 * 1024**2
@@ -84,6 +85,29 @@ def reference_distances(
             equal = (rows[others] == queries[query]).all(axis=1)
             found[query, others] = np.where(equal, 0.0, np.inf)
     return np.asarray(found)
+
+
+def try_metric_params(X: Any, problem: SearchProblem) -> None:
+    """Compute one distance with the parameters of the metric, before any work starts.
+
+    Raises
+    ------
+    ValueError
+        If the parameters do not fit the metric or the data.
+    """
+    params = dict(problem.metric_params or {})
+    if not params:
+        return
+    rows = X[:2].toarray() if problem.sparse else X[:2]
+    try:
+        reference_distances(rows[:1], rows[1:], problem.metric, **params)
+    except (TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        names = ", ".join(map(repr, params))
+        raise ValueError(
+            f"metric_params {names} cannot be used with metric {metric_name(problem.metric)}: "
+            f"{reason}"
+        ) from error
 
 
 class PairwiseSearch:
