@@ -117,7 +117,7 @@ def test_fastest_is_the_cheapest_that_can_serve():
     }
     assert auto.choose_fastest_neighbors(search(5000), specs) == (
         "warp",
-        "the lowest expected time, 0 s",
+        "the least expected time, 0 s",
     )
     assert auto.choose_fastest_neighbors(search(5000), NEIGHBORS)[0] == "annoy"
 

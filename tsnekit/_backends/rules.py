@@ -80,7 +80,7 @@ def choose_fastest_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) 
     # A spec may have to load its library before it answers. So the slower searches are not asked.
     for seconds, name in sorted(costs):
         if not specs[name].unmet(problem):
-            return name, f"the lowest expected time, {seconds:.2g} s"
+            return name, f"the least expected time, {seconds:.2g} s"
     return choose_neighbors(problem, specs)
 
 
