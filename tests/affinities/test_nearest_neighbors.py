@@ -63,5 +63,5 @@ def test_precomputed_distances(X, convert):
 def test_known_neighbors_are_refused_as_a_search(X):
     index = nearest_neighbors.Sklearn(X, 5)
     for use in (lambda: TSNE(neighbors=index).fit(X), lambda: PerplexityBasedNN(X, method=index)):
-        with pytest.raises(TypeError, match="are given as knn_index to a class"):
+        with pytest.raises(TypeError, match="give known neighbors as knn_index to a class"):
             use()

@@ -301,7 +301,7 @@ def test_a_spec_that_does_not_answer_harms_no_other(written):
     )
     with pytest.raises(BackendUnavailableError, match=r"does not answer: RuntimeError: no driver"):
         find_backend("neighbors", "unsure", problem, registry)
-    with pytest.warns(PluginWarning, match="leaves 'unmeasured' out.*expects to take nan s"):
+    with pytest.warns(PluginWarning, match="leaves 'unmeasured' out.*expects nan s"):
         found, _ = find_backend("neighbors", "fastest", problem, registry)
     assert found.builtin
 

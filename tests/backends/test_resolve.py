@@ -39,7 +39,7 @@ def test_an_instance_is_copied():
     assert backend.instance is not method
     assert backend.instance.block_size == 7
     assert backend.choice.name == "ExactMethod"
-    with pytest.raises(TypeError, match="already an instance of ExactMethod"):
+    with pytest.raises(TypeError, match="is an instance of ExactMethod; give the options"):
         resolve_backend(POINT, method, PROBLEM, params={"block_size": 7})
 
 

@@ -32,7 +32,7 @@ def test_images_are_rows(tmp_path):
 
 def test_arrays_without_a_known_name(tmp_path):
     np.savez(tmp_path / "t.npz", counts=X, genes=X[0])
-    with pytest.raises(ValueError, match="--key says which of its arrays are the data: counts, g"):
+    with pytest.raises(ValueError, match="choose one of its arrays with --key: counts, g"):
         read_data(str(tmp_path / "t.npz"))
     np.testing.assert_array_equal(read_data(str(tmp_path / "t.npz"), key="counts").X, X)
 

@@ -230,7 +230,7 @@ def test_affinities_in_place_of_data(blobs):
     assert embedding.backends["initialization"].name == "spectral"
     with_data = TSNE(**QUICK).fit(blobs, affinities=affinities)
     assert with_data.backends["initialization"].name == "pca"
-    with pytest.raises(ValueError, match="X has 299 rows, but affinities are of 300"):
+    with pytest.raises(ValueError, match="X has 299 rows, but affinities are those of 300"):
         TSNE().fit(blobs[:299], affinities=affinities)
 
 

@@ -105,7 +105,7 @@ def test_a_member_that_is_there_twice(path, name):
     members += [(f"{each}.npy", npy(array)) for each, array in arrays.items()]
     with pytest.warns(UserWarning, match="Duplicate name"):
         put(path, [*members, (name, dict(members)[name])])
-    refused(path, "is there twice")
+    refused(path, "holds .* twice")
 
 
 def central_directory(content):

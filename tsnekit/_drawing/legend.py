@@ -16,10 +16,10 @@ __all__ = ["name_classes", "show_scale"]
 logger = logging.getLogger(__name__)
 
 NAMES_BESIDE = 20
-"""More classes than these are named on the map, since a list of them would be long."""
+"""With more classes than this, names are on the map, since a list would be too long."""
 
 NAMES_ON_MAP = 100
-"""More classes than these are not named."""
+"""With more classes than this, there are no names."""
 
 
 def show_scale(ax: Any, shown: Values, scale: Any) -> None:

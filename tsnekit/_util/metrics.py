@@ -1,4 +1,4 @@
-"""Metrics: one name for each, whatever alias the user wrote, and their parameters."""
+"""Metrics: one name for each, in place of its aliases, and checks of their parameters."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ALIASES = {
     "linfty": "chebyshev",
     "p": "minkowski",
     "matching": "hamming",
-    "sokalmichener": "rogerstanimoto",  # the same distance, under the name that SciPy has kept
+    "sokalmichener": "rogerstanimoto",  # the same distance, by the name that SciPy keeps
     "standardised_euclidean": "seuclidean",
 }
 
 
 def canonical_metric(metric: Metric) -> Metric:
-    """Resolve the aliases of a metric's name; callables pass through."""
+    """Resolve the aliases of a metric's name; return a callable as it is."""
     return _ALIASES.get(metric, metric) if isinstance(metric, str) else metric
 
 
@@ -45,7 +45,7 @@ def check_metric_params(metric: Metric, params: Any, n_features: int) -> None:
     Raises
     ------
     TypeError
-        If they are not a mapping.
+        If `params` is not a mapping.
     ValueError
         If the exponent of a Minkowski metric does not give a distance, or the weights, variances
         or inverse covariance do not fit the number of features.

@@ -7,7 +7,7 @@ from types import TracebackType
 __all__ = ["ProgressBar"]
 
 ERROR_EVERY = 50
-"""Iterations between two looks at the KL divergence, each of which takes as long as one or two."""
+"""Iterations between two KL divergences, since each takes as long as one or two iterations."""
 
 
 class ProgressBar:

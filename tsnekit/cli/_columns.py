@@ -15,14 +15,14 @@ from tsnekit.cli._text import Table
 __all__ = ["ColumnOptions", "Columns", "select_columns"]
 
 INDEX_NAMES = frozenset({"", "index", "id", "ids", "row", "rowname", "rownames", "row_names"})
-"""Names, in small letters, that a first column of row numbers or row names may have."""
+"""Names, in lower case, that a first column of row numbers or row names may have."""
 
 SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
-    """What the user said of the columns.
+    """The user's options for the columns.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class ColumnOptions:
     columns : sequence of str, optional
         The only columns that are features.
     drop : sequence of str, default=()
-        Columns that are no features.
+        Columns that are not features.
     label_column : str, optional
         The column that holds the labels.
     missing : {"error", "drop", "mean"}, default="error"
-        What becomes of rows with missing values.
+        What to do with rows that have missing values.
     """
 
     index: str | None = None
@@ -59,7 +59,7 @@ class Columns:
     names : sequence of str
         The names of the features.
     notes : tuple of str
-        What was taken for what.
+        Which column was taken for what.
     """
 
     features: NDArray[Any]
@@ -76,8 +76,8 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     Raises
     ------
     ValueError
-        If a column does not exist, a feature holds text, or values are missing and `options` do
-        not say what to do with their rows.
+        If a column does not exist, a feature holds text, or values are missing and
+        `options.missing` is "error".
     """
     frame, notes = table.frame, []
     names = list(frame.columns)
@@ -127,7 +127,7 @@ def _check_name(option: str, name: str, table: Table) -> None:
 
 
 def _find_index(table: Table) -> tuple[str | None, str | None]:
-    """Return the first column where it holds ids of the rows, and what to say of it."""
+    """Return the first column if it holds ids of the rows, and a note about it."""
     name = table.frame.columns[0]
     column = table.frame[name]
     if table.frame.shape[1] < 2 or column.isna().any() or not column.is_unique:
@@ -152,7 +152,7 @@ def _find_index(table: Table) -> tuple[str | None, str | None]:
             f"--index {name!r} takes it for their ids"
         )
     if name.lower() in INDEX_NAMES and table.has_header:
-        return name, f"{kept}, since of its name and a different number in each row; {remedy}"
+        return name, f"{kept}, since its name fits and each row has a different number; {remedy}"
     return None, None
 
 
@@ -189,7 +189,7 @@ def _without_holes(
     holes: NDArray[np.bool_],
     missing: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], str]:
-    """Return values without missing ones, the rows that are kept, and what was done."""
+    """Return values without missing ones, the rows that are kept, and a note."""
     counts = holes.sum(axis=0)
     with_holes = np.flatnonzero(counts).tolist()
     n_rows = int(holes.any(axis=1).sum())

@@ -25,7 +25,7 @@ INTERRUPTED = 130
 
 PICTURES = (".png", ".pdf", ".svg")
 ENDINGS = {"--output": (".npy", ".csv"), "--plot": PICTURES, "--report": PICTURES}
-"""The options that write a file, and how its name may end."""
+"""The options that write a file, and the valid endings of its name."""
 
 
 def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -44,13 +44,13 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     parser.add_argument("--key", help="array to read from a .npz file (default X)")
     parser.add_argument(
-        "--use-rep", metavar="KEY", help="what of a .h5ad file to embed (default X_pca, else X)"
+        "--use-rep", metavar="KEY", help="data of a .h5ad file to embed (default X_pca, else X)"
     )
     parser.add_argument(
         "--pca", type=integer, metavar="N", help="reduce the data to N principal components first"
     )
     parser.add_argument(
-        "--transform", metavar="NAME", help="of each value first: log1p, arcsinh or arcsinh:150"
+        "--transform", metavar="NAME", help="transform values first: log1p, arcsinh or arcsinh:150"
     )
     parser.add_argument(
         "--scale",
@@ -61,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="one label a row: .npy or a text table; of a .h5ad file also a column of obs",
+        help="one label per row: .npy or a text table; for a .h5ad file also a column of obs",
     )
     parser.add_argument("--output", metavar="FILE", help="save the map: .npy or .csv")
     parser.add_argument("--plot", metavar="FILE", help="save a picture: .png, .pdf, .svg")
@@ -86,16 +86,18 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
         help="whether the first line names the columns (default: all rows decide)",
     )
     table.add_argument(
-        "--index", metavar="COLUMN", help="ids of the rows, or none (default: found by itself)"
+        "--index", metavar="COLUMN", help="ids of the rows, or none (default: found automatically)"
     )
-    table.add_argument("--columns", nargs="+", metavar="COLUMN", help="the only features")
-    table.add_argument("--drop", nargs="+", metavar="COLUMN", default=(), help="no features")
-    table.add_argument("--label-column", metavar="COLUMN", help="labels, and no feature")
+    table.add_argument("--columns", nargs="+", metavar="COLUMN", help="use only these as features")
+    table.add_argument(
+        "--drop", nargs="+", metavar="COLUMN", default=(), help="columns to leave out"
+    )
+    table.add_argument("--label-column", metavar="COLUMN", help="labels; not used as a feature")
     table.add_argument(
         "--missing",
         choices=("error", "drop", "mean"),
         default="error",
-        help="what becomes of rows with missing values (default error)",
+        help="what to do with rows that have missing values (default error)",
     )
 
 
@@ -144,7 +146,7 @@ def _read(args: argparse.Namespace) -> Data:
 
     of_cells = Path(args.input).suffix == ".h5ad" and Path(args.input).is_file()
     if args.use_rep is not None and not of_cells:
-        raise ValueError("--use-rep is for .h5ad files")
+        raise ValueError(f"--use-rep needs a .h5ad file as input, got {args.input!r}")
     labels_file = args.labels
     if of_cells:
         column = args.labels if args.labels and not Path(args.labels).is_file() else None
@@ -166,13 +168,13 @@ def _read(args: argparse.Namespace) -> Data:
 
 
 def _features(data: Data, args: argparse.Namespace) -> tuple[Any, tuple[str, ...]]:
-    """Return the features as the user wants them, and what there is to be said."""
+    """Return the features as the user wants them, and notes for the user."""
     from tsnekit.cli._scaling import dominating_columns, scaled, transformed
 
     X = data.X if args.transform is None else transformed(data.X, args.transform)
     X = scaled(X, args.scale or "none")
     told = None
-    # A metric by name may not depend on the scale, and who says "none" wants none.
+    # No note about scales with --scale none, or with --metric, which may not depend on scales.
     if args.scale is None and data.names is not None and not hasattr(args, "metric"):
         told = dominating_columns(X, data.names)
     return X, data.notes + ((f"{args.input}: {told}",) if told else ())

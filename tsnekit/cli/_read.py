@@ -23,7 +23,7 @@ _DATA_KEYS = ("X", "data", "x")
 _LABEL_KEYS = ("y", "labels", "target")
 _SPARSE_KEYS = {"format", "shape", "data"}
 
-_SAVED_AS_OBJECTS = "an array of Python objects; save text as str, say by y.astype(str)"
+_SAVED_AS_OBJECTS = "an array of Python objects; save text as str, for example by y.astype(str)"
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Data:
     ids : ndarray of shape (n,) or None
         Names of the rows, where a table has them.
     n_rows : int, optional
-        Rows of the file, where some of them were left out; `rows` are those that were kept.
+        Number of rows in the file, if some of them were left out; `rows` are the kept ones.
     rows : ndarray of shape (n,), int, optional
     names : sequence of str, optional
         Names of the features, where a table has them.
     notes : tuple of str
-        What was taken for what, where the file does not say so.
+        How the file was understood, where it is ambiguous.
     """
 
     X: Any
@@ -88,7 +88,7 @@ def read_data(
         return _read_shipped(source)
     if source != STDIN and not Path(source).exists():
         raise ValueError(
-            f"{source!r} is neither a file nor a data set that ships: {', '.join(SHIPPED)}"
+            f"{source!r} is neither a file nor a data set of scikit-learn: {', '.join(SHIPPED)}"
         )
     kind = file_kind(Path(source))
     if source == STDIN or kind in TEXT_ENDINGS:
@@ -169,16 +169,16 @@ def read_labels(
     ----------
     source : str
     data : Data
-        The rows of which these are the labels.
+        The data whose rows the labels belong to.
     header : bool, optional
-        Whether the first line of a table is a name; by default, the number of rows tells.
+        Whether the first line of a table is a name; by default, the number of rows decides.
     column : str, optional
         The column of a table that has several.
 
     Returns
     -------
     labels : ndarray or pandas.Series of shape (n,)
-        Numbers are numbers; missing values are missing.
+        Numbers have a numeric dtype, and missing labels are missing values.
     notes : tuple of str
 
     Raises
@@ -194,13 +194,15 @@ def read_labels(
     if file_kind(Path(source)) == ".npy":
         labels = _read_npy(source)
         if labels.ndim != 1:
-            raise ValueError(f"labels in {source!r} must be one-dimensional, got {labels.ndim}")
+            raise ValueError(
+                f"labels in {source!r} must be one-dimensional, got shape {labels.shape}"
+            )
     else:
         table = read_table(source, header=header, n_labels=n_rows)
         if len(table.frame) == n_rows + 1 and table.frame.iloc[-1].isna().all():
             table = replace(table, frame=table.frame.iloc[:-1])  # the empty line at the end
         if header is None and len(table.frame) != n_rows:
-            # The number of rows says more of the first line than what it looks like.
+            # The number of rows tells more about the first line than its text.
             other = read_table(source, header=not table.has_header, n_labels=n_rows)
             table = other if len(other.frame) == n_rows else table
         labels, notes = _label_column(table, column), table.notes
@@ -222,7 +224,7 @@ def _label_column(table: Any, column: str | None) -> Any:
     elif len(names) > 1:
         raise ValueError(
             f"{table.source} has {len(names)} columns ({', '.join(map(repr, names[:5]))}), but "
-            "labels are one column: --label-column says which"
+            "labels are one column; choose it with --label-column"
         )
     else:
         labels = table.frame[names[0]]
@@ -243,7 +245,7 @@ def _read_shipped(name: str) -> Data:
 def _read_npy(source: str) -> NDArray[Any]:
     with Path(source).open("rb") as file:
         if file.read(6) != b"\x93NUMPY":
-            raise ValueError(f"{source} is not a .npy file, whatever its name says")
+            raise ValueError(f"{source} is not a .npy file, although its name says so")
     try:
         array: NDArray[Any] = np.load(source, allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -269,7 +271,7 @@ def _read_npz(source: str, key: str | None) -> Data:
         if key is None or key not in names:
             wanted = "X, data or x" if key is None else repr(key)
             raise ValueError(
-                f"{source} has no array {wanted}; --key says which of its arrays are the data: "
+                f"{source} has no array {wanted}; choose one of its arrays with --key: "
                 f"{', '.join(names)}"
             )
         X = _member(archive, source, key)

@@ -228,5 +228,7 @@ def test_a_warning_says_what_float32_lost(name, monkeypatch):
 def test_distances_too_large_for_float32_name_the_row():
     X = rows()
     X[7] = 1e60
-    with pytest.raises(ValueError, match=r"row 7 has only 0 neighbors at a distance.*float32"):
+    with pytest.raises(
+        ValueError, match=r"row 7 has a finite distance to only 0 other rows.*float32"
+    ):
         search("exact", X).neighbors(5)

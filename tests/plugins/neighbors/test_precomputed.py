@@ -57,7 +57,7 @@ def test_pair_of_indices_and_distances(rows, truth, with_self):
     flipped = (indices[:, ::-1], distances[:, ::-1])
     search = fit(rows, graph=flipped)
     same(search.neighbors(8), truth)
-    with pytest.raises(ValueError, match="k=9 neighbors are wanted, the graph has 8"):
+    with pytest.raises(ValueError, match="k=9 neighbors are needed, but the graph only has 8"):
         search.neighbors(9)
     with pytest.raises(ValueError, match="new rows"):
         search.query(rows, 3)
@@ -90,7 +90,7 @@ def test_similarities_are_refused(rows):
 
 def test_too_few_stored_distances(rows):
     graph = kneighbors_graph(rows, 5, mode="distance")
-    with pytest.raises(ValueError, match="row 0 of the sparse matrix holds the distances of 5"):
+    with pytest.raises(ValueError, match="row 0 of the sparse matrix only holds 5"):
         fit(graph).neighbors(6)
 
 
@@ -126,5 +126,5 @@ def test_bad_graphs(graph, error, message):
 
 
 def test_graph_of_another_data_set(rows, truth):
-    with pytest.raises(ValueError, match="the neighbor graph has 100 rows, the data 99"):
+    with pytest.raises(ValueError, match="the neighbor graph has 100 rows, but the data has 99"):
         fit(rows[:99], graph=(truth.indices, truth.distances))

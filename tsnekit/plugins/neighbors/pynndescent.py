@@ -45,7 +45,7 @@ def _agrees(name: str, function: Any) -> bool:
     if is_boolean(name):
         rows = (rows > 0).astype(np.float32)
     pairs = np.triu_indices(len(rows))  # with the diagonal: a row is at distance 0 from itself
-    # Compiling the function would take seconds; its Python code does for a few rows.
+    # Compiling the function would take seconds; its Python code is enough for a few rows.
     function = getattr(function, "py_func", function)
     try:
         with without_warnings(), np.errstate(all="ignore"):
@@ -82,11 +82,11 @@ class PyNNDescentSearch:
     in float64. Rows whose neighbors float32 cannot tell apart are searched exhaustively where that
     takes seconds; otherwise a warning says how many they are.
 
-    Compiled code does not see Ctrl-C. The search ends when the step that runs has ended, and the
-    whole descent is one step: it takes seconds or, for millions of rows, minutes. Searches in
-    several threads run one after another. On Linux, Numba's threads mostly come from GNU OpenMP. A
-    process that is forked after they have started cannot use them: it searches exhaustively, and
-    logs a warning. Processes started by "spawn" or "forkserver" can use them, and so can all with
+    Compiled code does not see Ctrl-C: the search ends after its current step. The whole descent is
+    one step, which takes seconds or, for millions of rows, minutes. Searches in several threads run
+    one after another. On Linux, Numba's threads mostly come from GNU OpenMP. A process that is
+    forked after they have started cannot use them: it searches exhaustively, and logs a warning.
+    Processes started by "spawn" or "forkserver" can use them, and so can all processes with
     ``NUMBA_THREADING_LAYER=forksafe`` in the environment.
 
     Parameters

@@ -69,7 +69,9 @@ class FaissSearch:
     def _checked(k, n_available):
         k = check_integer("k", k)
         if k > n_available:
-            raise ValueError(f"k must be at most {n_available}, the rows there are, got {k}")
+            raise ValueError(
+                f"k must be at most {n_available}, the number of rows to choose from, got {k}"
+            )
         return k
 
     @contextlib.contextmanager
