@@ -119,25 +119,11 @@ void attraction_rows(const Source& p, index_t first, index_t last, int d, const 
   }
 }
 
-template <class Source>
-void attraction_of(const Source& p, int d, const float* y, const float* target, double dof,
-                   double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
-                   float* out, int threads) {
-  const Loading how = loading_in_use();
-  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
-    with_dimension(d, [&](auto dimension) {
-      attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, how, dof,
-                                                  exaggeration, z, z_per_row, order, out);
-    });
-  });
-}
+#if defined(TSNEKIT_FLOATS_AVX512) || defined(TSNEKIT_FLOATS_AVX2)
 
 // Times each way on affinities of points that fit into a cache, the best of some passes each.
 Loading faster_loading() {
   constexpr index_t n_points = 4096, n_rows = 128, row_length = 96, passes = 7;
-  const char* asked = std::getenv("TSNEKIT_LOADING");
-  if (asked != nullptr && std::strcmp(asked, "gather") == 0) return Loading::gather;
-  if (asked != nullptr && std::strcmp(asked, "one_by_one") == 0) return Loading::one_by_one;
   std::vector<float> points(2 * n_points, 0.5f), out(2 * n_rows), value(n_rows * row_length, 1.0f);
   std::vector<std::int32_t> column(value.size());
   std::vector<index_t> row_start(n_rows + 1);
@@ -161,12 +147,42 @@ Loading faster_loading() {
   return best[0] <= best[1] ? Loading::gather : Loading::one_by_one;
 }
 
-}  // namespace
+#endif
 
-Loading loading_in_use() {
-  static const Loading how = faster_loading();
+Loading chosen_loading() {
+  const char* asked = std::getenv("TSNEKIT_LOADING");
+  if (asked != nullptr && std::strcmp(asked, "gather") == 0) return Loading::gather;
+  if (asked != nullptr && std::strcmp(asked, "one_by_one") == 0) return Loading::one_by_one;
+#if defined(TSNEKIT_FLOATS_AVX512) || defined(TSNEKIT_FLOATS_AVX2)
+  return faster_loading();
+#else
+  return Loading::one_by_one;  // there is no other way
+#endif
+}
+
+// The choice of this instruction set. The function of the header would not do within this file: a
+// kernel is compiled without the dispatch, where the name stands for the baseline's.
+Loading own_loading() {
+  static const Loading how = chosen_loading();
   return how;
 }
+
+template <class Source>
+void attraction_of(const Source& p, int d, const float* y, const float* target, double dof,
+                   double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
+                   float* out, int threads) {
+  const Loading how = own_loading();
+  for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
+    with_dimension(d, [&](auto dimension) {
+      attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, how, dof,
+                                                  exaggeration, z, z_per_row, order, out);
+    });
+  });
+}
+
+}  // namespace
+
+Loading loading_in_use() { return own_loading(); }
 
 void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
                 double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
@@ -181,7 +197,7 @@ void compact_attraction(const CompactAffinities& p, int d, const float* y, doubl
 
 void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,
                      double* row_cost, int threads) {
-  const Loading how = loading_in_use();
+  const Loading how = own_loading();
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
       for (index_t i = first; i < last; ++i) {
