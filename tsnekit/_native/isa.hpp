@@ -19,7 +19,11 @@ const char* isa_name() noexcept;
 
 }  // namespace tsnekit
 
-#ifdef TSNEKIT_X86_DISPATCH
+#if defined(TSNEKIT_ISA)
+// Within a kernel, a name stands for the copy of the same instruction set.
+#define TSNEKIT_DECLARE(RESULT, NAME, ...) \
+  namespace TSNEKIT_ISA { RESULT NAME(__VA_ARGS__); }
+#elif defined(TSNEKIT_X86_DISPATCH)
 #define TSNEKIT_DISPATCH(NAME)                                              \
   template <class... Args>                                                  \
   auto NAME(Args&&... args) {                                               \

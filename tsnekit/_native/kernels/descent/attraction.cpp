@@ -160,18 +160,11 @@ Loading chosen_loading() {
 #endif
 }
 
-// The choice of this instruction set. The function of the header would not do within this file: a
-// kernel is compiled without the dispatch, where the name stands for the baseline's.
-Loading own_loading() {
-  static const Loading how = chosen_loading();
-  return how;
-}
-
 template <class Source>
 void attraction_of(const Source& p, int d, const float* y, const float* target, double dof,
                    double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
                    float* out, int threads) {
-  const Loading how = own_loading();
+  const Loading how = loading_in_use();
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
       attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, how, dof,
@@ -182,7 +175,10 @@ void attraction_of(const Source& p, int d, const float* y, const float* target, 
 
 }  // namespace
 
-Loading loading_in_use() { return own_loading(); }
+Loading loading_in_use() {
+  static const Loading how = chosen_loading();
+  return how;
+}
 
 void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
                 double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
@@ -197,7 +193,7 @@ void compact_attraction(const CompactAffinities& p, int d, const float* y, doubl
 
 void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,
                      double* row_cost, int threads) {
-  const Loading how = own_loading();
+  const Loading how = loading_in_use();
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
       for (index_t i = first; i < last; ++i) {
