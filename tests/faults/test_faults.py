@@ -2,10 +2,10 @@
 
 A test named ``test_fault_<number>_...`` is about the fault of that number in the list of faults.
 `mutations.py` puts each of them back and checks that its tests notice, and so for the faults that
-this package had.
+this package had. The other files hold the two lists.
 """
 
-import importlib.util
+import importlib
 import re
 import subprocess
 import sys
@@ -25,11 +25,8 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def mutations(monkeypatch):
-    spec = importlib.util.spec_from_file_location("mutations", HERE / "mutations.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(HERE)  # as it is where the script runs
+    return importlib.import_module("mutations")
 
 
 def test_every_fault_has_a_test():
@@ -40,7 +37,10 @@ def test_every_fault_has_a_test():
 
 
 def test_every_fault_of_this_package_has_its_tests(mutations):
+    titles = [mutation.title for mutation in mutations.OWN]
+    assert len(set(titles)) == len(titles)
     for mutation in mutations.OWN:
+        assert mutation.instance, mutation
         assert mutation.tests, mutation
         for test in mutation.tests:
             file, *_, name = test.split("::")
