@@ -13,6 +13,7 @@ from helpers.brute_force import BruteForce, brute
 from tsnekit import TSNE
 from tsnekit.affinity import MultiscaleMixture, NeighborIndex, PerplexityBasedNN, Uniform
 from tsnekit.interfaces import NeighborGraph, SearchProblem
+from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.plugins.neighbors.precomputed import PrecomputedSearch
 
 
@@ -36,6 +37,17 @@ def test_an_index_serves_other_affinities(X, new):
     assert search.searches == [30]
     assert abs(second.P - Uniform(X, k_neighbors=7, method=BruteForce()).P).max() == 0
     assert second.to_new(new).shape == (7, 120)
+
+
+def test_a_search_may_serve_several_indices(X, new):
+    """What is given is a recipe: each index fits a copy of it."""
+    search = ExactSearch()
+    first = NeighborIndex.fit(X, search, SearchProblem(n_samples=120, n_features=4))
+    expected = first.query(new, 5)
+    second = NeighborIndex.fit(X[:60] + 1, search, SearchProblem(n_samples=60, n_features=4))
+    assert second.neighbors(5).indices.max() < 60
+    np.testing.assert_array_equal(first.query(new, 5).indices, expected.indices)
+    assert vars(search) == vars(ExactSearch())
 
 
 def graph_of(X, k=30):

@@ -96,6 +96,10 @@ SCRATCH = of_cause(
     ),
 )
 
+LEFT = ("test_a_fit_leaves_nothing_in_an_instance", "test_a_clone_has_nothing_of_a_fit")
+INDEPENDENT = ("test_fits_by_one_instance_do_not_depend_on_one_another",)
+STATEFUL = ("neighbors", "optimizer")  # of what there is built in
+
 RECIPES = of_cause(
     "an instance is shared state",
     *(
@@ -106,11 +110,7 @@ RECIPES = of_cause(
             f'        return instance if point == "{point}" else copy.deepcopy(instance)\n',
             tuple(
                 f"backends/test_recipes.py::{name}[{point}]"
-                for name in (
-                    "test_a_fit_leaves_nothing_in_an_instance",
-                    "test_fits_by_one_instance_do_not_depend_on_one_another",
-                    "test_a_clone_has_nothing_of_a_fit",
-                )
+                for name in (*LEFT, *(INDEPENDENT if point in STATEFUL else ()))
             ),
         )
         for point in (
@@ -122,11 +122,14 @@ RECIPES = of_cause(
         )
     ),
     (
-        "the search of a map that is extended",
+        "the search of several indices",
         "affinity/_index.py",
-        "        search = with_options(self.search)\n",
-        "        search = self.search\n",
-        ("embedding/test_extension.py::test_the_map_keeps_the_search_of_its_own_rows",),
+        "copy.deepcopy(self.search).fit(",
+        "self.search.fit(",
+        (
+            "affinities/test_neighbor_index.py::test_a_search_may_serve_several_indices",
+            "embedding/test_extension.py::test_the_map_keeps_the_search_of_its_own_rows",
+        ),
     ),
     (
         "the random state of a deep copy",
@@ -154,11 +157,9 @@ RECIPES = of_cause(
     ),
 )
 
-BLOCKS = (
-    "util/test_process.py::test_the_first_block_changes_and_the_last_one_restores",
-    "util/test_process.py::test_a_block_in_the_middle_ends_first",
-    "util/test_process.py::test_blocks_in_one_thread_may_be_nested",
-)
+FIRST = "util/test_process.py::test_the_first_block_changes_and_the_last_one_restores"
+MIDDLE = "util/test_process.py::test_a_block_in_the_middle_ends_first"
+NESTED = "util/test_process.py::test_blocks_in_one_thread_may_be_nested"
 
 PROCESS = of_cause(
     "a setting of the process without one owner",
@@ -167,7 +168,7 @@ PROCESS = of_cause(
         "_util/process.py",
         "    with _blas_threads.changed(*shared), _limited_here(own):\n",
         "    with _limited_here(libraries):\n",
-        tuple(f"{test}[blas]" for test in BLOCKS),
+        (f"{FIRST}[blas]", f"{MIDDLE}[blas]"),
     ),
     (
         "BLAS, with two threads within a block",
@@ -176,14 +177,14 @@ PROCESS = of_cause(
         "                    if not self._blocks:\n"
         "                        self._undo()\n",
         "                    self._blocks.remove(block)\n                    self._undo()\n",
-        tuple(f"{test}[blas]" for test in BLOCKS),
+        (f"{FIRST}[blas]", f"{MIDDLE}[blas]", f"{NESTED}[blas]"),
     ),
     (
         "logging, shown for ever",
         "_util/process.py",
         "        if self._before is None and not shown:\n",
         "        if True:\n",
-        tuple(f"{test}[logging]" for test in BLOCKS),
+        (f"{FIRST}[logging]",),
     ),
     (
         "warnings, silent for ever",
@@ -192,7 +193,7 @@ PROCESS = of_cause(
         "    with warnings.catch_warnings():\n"
         '        warnings.simplefilter("ignore")\n'
         "        yield\n",
-        tuple(f"{test}[warnings]" for test in BLOCKS),
+        (f"{FIRST}[warnings]",),
     ),
     (
         "a child that was forked within a block",
