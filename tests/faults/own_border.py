@@ -203,16 +203,37 @@ CALLERS = of_cause(
     (
         "positions that are complex, or times",
         "_util/validation.py",
-        "    plain = np.asarray(as_plain(Y, name=name))\n",
-        "    plain = np.asarray(Y)\n",
+        "    plain = np.asarray(as_plain(given, name=name))\n",
+        "    plain = np.asarray(given)\n",
         ("util/test_validation.py::test_what_is_no_table_of_numbers_is_refused_by_name",),
     ),
     (
         "positions that are text",
         "_util/validation.py",
-        '    if plain.dtype.kind in "US":\n',
-        "    if False:\n",
-        ("util/test_validation.py::test_positions_that_are_text_are_refused",),
+        '            raise ValueError("text is no number")\n',
+        "            pass\n",
+        (
+            "util/test_validation.py::test_positions_that_are_text_are_refused",
+            "embedding/test_fixed.py::test_bad_weights_are_refused_before_any_work",
+        ),
+    ),
+    (
+        "points that are fixed by complex numbers, times or masked values",
+        "_descent/fixed.py",
+        "    weights = as_floats(fixed, name=name)\n",
+        "    weights = np.array(fixed, dtype=np.float32)\n",
+        ("embedding/test_fixed.py::test_bad_weights_are_refused_before_any_work",),
+    ),
+    (
+        "times in place of numbers",
+        "_util/validation.py",
+        "NO_NUMBERS = (bool, np.bool_, np.timedelta64)\n",
+        "NO_NUMBERS = (bool, np.bool_)\n",
+        (
+            "util/test_validation.py::test_real_numbers_only",
+            "util/test_validation.py::test_fault_36_integers",
+            "util/test_threads.py::test_other_types_are_errors",
+        ),
     ),
     (
         "n_jobs=2**31",

@@ -54,6 +54,23 @@ PRECISION = of_cause(
         (f"{NUMERICS}::test_sparse_tables",),
     ),
     (
+        "sparse rows: variances that cancel",
+        "plugins/neighbors/_rows/pairwise.py",
+        "    for rows in _centered_blocks(X):\n"
+        '        total += np.einsum("ij,ij->j", rows, rows)\n',
+        '    squares = X.multiply(X) if hasattr(X, "indptr") else X**2\n'
+        "    mean = np.asarray(X.mean(axis=0)).ravel()\n"
+        "    total += np.asarray(squares.sum(axis=0)).ravel() - X.shape[0] * mean**2\n",
+        (f"{NUMERICS}::test_spread_of_columns_far_from_0",),
+    ),
+    (
+        "another name of a metric: products that cancel",
+        "affinity/_search.py",
+        "    metric, metric_params = plain_metric(metric, metric_params)\n",
+        "    metric = canonical_metric(metric)\n",
+        ("util/test_metrics.py::test_another_name_has_the_same_neighbors",),
+    ),
+    (
         "PyNNDescent: no shift",
         "plugins/neighbors/_descent.py",
         '        self._space = VectorSpace("euclidean") '

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import Backend, check_name, resolve_backend
-from tsnekit._util.metrics import canonical_metric
+from tsnekit._util.metrics import canonical_metric, plain_metric
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_data, column_names, short_repr
@@ -62,7 +62,7 @@ def resolve_search(
     (Backend, SearchProblem)
     """
     check_neighbors(method)
-    metric = canonical_metric(metric)
+    metric, metric_params = plain_metric(metric, metric_params)
     if metric == "precomputed" and isinstance(method, str) and method == "exact":
         method = "precomputed"  # to read off distances is to search exactly
     problem = SearchProblem(

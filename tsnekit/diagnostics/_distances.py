@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._util.metrics import canonical_metric, metric_name
+from tsnekit._util.metrics import metric_name, plain_metric
 from tsnekit._util.process import without_warnings
 from tsnekit.interfaces import Metric
 
@@ -66,7 +66,8 @@ def distances_of(
     ValueError
         If neither SciPy nor scikit-learn has the metric for such data.
     """
-    metric, params = _plain_name(canonical_metric(metric), dict(metric_params or {}))
+    metric, plain_params = plain_metric(metric, metric_params)
+    params = plain_params or {}
     if metric == "precomputed":
         if X.shape[0] != X.shape[1] or hasattr(X, "indptr"):
             raise ValueError("metric='precomputed' needs X to be a dense square matrix")
@@ -84,16 +85,6 @@ def distances_of(
 def in_scale(X: Any) -> Any:
     """Return rows, float64, divided by a power of two such that squares can be computed."""
     return _scaled(X, -_exponent(X))
-
-
-def _plain_name(metric: Metric, params: dict[str, Any]) -> tuple[Metric, dict[str, Any]]:
-    """Return the simplest name for a metric, so that each has one implementation."""
-    if metric == "nan_euclidean" and not params:
-        return "euclidean", params  # the data holds no NaN
-    if metric == "minkowski" and params.get("p", 2) in (1, 2, math.inf):
-        names = {1: "manhattan", 2: "euclidean", math.inf: "chebyshev"}
-        return names[params.get("p", 2)], {key: params[key] for key in params if key != "p"}
-    return metric, params
 
 
 class _Table:
