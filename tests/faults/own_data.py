@@ -117,16 +117,6 @@ SCALE = of_cause(
         ),
     ),
     (
-        "an absurd row sets the scale",
-        "plugins/neighbors/_rows/spaces.py",
-        "    typical = float(np.quantile(sizes, 0.9)) if len(sizes) else 0.0\n",
-        "    typical = float(sizes.max(initial=0.0))\n",
-        (
-            f"{NUMERICS}::test_tables",
-            "test_degenerate.py::test_huge_numbers_do_not_blur_the_others",
-        ),
-    ),
-    (
         "an absurd row sets the shift",
         "plugins/neighbors/_rows/spaces.py",
         "                self._offset = np.median(sample, axis=0)\n",

@@ -31,7 +31,6 @@ ABORTS = of_cause(
             ("refine.scan_rows", "refine", "const NeighborLists& lists,\n        int threads,"),
             ("reorder.curve_order", "reorder", "int32_t* order, int threads,"),
             ("tree.BarnesHut", "tree", "float limit, int leaf_size, int threads,"),
-            ("tree.BarnesHut.__call__", "tree", "BarnesHutBuffers& buffers, int threads,"),
             (
                 "fourier.GridConvolution.__call__",
                 "fourier",
@@ -44,21 +43,30 @@ ABORTS = of_cause(
         "_native/parallel.cpp",
         "      } catch (...) {  // no thread (system_error) or no memory for one (bad_alloc)\n",
         "      } catch (const std::system_error&) {\n",
-        (NO_MEMORY,),
+        (
+            f"{NO_MEMORY}[attraction.gradient_from_repulsion]",
+            f"{NO_MEMORY}[perplexity.gaussian_weights]",
+        ),
     ),
     (
         "no memory in a thread",
         "_native/parallel.cpp",
         "        if (!failure_) failure_ = std::current_exception();\n",
         "        std::terminate();\n",
-        (NO_MEMORY,),
+        (
+            f"{NO_MEMORY}[attraction.gradient_from_repulsion]",
+            f"{NO_MEMORY}[perplexity.gaussian_weights]",
+        ),
     ),
     (
         "a failure that goes unnoticed",
         "_native/parallel.cpp",
         "    if (failure) std::rethrow_exception(failure);\n",
         "",
-        (NO_MEMORY,),
+        (
+            f"{NO_MEMORY}[attraction.gradient_from_repulsion]",
+            f"{NO_MEMORY}[perplexity.gaussian_weights]",
+        ),
     ),
 )
 
@@ -103,7 +111,7 @@ BUFFERS = of_cause(
         "    const float[:, ::1] distances, int reach,",
         "    const float[:, ::1] X, str metric, int32_t[:, ::1] indices,\n"
         "    float[:, ::1] distances, int reach,",
-        (f"{READ_ONLY}[searches]", MAPPED),
+        (f"{READ_ONLY}[searches]",),
     ),
 )
 
