@@ -84,6 +84,8 @@ def test_a_given_graph_may_be_in_any_order_and_hold_the_rows_themselves(X, new, 
     affinities = PerplexityBasedNN(knn_index=given, perplexity=10)
     assert abs(affinities.P - brute(X).P).max() < 1e-9
     assert affinities.P.diagonal().max() == 0
+    nearest = Uniform(knn_index=given, k_neighbors=7)  # of more than are weighed
+    assert abs(nearest.P - Uniform(X, k_neighbors=7, method=BruteForce()).P).max() == 0
     with pytest.raises(ValueError, match="only a neighbor graph was given"):
         affinities.to_new(new)
     read = TSNE(neighbors=PrecomputedSearch(graph=(indices, distances)), perplexity=10)
