@@ -214,13 +214,6 @@ FORMS = of_cause(
         (f"{VALIDATION}::test_sparse_data_is_what_it_adds_up_to",),
     ),
     (
-        "diagnostics: repeated entries",
-        "diagnostics/_distances.py",
-        '    if hasattr(X, "indptr") and not X.has_canonical_format:\n',
-        "    if False:\n",
-        (f"{HARD_DATA}::test_repeated_entries_of_sparse_rows_are_summed",),
-    ),
-    (
         "explicit zeros",
         "_util/validation.py",
         "    if not keep_zeros and np.count_nonzero(rows.data) < rows.nnz:\n",

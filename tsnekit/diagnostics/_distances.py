@@ -57,7 +57,7 @@ def distances_of(
     Parameters
     ----------
     X : float array or CSR matrix of shape (n, p)
-        The data; distances (n, n) where `metric` is "precomputed".
+        The data, checked; distances (n, n) where `metric` is "precomputed".
     metric : str or callable
     metric_params : mapping, optional
 
@@ -72,9 +72,6 @@ def distances_of(
         if X.shape[0] != X.shape[1] or hasattr(X, "indptr"):
             raise ValueError("metric='precomputed' needs X to be a dense square matrix")
         return _Table(X)
-    if hasattr(X, "indptr") and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
     if metric in ("euclidean", "sqeuclidean") and not set(params) - {"w"}:
         return _scaled_rows(X, str(metric), params.get("w"))
     if metric in ("cosine", "correlation") and not set(params) - {"w"}:
