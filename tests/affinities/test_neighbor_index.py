@@ -90,6 +90,10 @@ def test_a_given_graph_may_be_in_any_order_and_hold_the_rows_themselves(X, new, 
         affinities.to_new(new)
     read = TSNE(neighbors=PrecomputedSearch(graph=(indices, distances)), perplexity=10)
     assert abs(read.prepare_initial(X).affinities.P - affinities.P).max() == 0
+    named = {"neighbors": "precomputed", "neighbors_params": {"graph": (indices, distances)}}
+    embedding = TSNE(**named, metric="cosine", perplexity=10).prepare_initial(X)
+    assert abs(embedding.affinities.P - affinities.P).max() == 0
+    assert embedding.backends["initialization"].name == "pca"  # the data has coordinates
 
 
 def test_a_graph_with_only_some_of_the_rows_themselves(X):
@@ -149,6 +153,7 @@ def test_every_kind_of_given_neighbors_lowers_the_perplexity_alike(X, given):
         (np.ones((5, 1), int), np.full((5, 1), -1.0), ValueError, "not negative"),
         (np.ones((5, 1), int), np.full((5, 1), 1e300), ValueError, "single precision"),
         (np.ones((5, 1), int), np.full((5, 1), 1j), TypeError, "must be real numbers"),
+        (np.ma.masked_equal([[1], [0]], 0), np.ones((2, 1)), ValueError, "has masked values"),
     ],
 )
 def test_a_bad_graph(indices, distances, error, message):

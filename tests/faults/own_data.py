@@ -185,6 +185,23 @@ GRAPHS = of_cause(
         ("affinities/test_neighbor_index.py::test_a_bad_graph",),
     ),
     (
+        "masked",
+        "_util/neighbor_graphs.py",
+        "    if masked:\n",
+        "    if False:\n",
+        ("affinities/test_neighbor_index.py::test_a_bad_graph",),
+    ),
+    (
+        "refused by name, of data in any metric",
+        "affinity/_search.py",
+        '    if by_name and params and params.get("graph") is not None:\n',
+        "    if False:\n",
+        (
+            "affinities/test_neighbor_index.py::"
+            "test_a_given_graph_may_be_in_any_order_and_hold_the_rows_themselves",
+        ),
+    ),
+    (
         "a diagonal that is not 0",
         "plugins/neighbors/precomputed.py",
         "            _check_diagonal(X)\n",
@@ -233,6 +250,13 @@ FORMS = of_cause(
         "    if masked:\n",
         "    if False:\n",
         (f"{VALIDATION}::test_what_is_no_table_of_numbers_is_refused_by_name",),
+    ),
+    (
+        "masked values of a map, in diagnostics",
+        "diagnostics/_comparison.py",
+        'check_data(embedding, name="embedding")',
+        'check_data(np.asarray(embedding), name="embedding")',
+        ("diagnostics/test_diagnostics.py::test_bad_parameters",),
     ),
     (
         "dates and times",

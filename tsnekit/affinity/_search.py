@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,7 +77,12 @@ def resolve_search(
         verbose=verbose,
         feature_names=feature_names,
     )
-    return resolve_backend("neighbors", method, problem, params=params), problem
+    asked = problem
+    by_name = isinstance(method, str) and method == "precomputed"
+    if by_name and params and params.get("graph") is not None:
+        # Neighbors that are known take the place of distances, whatever these are.
+        asked = dataclasses.replace(problem, metric="precomputed", metric_params=None)
+    return resolve_backend("neighbors", method, asked, params=params), problem
 
 
 def build_kernel(name: str, **options: Any) -> Any:
