@@ -27,13 +27,24 @@ from peers import MUTATIONS
 OWN = [*STATE, *BORDER, *NATIVE, *DATA, *RUN]
 
 
-def notices(selection: tuple[str, ...]) -> bool:
+def selections(chosen: list[Mutation]) -> list[tuple[str, ...]]:
+    """The arguments for pytest that select all tests of some faults, in a few runs."""
+    listed = dict.fromkeys(test for mutation in chosen for test in mutation.tests)
+    together = [Mutation("all", "", "", "", tuple(listed)).selection] if listed else []
+    return together + [*dict.fromkeys(each.selection for each in chosen if not each.tests)]
+
+
+def notices(selection: tuple[str, ...], timeout: float = 600) -> bool:
     """Whether a test of the selection fails, is killed or does not end."""
     # Isolated, so that Python does not import the working tree.
     command = [sys.executable, "-I", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
-            [*command, *selection], cwd=TESTS.parent, capture_output=True, text=True, timeout=600
+            [*command, *selection],
+            cwd=TESTS.parent,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired:
         return True
@@ -98,8 +109,8 @@ def main() -> int:
     package = Path(tsnekit.__file__).parent
     if package == TESTS.parent / "tsnekit":
         parser.error("needs an installed copy of the package, not the working tree")
-    for selection in dict.fromkeys(mutation.selection for mutation in chosen):
-        if notices(selection):
+    for selection in selections(chosen):
+        if notices(selection, timeout=3600):
             parser.error(f"these tests fail without the fault: {' '.join(selection)}")
     missed = []
     with tempfile.TemporaryDirectory() as folder:
