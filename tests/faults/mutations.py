@@ -31,7 +31,7 @@ def selections(chosen: list[Mutation]) -> list[tuple[str, ...]]:
     """The arguments for pytest that select all tests of some faults, in a few runs."""
     listed = dict.fromkeys(test for mutation in chosen for test in mutation.tests)
     together = [Mutation("all", "", "", "", tuple(listed)).selection] if listed else []
-    return together + [*dict.fromkeys(each.selection for each in chosen if not each.tests)]
+    return [*together, *dict.fromkeys(each.selection for each in chosen if not each.tests)]
 
 
 def notices(selection: tuple[str, ...], timeout: float = 600) -> bool:
