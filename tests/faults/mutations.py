@@ -34,8 +34,8 @@ def selections(chosen: list[Mutation]) -> list[tuple[str, ...]]:
     return [*together, *dict.fromkeys(each.selection for each in chosen if not each.tests)]
 
 
-def notices(selection: tuple[str, ...], timeout: float = 600) -> bool:
-    """Whether a test of the selection fails, is killed or does not end."""
+def failures(selection: tuple[str, ...], timeout: float = 600) -> str:
+    """The first test of a selection that fails, or what else ends the tests; "" if they pass."""
     # Isolated, so that Python does not import the working tree.
     command = [sys.executable, "-I", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     try:
@@ -47,32 +47,34 @@ def notices(selection: tuple[str, ...], timeout: float = 600) -> bool:
             timeout=timeout,
         )
     except subprocess.TimeoutExpired:
-        return True
-    summary = re.search(r"(\d+) failed", done.stdout)
-    if summary is None and done.returncode in range(2, 128):
+        return f"no end within {timeout:g} s"
+    if done.returncode == 0:
+        return ""
+    failed = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    if not failed and done.returncode in range(2, 128):
         raise RuntimeError(done.stdout + done.stderr)
-    return done.returncode != 0
+    return ", ".join(failed) or f"the end of the process, {done.returncode}"
 
 
-def try_python(mutation: Mutation, package: Path) -> bool:
-    """Put a fault into a file of the installed package, and see whether it is noticed."""
+def try_python(mutation: Mutation, package: Path) -> str:
+    """Put a fault into a file of the installed package, and return what notices it."""
     path = package / mutation.file
     text = path.read_text()
     try:
         path.write_text(text.replace(mutation.old, mutation.new))
-        return notices(mutation.selection)
+        return failures(mutation.selection)
     finally:
         path.write_text(text)
 
 
-def try_native(mutation: Mutation, sources: Path) -> bool:
-    """Build the package with a fault, install it, and see whether it is noticed."""
+def try_native(mutation: Mutation, sources: Path) -> str:
+    """Build the package with a fault, install it, and return what notices it."""
     path = sources / "tsnekit" / mutation.file
     text = path.read_text()
     try:
         path.write_text(text.replace(mutation.old, mutation.new))
         install(sources)
-        return notices(mutation.selection)
+        return failures(mutation.selection)
     finally:
         path.write_text(text)
 
@@ -110,8 +112,9 @@ def main() -> int:
     if package == TESTS.parent / "tsnekit":
         parser.error("needs an installed copy of the package, not the working tree")
     for selection in selections(chosen):
-        if notices(selection, timeout=3600):
-            parser.error(f"these tests fail without the fault: {' '.join(selection)}")
+        failed = failures(selection, timeout=3600)
+        if failed:
+            parser.error(f"without any fault: {failed}")
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "tsnekit"
@@ -123,7 +126,8 @@ def main() -> int:
             found = (
                 try_native(mutation, sources) if arguments.native else try_python(mutation, package)
             )
-            print(f"{mutation.title}: {'noticed' if found else 'NOT NOTICED'}", flush=True)
+            by = f"noticed by {found}" if found else "NOT NOTICED"
+            print(f"{mutation.title}: {by}", flush=True)
             if not found:
                 missed.append(mutation)
         if arguments.native:
