@@ -13,6 +13,7 @@ from helpers.brute_force import BruteForce, brute
 from tsnekit import TSNE
 from tsnekit.affinity import MultiscaleMixture, NeighborIndex, PerplexityBasedNN, Uniform
 from tsnekit.interfaces import NeighborGraph, SearchProblem
+from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.plugins.neighbors.precomputed import PrecomputedSearch
 
 
@@ -36,6 +37,17 @@ def test_an_index_serves_other_affinities(X, new):
     assert search.searches == [30]
     assert abs(second.P - Uniform(X, k_neighbors=7, method=BruteForce()).P).max() == 0
     assert second.to_new(new).shape == (7, 120)
+
+
+def test_a_search_may_serve_several_indices(X, new):
+    """What is given is a recipe: each index fits a copy of it."""
+    search = ExactSearch()
+    first = NeighborIndex.fit(X, search, SearchProblem(n_samples=120, n_features=4))
+    expected = first.query(new, 5)
+    second = NeighborIndex.fit(X[:60] + 1, search, SearchProblem(n_samples=60, n_features=4))
+    assert second.neighbors(5).indices.max() < 60
+    np.testing.assert_array_equal(first.query(new, 5).indices, expected.indices)
+    assert vars(search) == vars(ExactSearch())
 
 
 def graph_of(X, k=30):
@@ -72,10 +84,16 @@ def test_a_given_graph_may_be_in_any_order_and_hold_the_rows_themselves(X, new, 
     affinities = PerplexityBasedNN(knn_index=given, perplexity=10)
     assert abs(affinities.P - brute(X).P).max() < 1e-9
     assert affinities.P.diagonal().max() == 0
+    nearest = Uniform(knn_index=given, k_neighbors=7)  # of more than are weighed
+    assert abs(nearest.P - Uniform(X, k_neighbors=7, method=BruteForce()).P).max() == 0
     with pytest.raises(ValueError, match="only a neighbor graph was given"):
         affinities.to_new(new)
     read = TSNE(neighbors=PrecomputedSearch(graph=(indices, distances)), perplexity=10)
     assert abs(read.prepare_initial(X).affinities.P - affinities.P).max() == 0
+    named = {"neighbors": "precomputed", "neighbors_params": {"graph": (indices, distances)}}
+    embedding = TSNE(**named, metric="cosine", perplexity=10).prepare_initial(X)
+    assert abs(embedding.affinities.P - affinities.P).max() == 0
+    assert embedding.backends["initialization"].name == "pca"  # the data has coordinates
 
 
 def test_a_graph_with_only_some_of_the_rows_themselves(X):
@@ -140,6 +158,7 @@ def test_every_kind_of_given_neighbors_lowers_the_perplexity_alike(X, given):
         (np.ones((5, 1), int), np.full((5, 1), -1.0), ValueError, "not negative"),
         (np.ones((5, 1), int), np.full((5, 1), 1e300), ValueError, "single precision"),
         (np.ones((5, 1), int), np.full((5, 1), 1j), TypeError, "must be real numbers"),
+        (np.ma.masked_equal([[1], [0]], 0), np.ones((2, 1)), ValueError, "has masked values"),
     ],
 )
 def test_a_bad_graph(indices, distances, error, message):

@@ -116,6 +116,8 @@ def optimize_and_press(embedding, line, fixed):
         return trace
 
     before = sys.gettrace()
+    # A process that a shell has started in the background ignores the signal.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.settrace(trace)
         embedding.optimize(3, inplace=True, fixed=fixed)
@@ -123,6 +125,7 @@ def optimize_and_press(embedding, line, fixed):
         return True
     finally:
         sys.settrace(before)
+        signal.signal(signal.SIGINT, handler)
     return False
 
 

@@ -282,6 +282,11 @@ def test_figure_where_all_is_equal(blobs):
         (lambda X, Y: distance_correlation(X, Y, method="kendall"), ValueError, "method must be"),
         (lambda X, Y: neighbors_kept(X, Y, metric="precomputed"), ValueError, "square matrix"),
         (lambda X, Y: diagnose(Y, X), TypeError, "embedding must be a TSNEEmbedding"),
+        (
+            lambda X, Y: neighbors_kept(X, np.ma.masked_invalid(np.where(Y > 0, Y, np.nan))),
+            ValueError,
+            "embedding has .* masked values",
+        ),
     ],
 )
 def test_bad_parameters(blobs, noisy_map, call, error, message):

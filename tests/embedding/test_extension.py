@@ -1,5 +1,6 @@
 """Maps that grow."""
 
+import joblib
 import numpy as np
 import pytest
 import scipy.sparse
@@ -71,6 +72,25 @@ def test_optimizers_start_afresh(embedding, data):
     assert grown.optimizer is not embedding.optimizer
     np.testing.assert_array_equal(grown.optimizer.state()["update"], np.zeros((360, 2)))
     np.testing.assert_array_equal(embedding.optimizer.state()["gains"], before["gains"])
+
+
+def test_the_map_keeps_the_search_of_its_own_rows(embedding, data):
+    expected = np.array(embedding.transform(data[1], n_iter=5))
+    assert embedding.extend(data[1], n_iter=0).transform(data[1], n_iter=5).shape == (60, 2)
+    np.testing.assert_array_equal(embedding.transform(data[1], n_iter=5), expected)
+
+
+@pytest.mark.parametrize("neighbors", ["exact", "annoy", "forest", "hnsw"])
+def test_maps_in_read_only_memory_take_new_rows(data, neighbors, tmp_path):
+    """Workers of joblib get large arrays as files that are mapped into memory."""
+    quick = {"n_iter": 5, "early_exaggeration_iter": 5, "random_state": 0, "perplexity": 15}
+    embedding = TSNE(neighbors=neighbors, **quick).fit(data[0])
+    joblib.dump(embedding, tmp_path / "map")
+    mapped = joblib.load(tmp_path / "map", mmap_mode="r")
+    assert not mapped.affinities.knn_index.data.flags.writeable
+    for use in ("transform", "extend"):
+        found, expected = (getattr(each, use)(data[1], n_iter=5) for each in (mapped, embedding))
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_affinities_of_all_points_can_be_given(embedding, data):

@@ -86,7 +86,12 @@ def test_new_points_can_be_fixed_too(embedding, data):
         (np.full(300, 1.5), ValueError, r"weights from 0 \(free\) to 1 \(stays\)"),
         (np.full(300, -0.1), ValueError, "weights from 0"),
         (np.full(300, np.nan), ValueError, "weights from 0"),
-        ("all", TypeError, "fixed must be a mask of the points"),
+        ("all", ValueError, "fixed must be an array of numbers, got 'all'"),
+        (np.full(300, "0"), ValueError, "fixed must be an array of numbers"),
+        (np.full(300, "0", dtype=object), ValueError, "fixed must be an array of numbers"),
+        (np.zeros(300, complex), ValueError, "fixed is complex128; take the real part"),
+        (np.zeros(300, "m8[s]"), TypeError, "fixed must hold numbers, but it is timedelta64"),
+        (np.ma.masked_equal(np.arange(300) % 2, 1), ValueError, "fixed has 150 masked values"),
     ],
 )
 def test_bad_weights_are_refused_before_any_work(embedding, fixed, error, message):

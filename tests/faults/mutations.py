@@ -3,7 +3,8 @@
 There are two lists: faults that other packages have, and faults that this package had. Run it with
 an installed copy of the package, never in the working tree: it changes files in place. ``--native``
 is for faults of the native layer. It builds a copy of the sources for each fault, and needs the
-build tools. Numbers and names as arguments choose some of the faults.
+build tools. Numbers and causes as arguments choose some of the faults. ``--list`` shows them, with
+their tests.
 """
 
 import argparse
@@ -12,355 +13,74 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
+from mutation import TESTS, Mutation
+from own_border import BORDER
+from own_data import DATA
+from own_native import NATIVE
+from own_run import RUN
+from own_state import STATE
+from peers import MUTATIONS
+
+# Faults that this package had, by cause. Most causes have several instances.
+OWN = [*STATE, *BORDER, *NATIVE, *DATA, *RUN]
 
 
-@dataclass(frozen=True)
-class Mutation:
-    """A fault, as a text that replaces the right text in a file of the package.
-
-    A fault of other packages has its number in the list of faults, and its tests are named
-    ``test_fault_<number>_...``. A fault of this package is named by its cause, and lists its tests
-    as ``file::name``, the file below the folder of the tests.
-    """
-
-    fault: int | str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...] = ()
-
-    @property
-    def is_native(self) -> bool:
-        return self.file.startswith("_native/")
-
-    @property
-    def selection(self) -> tuple[str, ...]:
-        """The arguments for pytest that select its tests."""
-        if self.tests:
-            return tuple(str(TESTS / each) for each in self.tests)
-        name = f"test_fault_{self.fault}_"
-        paths = sorted(TESTS.rglob("test_*.py"))
-        return ("-k", name, *(str(path) for path in paths if f"def {name}" in path.read_text()))
+def selections(chosen: list[Mutation]) -> list[tuple[str, ...]]:
+    """The arguments for pytest that select all tests of some faults, in a few runs."""
+    listed = dict.fromkeys(test for mutation in chosen for test in mutation.tests)
+    together = [Mutation("all", "", "", "", tuple(listed)).selection] if listed else []
+    return [*together, *dict.fromkeys(each.selection for each in chosen if not each.tests)]
 
 
-MUTATIONS = [
-    Mutation(
-        1,
-        "_native/kernels/affinities/perplexity.cpp",
-        "const double nearest = low;",
-        "const double nearest = 0.0;",
-    ),
-    Mutation(
-        2,
-        "plugins/neighbors/_rows/spaces.py",
-        "            np.sqrt(distances, out=distances)\n",
-        "            pass\n",
-    ),
-    Mutation(
-        3,
-        "plugins/neighbors/_rows/spaces.py",
-        "            distances *= np.float32(0.5)\n",
-        "            np.sqrt(distances, out=distances)\n",
-    ),
-    Mutation(
-        4,
-        "_native/kernels/points/bounds.cpp",
-        "        float least = y[begin * dims + c];\n"
-        "        float most = least;\n"
-        "#pragma omp simd reduction(min : least) reduction(max : most)\n"
-        "        for (index_t i = begin; i < end; ++i) {\n"
-        "          const float value = y[i * dims + c];\n"
-        "          least = value < least ? value : least;\n"
-        "          most = value > most ? value : most;\n"
-        "        }\n",
-        "        float least = 1e38f;\n"
-        "        float most = -1e38f;\n"
-        "        for (index_t i = begin; i < end; ++i) {\n"
-        "          const float value = y[i * dims + c];\n"
-        "          if (value < least) {\n"
-        "            least = value;\n"
-        "          } else if (value > most) {\n"
-        "            most = value;\n"
-        "          }\n"
-        "        }\n",
-    ),
-    Mutation(
-        5,
-        "plugins/gradients/_grid/geometry.py",
-        "max(float(box.extent.max()), 1e-30)",
-        "float(box.extent.max())",
-    ),
-    Mutation(
-        6,
-        "_native/kernels/tree/tree.cpp",
-        "if (!(longest_side<D>(box) > 0.0f)) return false;",
-        "",
-    ),
-    Mutation(
-        7,
-        "plugins/neighbors/_rows/lists.py",
-        "        start = first if first < 0 else first + block.start\n",
-        "        start = -1\n",
-    ),
-    Mutation(
-        8,
-        "_descent/field.py",
-        "return np.array_equal(self.positions, positions)",
-        "return True",
-    ),
-    Mutation(
-        9,
-        "_embedding/base.py",
-        "                raise InterruptedByUser(self) from None\n",
-        "                raise\n",
-    ),
-    Mutation(
-        9,
-        "_descent/loop.py",
-        "        gradient.gradient(Y, forces, phase.exaggeration)\n",
-        "        P = gradient._planned._affinities.data\n"
-        "        P.setflags(write=True)\n"
-        "        P[...] *= phase.exaggeration if iteration == 1 else 1\n"
-        "        gradient.gradient(Y, forces, 1.0)\n",
-    ),
-    Mutation(
-        10,
-        "callbacks.py",
-        "        for callback, wants_state in self._callbacks:\n",
-        "        for callback, wants_state in self._callbacks[:1]:\n",
-    ),
-    Mutation(
-        11,
-        "_embedding/array.py",
-        "        self._copy_attributes_to(duplicate)\n",
-        "",
-    ),
-    Mutation(
-        12,
-        "_embedding/base.py",
-        "            if not optimizer.state():\n",
-        "            if True:\n",
-    ),
-    Mutation(
-        13,
-        "_util/validation.py",
-        "dtype = np.float32 if small else (np.float64, np.float32)",
-        "dtype = np.float64",
-    ),
-    Mutation(
-        14,
-        "plugins/neighbors/__init__.py",
-        "        metric_params=True,\n        sparse=True,\n",
-        "        metric_params=True,\n",
-    ),
-    Mutation(
-        15,
-        "specs.py",
-        "        elif not self.callable_metrics:\n",
-        "        elif False:\n",
-    ),
-    Mutation(
-        16,
-        "plugins/neighbors/_descent.py",
-        "        short = np.flatnonzero((lists[0] < 0).any(axis=1))\n",
-        "        short = np.empty(0, int)\n",
-    ),
-    Mutation(
-        17,
-        "_util/threads.py",
-        "    if n_jobs == 0:\n",
-        "    if n_jobs is False:\n",
-    ),
-    Mutation(
-        18,
-        "initialization/_diffusion_map.py",
-        "v0=start, ",
-        "v0=None, ",
-    ),
-    Mutation(
-        19,
-        "affinity/_matrix.py",
-        'how == "max", indptr, joined, data, n_jobs)',
-        'how == "max", indptr, joined, data, 1)',
-    ),
-    Mutation(
-        19,
-        "plugins/gradients/_grid/convolve.py",
-        "self._convolution(charge, self._spectrum, fields, workspace, self._n_jobs)",
-        "self._convolution(charge, self._spectrum, fields, workspace, 1)",
-    ),
-    Mutation(
-        20,
-        "_descent/gradient.py",
-        "            self._dof,\n            cost,\n",
-        "            1.0,\n            cost,\n",
-    ),
-    Mutation(
-        21,
-        "_native/kernels/descent/attraction.cpp",
-        "  const index_t begin = p.row_start[row];\n",
-        "  const int begin = static_cast<int>(p.row_start[row]);\n",
-    ),
-    Mutation(
-        22,
-        "specs.py",
-        "        if self.n_components is not None and problem.n_components not in "
-        "self.n_components:\n            has",
-        "        if False:\n            has",
-    ),
-    Mutation(
-        23,
-        "_embedding/base.py",
-        "with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:",
-        "with ProgressBar(phase_name, n_iter, shown=True) as bar:",
-    ),
-    Mutation(
-        24,
-        "plugins/neighbors/_rows/refined_forest.py",
-        '        return self.__dict__ | {"_forest": None}\n',
-        "        import tempfile\n\n"
-        "        with tempfile.NamedTemporaryFile() as file:\n"
-        "            self._grown_forest().save(file.name)\n"
-        '        return self.__dict__ | {"_forest": None}\n',
-    ),
-    Mutation(
-        25,
-        "_facade/tsne.py",
-        "        self.learning_rate = learning_rate\n",
-        '        self.learning_rate = 200.0 if learning_rate == "auto" else learning_rate\n',
-    ),
-    Mutation(
-        26,
-        "_embedding/full.py",
-        "        if field is None or not field.fits(self):\n",
-        "        if True:\n",
-    ),
-    Mutation(
-        27,
-        "plugins/gradients/_grid/repulsion.py",
-        "        if kind not in self._said:\n",
-        "        if False:\n",
-    ),
-    Mutation(
-        28,
-        "__init__.py",
-        "import importlib\n",
-        "import importlib\n\nimport numba\n",
-    ),
-    Mutation(
-        29,
-        "_native/kernels/affinities/perplexity.cpp",
-        "double log_precision = std::min(std::max(std::log(above / row.mean) + guess, low), high);",
-        "static thread_local double kept = min_log_precision;\n"
-        "  low = std::max(low, kept);\n"
-        "  double log_precision = kept = "
-        "std::min(std::max(std::log(above / row.mean) + guess, low), high);",
-    ),
-    Mutation(
-        30,
-        "plugins/gradients/_grid/repulsion.py",
-        "        out[outside] = 0.0\n",
-        "        out[inside] = 0.0\n",
-    ),
-    Mutation(
-        31,
-        "_native/kernels/tree/barnes_hut.cpp",
-        # With this fault, points nearer than about 1e-6 look like one point. Merging such points
-        # into one node would be no fault: at this scale forces are linear, and the sum is right.
-        "offset[c] = y[c] - Floats::load(source[c] + k);",
-        "offset[c] = (y[c] - Floats(16.0f)) - (Floats::load(source[c] + k) - Floats(16.0f));",
-    ),
-    Mutation(
-        32,
-        "affinity/_matrix.py",
-        "        values = values / total\n",
-        "        values /= total\n",
-    ),
-    Mutation(
-        33,
-        "_util/validation.py",
-        "    if not (np.abs(checked) <= MAX_POSITION).all():\n",
-        "    if False:\n",
-    ),
-    Mutation(
-        34,
-        "initialization/_diffusion_map.py",
-        "            if count == 1:\n",
-        "            if True:\n",
-    ),
-    Mutation(
-        35,
-        "initialization/_placement.py",
-        "    weights = np.divide(nearest, distances, where=distances > nearest, "
-        "out=np.ones_like(distances))\n",
-        "    weights = distances.copy()\n",
-    ),
-    Mutation(
-        36,
-        "_util/validation.py",
-        "    if number < at_least:\n",
-        "    if False:\n",
-    ),
-]
-
-
-# Faults that this package had, by cause. A cause may have several places, and each has its tests.
-OWN = [
-    Mutation(
-        "interrupt without a map",
-        "_embedding/base.py",
-        "                raise InterruptedByUser(self) from None\n",
-        "                raise\n",
-        ("descent/test_interrupts.py::test_ctrl_c",),
-    ),
-]
-
-
-def notices(selection: tuple[str, ...]) -> bool:
-    """Whether a test of the selection fails, is killed or does not end."""
+def failures(selection: tuple[str, ...], timeout: float = 600) -> str:
+    """The first test of a selection that fails, or what else ends the tests; "" if they pass."""
     # Isolated, so that Python does not import the working tree.
     command = [sys.executable, "-I", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
-            [*command, *selection], cwd=TESTS.parent, capture_output=True, text=True, timeout=600
+            [*command, *selection],
+            cwd=TESTS.parent,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired:
-        return True
-    summary = re.search(r"(\d+) failed", done.stdout)
-    if summary is None and done.returncode in range(2, 128):
+        return f"no end within {timeout:g} s"
+    if done.returncode == 0:
+        return ""
+    failed = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    if not failed and done.returncode in range(2, 128):
         raise RuntimeError(done.stdout + done.stderr)
-    return done.returncode != 0
+    return ", ".join(failed) or f"the end of the process, {done.returncode}"
 
 
-def try_python(mutation: Mutation, package: Path) -> bool:
-    """Put a fault into a file of the installed package, and see whether it is noticed."""
+def try_python(mutation: Mutation, package: Path) -> str:
+    """Put a fault into a file of the installed package, and return what notices it."""
     path = package / mutation.file
     text = path.read_text()
     try:
         path.write_text(text.replace(mutation.old, mutation.new))
-        return notices(mutation.selection)
+        return failures(mutation.selection)
     finally:
         path.write_text(text)
 
 
-def try_native(mutation: Mutation, sources: Path) -> bool:
-    """Build the package with a fault, install it, and see whether it is noticed."""
+def try_native(mutation: Mutation, sources: Path) -> str:
+    """Build the package with a fault, install it, and return what notices it."""
     path = sources / "tsnekit" / mutation.file
     text = path.read_text()
     try:
         path.write_text(text.replace(mutation.old, mutation.new))
         install(sources)
-        return notices(mutation.selection)
+        return failures(mutation.selection)
     finally:
         path.write_text(text)
 
 
 def install(sources: Path) -> None:
-    # Without isolation, the build's tools keep their paths, and only changed files are compiled.
+    # Without isolation the build's tools stay where they are, and only what changed is compiled.
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall",
          "--no-build-isolation", f"-Cbuild-dir={sources / 'build'}", str(sources)],
@@ -370,23 +90,31 @@ def install(sources: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("faults", nargs="*", help="numbers and names (default: all)")
+    parser.add_argument("faults", nargs="*", help="numbers and causes (default: all)")
     parser.add_argument("--native", action="store_true", help="those of the native layer")
+    parser.add_argument("--list", action="store_true", help="show the faults and their tests")
     arguments = parser.parse_args()
+
+    chosen = [
+        each for each in MUTATIONS + OWN
+        if (arguments.list or each.is_native == arguments.native)
+        and (not arguments.faults or str(each.fault) in arguments.faults)
+    ]  # fmt: skip
+    if arguments.list:
+        for mutation in chosen:
+            tests = mutation.tests or (f"test_fault_{mutation.fault}_*",)
+            print(mutation.title, mutation.file, *tests, sep="\n    ")
+        return 0
 
     import tsnekit
 
     package = Path(tsnekit.__file__).parent
     if package == TESTS.parent / "tsnekit":
         parser.error("needs an installed copy of the package, not the working tree")
-    chosen = [
-        each for each in MUTATIONS + OWN
-        if each.is_native == arguments.native
-        and (not arguments.faults or str(each.fault) in arguments.faults)
-    ]  # fmt: skip
-    for selection in dict.fromkeys(mutation.selection for mutation in chosen):
-        if notices(selection):
-            parser.error(f"these tests fail without the fault: {' '.join(selection)}")
+    for selection in selections(chosen):
+        failed = failures(selection, timeout=3600)
+        if failed:
+            parser.error(f"without any fault: {failed}")
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "tsnekit"
@@ -398,7 +126,8 @@ def main() -> int:
             found = (
                 try_native(mutation, sources) if arguments.native else try_python(mutation, package)
             )
-            print(f"fault {mutation.fault}: {'noticed' if found else 'NOT NOTICED'}", flush=True)
+            by = f"noticed by {found}" if found else "NOT NOTICED"
+            print(f"{mutation.title}: {by}", flush=True)
             if not found:
                 missed.append(mutation)
         if arguments.native:

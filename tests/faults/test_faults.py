@@ -2,10 +2,10 @@
 
 A test named ``test_fault_<number>_...`` is about the fault of that number in the list of faults.
 `mutations.py` puts each fault back and checks that its tests notice. It does the same for the
-faults that this package had.
+faults that this package had. The other files hold the two lists.
 """
 
-import importlib.util
+import importlib
 import re
 import subprocess
 import sys
@@ -25,11 +25,8 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def mutations(monkeypatch):
-    spec = importlib.util.spec_from_file_location("mutations", HERE / "mutations.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(HERE)  # as it is where the script runs
+    return importlib.import_module("mutations")
 
 
 def test_every_fault_has_a_test():
@@ -40,7 +37,10 @@ def test_every_fault_has_a_test():
 
 
 def test_every_fault_of_this_package_has_its_tests(mutations):
+    titles = [mutation.title for mutation in mutations.OWN]
+    assert len(set(titles)) == len(titles)
     for mutation in mutations.OWN:
+        assert mutation.instance, mutation
         assert mutation.tests, mutation
         for test in mutation.tests:
             file, *_, name = test.split("::")
@@ -98,7 +98,7 @@ def test_fault_21_positions_in_p_are_64_bits_wide():
 
 
 def test_fault_21_entries_beyond_2_to_the_31():
-    """Only rows at the end of the matrix are used. The other entries take no memory."""
+    """Rows at the end of a matrix whose other entries are never touched, so take no memory."""
     from tsnekit._native.attraction import attraction_cost, gradient_from_repulsion
     from tsnekit._native.compact import CompactAffinities
 
@@ -140,7 +140,7 @@ def test_fault_26_one_row_takes_no_time():
     X = np.random.default_rng(0).normal(size=(2_000, 10)).astype(np.float32)
     model = tsnekit.TSNE(n_iter=50, early_exaggeration_iter=50, random_state=0, neighbors="exact")
     embedding = model.fit(X)
-    embedding.transform(X[:1])  # everything is now prepared
+    embedding.transform(X[:1])  # what is prepared, is prepared once
     started = time.process_time()
     embedding.transform(X[:1] + np.float32(0.01))
     assert time.process_time() - started < 1

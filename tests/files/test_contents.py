@@ -99,6 +99,11 @@ def pcg(inc=1, **others):
     }
 
 
+def nested(depth):
+    """Return a list in lists, no deeper than what Python reads."""
+    return [] if depth == 1 else [nested(depth - 1)]
+
+
 CHANGES = {
     "later version": (edit("version", to=2), "by a later version of tsnekit: its format is 2"),
     "unknown kind": (edit("kind", to="check_real"), "kind has the unknown value 'check_real'"),
@@ -147,6 +152,7 @@ CHANGES = {
     "stuck": (edit("random_state", to=mersenne(fill=0)), "must not be 0"),
     "even": (edit("random_state", to=pcg(inc=0)), "increment of the PCG64 generator must be odd"),
     "gauss": (edit("random_state", to=pcg(gauss=float("inf"))), "gauss of a random number"),
+    "nested": (edit("random_state", to=nested(700)), "the header is nested 701 deep"),
     "dtype": (
         edit("random_state", to={"array": [1], "dtype": "O"}),
         "'O' is not a dtype of numbers",

@@ -35,7 +35,7 @@ def test_numbers_of_threads_that_no_machine_has_are_errors(n_jobs):
         TSNE(n_jobs=n_jobs).fit(np.zeros((20, 2)))
 
 
-@pytest.mark.parametrize("bad", [1.5, "all", True, [1]])
+@pytest.mark.parametrize("bad", [1.5, "all", True, [1], np.timedelta64(2, "s")])
 def test_other_types_are_errors(bad):
     with pytest.raises(TypeError, match="n_jobs must be an integer"):
         resolve_n_jobs(bad)

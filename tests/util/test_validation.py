@@ -12,7 +12,9 @@ from tsnekit._util.validation import check_data, check_integer, check_positions,
 from tsnekit.affinity import PerplexityBasedNN
 
 
-@pytest.mark.parametrize("value", ["3", None, 1j, True, np.bool_(True), [1.0]])
+@pytest.mark.parametrize(
+    "value", ["3", None, 1j, True, np.bool_(True), [1.0], np.timedelta64(3, "s")]
+)
 def test_real_numbers_only(value):
     with pytest.raises(TypeError, match="theta must be a real number"):
         check_real("theta", value)
@@ -34,7 +36,13 @@ def test_real_and_integer_pass():
 
 @pytest.mark.parametrize(
     ("value", "error"),
-    [(2.0, TypeError), (True, TypeError), (0, ValueError), (2**31, ValueError)],
+    [
+        (2.0, TypeError),
+        (True, TypeError),
+        (np.timedelta64(3, "s"), TypeError),
+        (0, ValueError),
+        (2**31, ValueError),
+    ],
 )
 def test_fault_36_integers(value, error):
     with pytest.raises(error, match="k must be"):
@@ -225,7 +233,7 @@ def unsorted(X):
     for a, b in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
         rows.indices[a:b] = rows.indices[a:b][::-1].copy()
         rows.data[a:b] = rows.data[a:b][::-1].copy()
-    rows.has_sorted_indices = True  # a flag that SciPy does not check
+    rows.has_canonical_format = True  # a flag that SciPy does not check
     return rows
 
 
@@ -379,6 +387,8 @@ def test_complex_sparse_data_is_refused():
 def test_positions_that_are_text_are_refused():
     with pytest.raises(ValueError, match="Y must be an array of numbers"):
         check_positions(np.ones((3, 2)).astype(str), name="Y")
+    with pytest.raises(ValueError, match="Y must be an array of numbers"):
+        check_positions(np.ones((3, 2)).astype(str).astype(object), name="Y")
 
 
 def test_a_broken_sparse_matrix_is_refused_before_anything_reads_it():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._util.validation import short_repr
+from tsnekit._util.validation import as_floats
 from tsnekit.interfaces import Optimizer, Phase
 
 __all__ = ["FixedPointsOptimizer", "check_fixed", "select_rows"]
@@ -25,12 +25,7 @@ def check_fixed(fixed: Any, n_samples: int, *, name: str = "fixed") -> NDArray[n
     """
     if fixed is None:
         return None
-    try:
-        weights = np.array(fixed, dtype=np.float32)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{name} must be a mask of the points or weights, got {short_repr(fixed)}"
-        ) from None
+    weights = as_floats(fixed, name=name)
     if weights.shape != (n_samples,):
         raise ValueError(
             f"{name} must have a value for each of the {n_samples} points, "

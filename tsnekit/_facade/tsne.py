@@ -398,10 +398,9 @@ dict, optional
 
     def _reads_distances(self) -> bool:
         """Return whether X holds distances between rows instead of features."""
-        return any(
-            isinstance(given, str) and given == "precomputed"
-            for given in (self.metric, self.neighbors)
-        )
+        graph = (self._neighbors_params() or {}).get("graph")
+        given = (self.metric,) if graph is not None else (self.metric, self.neighbors)
+        return any(isinstance(each, str) and each == "precomputed" for each in given)
 
     def _neighbors_params(self) -> Mapping[str, Any] | None:
         if self.neighbors_params is not None and self.knn_kwargs is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any, cast
@@ -11,7 +12,7 @@ import numpy as np
 from tsnekit._util.validation import short_repr
 from tsnekit.interfaces import Metric
 
-__all__ = ["canonical_metric", "check_metric_params", "metric_name"]
+__all__ = ["canonical_metric", "check_metric_params", "metric_name", "plain_metric"]
 
 _ALIASES = {
     "l2": "euclidean",
@@ -32,6 +33,22 @@ _ALIASES = {
 def canonical_metric(metric: Metric) -> Metric:
     """Resolve the aliases of a metric's name; return a callable as it is."""
     return _ALIASES.get(metric, metric) if isinstance(metric, str) else metric
+
+
+def plain_metric(
+    metric: Metric, params: Mapping[str, Any] | None
+) -> tuple[Metric, dict[str, Any] | None]:
+    """Return the simplest name for a metric and its parameters, so that each has one numerics.
+
+    Data holds no NaN, so that ``nan_euclidean`` is Euclidean. Minkowski's metric is another one for
+    a `p` of 1, 2 or infinity.
+    """
+    metric, rest = canonical_metric(metric), dict(params or {})
+    if metric == "nan_euclidean" and not rest:
+        metric = "euclidean"
+    elif metric == "minkowski" and rest.get("p", 2) in (1, 2, math.inf):
+        metric = {1: "manhattan", 2: "euclidean", math.inf: "chebyshev"}[rest.pop("p", 2)]
+    return metric, rest or None
 
 
 def metric_name(metric: Metric) -> str:

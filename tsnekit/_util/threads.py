@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from numbers import Integral
 
+from tsnekit._util.validation import NO_NUMBERS
+
 __all__ = ["resolve_n_jobs"]
 
 MAX_JOBS = 65_536
@@ -33,7 +35,7 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     """
     if n_jobs is None:
         return 1
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
+    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, NO_NUMBERS):
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning; give a number of threads, or -1 for all")

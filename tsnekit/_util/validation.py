@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "MAX_POSITION",
+    "NO_NUMBERS",
+    "as_floats",
     "as_plain",
     "check_column_names",
     "check_columns",
@@ -32,6 +34,9 @@ MAX_POSITION = 1e15
 
 MAX_COUNT = 2**31 - 1
 """Largest count of anything: what an integer of 32 bits holds."""
+
+NO_NUMBERS = (bool, np.bool_, np.timedelta64)
+"""Types that Python counts among the numbers, and that are none here."""
 
 
 def check_real(
@@ -51,7 +56,7 @@ def check_real(
     ValueError
         If it is not finite or out of bounds.
     """
-    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+    if not isinstance(value, Real) or isinstance(value, NO_NUMBERS):
         raise TypeError(f"{name} must be a real number, got {short_repr(value)}")
     number = float(value)
     if not math.isfinite(number):
@@ -84,7 +89,7 @@ def check_integer(name: str, value: Any, *, at_least: int, at_most: int | None =
     ValueError
         If it is too small or too large.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool | np.bool_):
+    if not isinstance(value, Integral) or isinstance(value, NO_NUMBERS):
         raise TypeError(f"{name} must be an integer, got {short_repr(value)}")
     number = int(value)
     if number < at_least:
@@ -362,14 +367,7 @@ def check_positions(
     TypeError, ValueError
         If `Y` is not numeric, not two-dimensional, of another shape, not finite, or too far out.
     """
-    plain = np.asarray(as_plain(Y, name=name))
-    if plain.dtype.kind in "US":
-        raise ValueError(f"{name} must be an array of numbers, got {short_repr(Y)}")
-    try:
-        with np.errstate(over="ignore"):  # an overflow gives infinity, which is refused below
-            checked = np.array(plain, dtype=np.float32, order="C")
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must be an array of numbers, got {short_repr(Y)}") from None
+    checked = as_floats(Y, name=name)
     if checked.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, got {checked.ndim} dimension(s)")
     wanted = (
@@ -381,6 +379,25 @@ def check_positions(
     if not (np.abs(checked) <= MAX_POSITION).all():
         raise ValueError(f"{name} holds NaN, infinity or values beyond {MAX_POSITION:g}")
     return checked
+
+
+def as_floats(given: Any, *, name: str) -> NDArray[np.float32]:
+    """Return numbers as a new float32 array, infinite where they are too large for it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds masked values, text, or anything else that is no real number.
+    """
+    plain = np.asarray(as_plain(given, name=name))
+    objects = plain.flat if plain.dtype.kind == "O" else ()
+    try:
+        if plain.dtype.kind in "US" or any(isinstance(each, str | bytes) for each in objects):
+            raise ValueError("text is no number")
+        with np.errstate(over="ignore"):
+            return np.array(plain, dtype=np.float32, order="C")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} must be an array of numbers, got {short_repr(given)}") from None
 
 
 def short_repr(value: Any) -> str:

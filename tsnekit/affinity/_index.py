@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-from tsnekit._backends.options import with_options
 from tsnekit._util.locks import Lock
 from tsnekit._util.neighbor_graphs import check_neighbor_graph
 from tsnekit._util.validation import check_column_names, check_data, check_integer
@@ -28,8 +28,8 @@ class NeighborIndex:
     graph : NeighborGraph, optional
         Neighbors that are known already.
     search : NeighborSearch, optional
-        A search, which is fitted to the data when it is first needed. Without a search, only the
-        neighbors of `graph` are known, and none of new rows.
+        A search, a copy of which is fitted to the data when it is first needed. Without a search,
+        only the neighbors of `graph` are known, and none of new rows.
     problem : SearchProblem, optional
         What the search is for. Required with `search`.
     data : float array or CSR matrix of shape (n_samples, p), optional
@@ -64,7 +64,7 @@ class NeighborIndex:
 
     @classmethod
     def fit(cls, X: Any, search: NeighborSearch, problem: SearchProblem) -> NeighborIndex:
-        """Fit a search to validated data."""
+        """Fit a copy of a search to validated data."""
         index = NeighborIndex(X.shape[0], search=search, problem=problem, data=X)
         index._fitted_search()
         return index
@@ -87,8 +87,7 @@ class NeighborIndex:
         else:
             grown = np.concatenate([self.data, X])
         problem = dataclasses.replace(self.problem, n_samples=grown.shape[0])
-        search = with_options(self.search)
-        return NeighborIndex(problem.n_samples, search=search, problem=problem, data=grown)
+        return NeighborIndex(problem.n_samples, search=self.search, problem=problem, data=grown)
 
     @classmethod
     def from_graph(cls, graph: NeighborGraph) -> NeighborIndex:
@@ -183,7 +182,8 @@ class NeighborIndex:
     def _fitted_search(self) -> NeighborSearch | None:
         with self._lock.held():
             if self._fitted is None and self.search is not None and self.problem is not None:
-                self._fitted = self.search.fit(self.data, self.problem)
+                # A copy: the search that was given may serve other data too.
+                self._fitted = copy.deepcopy(self.search).fit(self.data, self.problem)
                 if self.n_found:
                     # A search may make links while it searches the data, and use them for new rows.
                     # The neighbors are known here, from a file, but the links are not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import Backend, check_name, resolve_backend
-from tsnekit._util.metrics import canonical_metric, check_metric_params
+from tsnekit._util.metrics import canonical_metric, check_metric_params, plain_metric
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_data, column_names, short_repr
@@ -63,8 +64,8 @@ def resolve_search(
     (Backend, SearchProblem)
     """
     check_neighbors(method)
-    metric = canonical_metric(metric)
-    check_metric_params(metric, metric_params, X.shape[1])
+    check_metric_params(canonical_metric(metric), metric_params, X.shape[1])
+    metric, metric_params = plain_metric(metric, metric_params)
     if metric == "precomputed" and isinstance(method, str) and method == "exact":
         method = "precomputed"  # reading off distances is an exact search
     problem = SearchProblem(
@@ -78,7 +79,12 @@ def resolve_search(
         verbose=verbose,
         feature_names=feature_names,
     )
-    return resolve_backend("neighbors", method, problem, params=params), problem
+    asked = problem
+    by_name = isinstance(method, str) and method == "precomputed"
+    if by_name and params and params.get("graph") is not None:
+        # Neighbors that are known take the place of distances, whatever these are.
+        asked = dataclasses.replace(problem, metric="precomputed", metric_params=None)
+    return resolve_backend("neighbors", method, asked, params=params), problem
 
 
 def build_kernel(name: str, **options: Any) -> Any:

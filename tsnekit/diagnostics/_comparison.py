@@ -50,7 +50,7 @@ class Comparison:
         self.n_samples = X.shape[0]
         if self.n_samples < 3:
             raise ValueError(f"X must have at least 3 rows, got {self.n_samples}")
-        positions = check_data(np.asarray(embedding), name="embedding")
+        positions = check_data(embedding, name="embedding")
         if positions.shape[0] != self.n_samples:
             raise ValueError(
                 f"embedding must have one row for each of the {self.n_samples} rows of X, "

@@ -15,7 +15,12 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._util.metrics import canonical_metric, check_metric_params, metric_name
+from tsnekit._util.metrics import (
+    canonical_metric,
+    check_metric_params,
+    metric_name,
+    plain_metric,
+)
 from tsnekit._util.process import without_warnings
 from tsnekit.interfaces import Metric
 
@@ -57,7 +62,7 @@ def distances_of(
     Parameters
     ----------
     X : float array or CSR matrix of shape (n, p)
-        The data; distances (n, n) where `metric` is "precomputed".
+        The data, checked; distances (n, n) where `metric` is "precomputed".
     metric : str or callable
     metric_params : mapping, optional
 
@@ -67,14 +72,12 @@ def distances_of(
         If neither SciPy nor scikit-learn has the metric for such data.
     """
     check_metric_params(canonical_metric(metric), metric_params, X.shape[1])
-    metric, params = _plain_name(canonical_metric(metric), dict(metric_params or {}))
+    metric, plain_params = plain_metric(metric, metric_params)
+    params = plain_params or {}
     if metric == "precomputed":
         if X.shape[0] != X.shape[1] or hasattr(X, "indptr"):
             raise ValueError("metric='precomputed' needs X to be a dense square matrix")
         return _Table(X)
-    if hasattr(X, "indptr") and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
     if metric in ("euclidean", "sqeuclidean") and not set(params) - {"w"}:
         return _scaled_rows(X, str(metric), params.get("w"))
     if metric in ("cosine", "correlation") and not set(params) - {"w"}:
@@ -85,16 +88,6 @@ def distances_of(
 def in_scale(X: Any) -> Any:
     """Return rows in float64, divided by a power of two, so that squares can be computed."""
     return _scaled(X, -_exponent(X))
-
-
-def _plain_name(metric: Metric, params: dict[str, Any]) -> tuple[Metric, dict[str, Any]]:
-    """Return the simplest name for a metric, so that each metric has one implementation."""
-    if metric == "nan_euclidean" and not params:
-        return "euclidean", params  # the data holds no NaN
-    if metric == "minkowski" and params.get("p", 2) in (1, 2, math.inf):
-        names = {1: "manhattan", 2: "euclidean", math.inf: "chebyshev"}
-        return names[params.get("p", 2)], {key: params[key] for key in params if key != "p"}
-    return metric, params
 
 
 class _Table:

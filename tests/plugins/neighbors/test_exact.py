@@ -48,6 +48,17 @@ def test_many_rows_of_few_features_get_a_tree(monkeypatch, plane):
     assert asked
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "chebyshev"])
+def test_a_tree_has_leaves_of_the_size_that_is_asked_for(plane, metric):
+    nodes = []
+    for leaf_size in (5, 40):
+        search = ExactSearch(algorithm="tree", leaf_size=leaf_size)
+        fitted = search.fit(plane, problem(plane, metric=metric))
+        _, _, tree_nodes, _ = fitted._search._tree.get_arrays()
+        nodes.append(len(tree_nodes))
+    assert nodes[0] > 4 * nodes[1]
+
+
 @pytest.mark.parametrize("metric", ["hamming", "canberra"])
 def test_no_tree_for_the_metric(plane, metric):
     with pytest.raises(ValueError, match=r"algorithm='tree'.*" + metric):

@@ -205,6 +205,16 @@ def test_haversine_within_a_street():
     check(found, D)
 
 
+@pytest.mark.parametrize("metric", ["seuclidean", "mahalanobis"])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_spread_of_columns_far_from_0(metric, make):
+    X = rows(300) * [1, 10, 0.1, 1]
+    expected = search("exact", X, metric).neighbors(10)
+    far = X + np.array([0, 1e7, 1.7e9, 0])
+    found = search("exact", make(far), metric).neighbors(10)
+    np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", ["haversine", "minkowski", "chebyshev", "canberra"])
 def test_descent_measures_again_in_float64(metric):

@@ -10,6 +10,8 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
+from scipy.spatial.distance import cdist, pdist
 
 from helpers.neighbors import exact, problem
 from tsnekit.plugins.neighbors import _numba
@@ -20,8 +22,8 @@ from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch, can_compile
 class FakeIndex:
     """A result of PyNNDescent with gaps, which it may have."""
 
-    def __init__(self, X, k):
-        D = np.linalg.norm(X[:, None] - X, axis=2)
+    def __init__(self, X, k, metric="euclidean"):
+        D = cdist(X, X, metric)
         indices = np.argsort(D, axis=1, kind="stable")[:, :k].astype(np.int32)
         self.neighbor_graph = indices, np.take_along_axis(D, indices, axis=1).astype(np.float32)
         self.n_neighbors = k
@@ -40,6 +42,29 @@ def test_fault_16_gaps_are_filled_by_true_neighbors(metric):
     truth = exact(X, metric=metric).neighbors(12)
     np.testing.assert_array_equal(graph.indices, truth.indices)
     np.testing.assert_allclose(graph.distances, truth.distances, rtol=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "minkowski", "chebyshev"])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_rows_are_shifted_before_they_are_rounded(metric, make):
+    """PyNNDescent works on float32, which holds no fractions of seconds since 1970."""
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    X[:, 0] += 1.7e9
+    search = PyNNDescentSearch(min_rows=0).fit(make(X), problem(make(X), metric=metric))
+    rows = search._search.descent._rows
+    rows = rows.toarray() if sparse.issparse(rows) else rows
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(pdist(rows), pdist(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["chebyshev", "minkowski"])
+def test_distances_are_measured_again_in_float64(metric):
+    X = np.random.default_rng(0).normal(size=(120, 5)) + 1e3
+    search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
+    search._search.descent.index = FakeIndex(X.astype(np.float32), 41, metric)
+    graph = search.neighbors(40)
+    truth = exact(X, metric=metric).neighbors(40)
+    np.testing.assert_allclose(graph.distances, truth.distances, rtol=1e-6)
 
 
 def test_few_rows_are_searched_exhaustively(caplog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -297,14 +298,16 @@ def _variances(X: Any) -> NDArray[np.float64]:
     ValueError
         If a column is constant.
     """
-    variances = np.diag(_covariance(X)).copy()
+    total = np.zeros(X.shape[1])
+    for rows in _centered_blocks(X):
+        total += np.einsum("ij,ij->j", rows, rows)
     constant = _constant_columns(X)
     if len(constant):
         raise ValueError(
             f"metric 'seuclidean' divides by the variance of each column, but column {constant[0]} "
             "is constant; leave such columns out, or give V in metric_params"
         )
-    return variances
+    return total / (X.shape[0] - 1)
 
 
 def _inverse_covariance(X: Any) -> NDArray[np.float64]:
@@ -315,7 +318,10 @@ def _inverse_covariance(X: Any) -> NDArray[np.float64]:
     ValueError
         If the covariance has no inverse.
     """
-    covariance = _covariance(X)
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for rows in _centered_blocks(X):
+        total += rows.T @ rows
+    covariance = total / (X.shape[0] - 1)
     constant = _constant_columns(X)
     # The scale of a column must not affect whether other columns count as dependent.
     scale = np.sqrt(np.diag(covariance))
@@ -337,12 +343,13 @@ def _constant_columns(X: Any) -> NDArray[np.intp]:
     return np.flatnonzero(low == high)
 
 
-def _covariance(X: Any) -> NDArray[np.float64]:
-    """Return the covariance of the columns of an array or CSR matrix."""
-    n = X.shape[0]
+def _centered_blocks(X: Any) -> Iterator[NDArray[np.float64]]:
+    """Yield rows of an array or CSR matrix, dense and without the means of the columns.
+
+    Products of rows as they are would cancel where a column is far from 0.
+    """
+    n, p = X.shape
     mean = np.asarray(X.mean(axis=0, dtype=np.float64)).reshape(1, -1)
-    if hasattr(X, "indptr"):
-        X = X.astype(np.float64)
-        return ((X.T @ X).toarray() - n * mean.T @ mean) / (n - 1)
-    centered = X - mean
-    return centered.T @ centered / (n - 1)
+    for block in row_blocks(n, max(1, _BLOCK_BYTES // (8 * p))):
+        rows = X[block].toarray() if hasattr(X, "indptr") else X[block]
+        yield rows - mean
