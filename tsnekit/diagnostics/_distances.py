@@ -2,7 +2,8 @@
 
 Rows are multiplied by a power of two, which rounds nothing, so that squares neither overflow nor
 vanish. Every distance that decides something is computed from differences of rows. Products of
-matrices are fast, but they cancel where rows are close; they only bound Euclidean distances.
+matrices are fast, but they cancel where rows are close; they only tell which rows are certainly
+nearer than a distance, and which are certainly not.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -19,7 +21,7 @@ from tsnekit._util.metrics import canonical_metric, metric_name
 from tsnekit._util.process import without_warnings
 from tsnekit.interfaces import Metric
 
-__all__ = ["BLOCK_BYTES", "DataDistances", "distances_of", "in_scale"]
+__all__ = ["BLOCK_BYTES", "DataDistances", "Keys", "distances_of", "in_scale"]
 
 BLOCK_BYTES = 64 * 1024**2
 """Memory for one block of rows or of distances."""
@@ -28,20 +30,53 @@ Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
 
+@dataclass(frozen=True)
+class Keys:
+    """Numbers by which rows can be told to be nearer than a distance, or not to be.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m, n)
+        One for each distance: the distance itself, or about its square less the same for all of
+        a row of this array.
+    squares : ndarray of shape (m,), optional
+        What the squares are less by; None if the values are the distances.
+    error : float, default=0
+        Largest error of a square, relative to it and to the squared length of the row.
+    """
+
+    values: Floats
+    squares: Floats | None = None
+    error: float = 0.0
+
+    def certain(self, i: int, distances: Floats) -> tuple[Floats, Floats]:
+        """Return (lower, upper) for some distances from the i-th row.
+
+        A row whose value is less than `lower` is nearer than the distance, and a row whose value is
+        greater than `upper` is not.
+        """
+        if self.squares is None:
+            return distances, distances
+        # A row at distance d is no longer than this one and d together: its square is at most
+        # 2 (d^2 + own).
+        own = self.squares[i]
+        square = distances**2
+        slack = 2 * self.error * square + (3 * self.error * own + _TINY)
+        square -= own
+        return square - slack, square + slack
+
+
 class DataDistances(Protocol):
     """The distances between rows of a data set, divided by ``2 ** exponent``."""
 
     exponent: int
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
-        """Return bounds (m, n) of the distances from some rows to all rows.
-
-        Both are one array where the distances are exact.
-        """
+    def keys(self, rows: Indices) -> Keys:
+        """Return keys of the distances from some rows to all rows."""
         ...
 
     def between(self, row: int, others: Indices) -> Floats:
-        """Return the exact distances (m,) from one row to some others, which `bounds` bounds."""
+        """Return the exact distances (m,) from one row to some others."""
         ...
 
     def measured(self, distances: Floats) -> Floats:
@@ -109,9 +144,8 @@ class _Table:
     def __init__(self, D: NDArray[Any]) -> None:
         self._D = D
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
-        found = np.array(self._D[rows], dtype=np.float64)
-        return found, found
+    def keys(self, rows: Indices) -> Keys:
+        return Keys(np.array(self._D[rows], dtype=np.float64))
 
     def between(self, row: int, others: Indices) -> Floats:
         return np.asarray(self._D[row, others], dtype=np.float64)
@@ -149,22 +183,21 @@ class _Vectors:
         # Products cancel less between rows around the origin. A median follows no outlier.
         self._middle = None if self._sparse else np.median(some, axis=0)
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
+    def keys(self, rows: Indices) -> Keys:
         queries = self._centered(rows)
-        lengths = _squares(queries)[:, None]
+        squares = _squares(queries)
+        queries = queries * -2.0
         n, p = self._X.shape
-        low, high = np.empty((2, len(rows), n))
+        values = np.empty((len(rows), n))
         for block in _blocks(n, p):
             others = self._centered(block)
-            total = lengths + _squares(others)
-            products = queries @ others.T
-            found = total - 2 * (products.toarray() if self._sparse else products)
-            # Rounding, and squares that vanish, move the result by no more than this.
-            total *= 4 * (p + 4) * np.finfo(float).eps
-            total += _TINY
-            low[:, block] = np.sqrt(np.maximum(found - total, 0))
-            high[:, block] = np.sqrt(np.maximum(found + total, 0))
-        return low, high
+            if self._sparse:
+                values[:, block] = (queries @ others.T).toarray()
+            else:
+                np.matmul(queries, others.T, out=values[:, block])
+            values[:, block] += _squares(others)
+        # Rounding of products and squares, each a sum of p terms.
+        return Keys(values, squares, 4 * (p + 4) * np.finfo(float).eps)
 
     def between(self, row: int, others: Indices) -> Floats:
         own = self._transform(self._X[[row]])
@@ -278,13 +311,13 @@ class _Computed:
                 f"the metric {metric_name(metric)} cannot be computed for X: {error}"
             ) from None
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
+    def keys(self, rows: Indices) -> Keys:
         queries = self._take(rows)
         n, p = self._X.shape
         found = np.empty((len(rows), n))
         for block in _blocks(n, p):
             found[:, block] = self._function(queries, self._take(block))
-        return found, found
+        return Keys(found)
 
     def between(self, row: int, others: Indices) -> Floats:
         return self._function(self._take([row]), self._take(others))[0]

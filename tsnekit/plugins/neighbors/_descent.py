@@ -13,7 +13,6 @@ from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._numba import is_cut_off, quiet_numba
 from tsnekit.plugins.neighbors._rows.approximate import (
     BLIND,
-    SAMPLED_ROWS,
     ApproximateSearch,
     can_scan_precisely,
     warn_of_blur,
@@ -23,6 +22,7 @@ from tsnekit.plugins.neighbors._rows.base import check_finite_lists, check_k
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self, scan
 from tsnekit.plugins.neighbors._rows.pairwise import CandidateDistances
 from tsnekit.plugins.neighbors._rows.precision import order_lists
+from tsnekit.plugins.neighbors._rows.sample import Sample, spread_rows
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.toolkit import metric_name
@@ -32,6 +32,8 @@ __all__ = ["Descent", "DescentInAnyMetric", "DescentOfRows"]
 logger = logging.getLogger(__name__)
 
 MIN_RECALL = 0.95
+
+SAMPLED_ROWS = 64
 
 _KERNEL_NAMES = {"sqeuclidean": "euclidean"}
 
@@ -125,7 +127,7 @@ class DescentOfRows(ApproximateSearch):
         metric = _KERNEL_NAMES.get(self._space.kernel, self._space.kernel)
         self.descent = Descent(self._rows, metric, self._problem, *self._options)
 
-    def _search_rows(self, k: int) -> Lists:
+    def _search_rows(self, k: int, truth: Sample) -> Lists:
         if not self.descent.can_answer(k + 1):
             n_jobs = self._problem.n_jobs
             return scan(self._rows, self._rows, self._space.kernel, k, n_jobs, first=0)
@@ -174,11 +176,11 @@ class DescentInAnyMetric:
             return self._exact.neighbors(k)
         indices, distances = self._measured(self._X, *self.descent.graph(k + 1))
         lists = self._completed(self._X, drop_self(indices, distances, rows), k, rows)
-        sample = np.unique(np.linspace(0, n - 1, SAMPLED_ROWS, dtype=int))
+        sample = spread_rows(n, SAMPLED_ROWS, self._problem.seed)
         _, true = self._true_neighbors(self._X, sample, k, rows)
         self.estimated_recall = float(np.mean(lists[1][sample] <= true[:, -1:] * (1 + 1e-6)))
         if self.estimated_recall < MIN_RECALL:
-            if can_scan_precisely(self._X, n, self._problem):
+            if can_scan_precisely(self._X, n):
                 self.estimated_recall = 1.0
                 return self._exact.neighbors(k)
             warn_of_shortfall("PyNNDescentSearch", self.estimated_recall, MIN_RECALL, k)
@@ -222,7 +224,7 @@ class DescentInAnyMetric:
             gap = np.nan_to_num(np.abs(true - distances), posinf=np.inf)
         gap = gap.max(axis=1, where=indices >= 0, initial=0.0)
         blind = ~(gap <= BLIND * kth)
-        if blind.any() and can_scan_precisely(self._X, int(blind.sum()), self._problem):
+        if blind.any() and can_scan_precisely(self._X, int(blind.sum())):
             indices[blind] = -1
         elif blind.any():
             warn_of_blur(int(blind.sum()))
