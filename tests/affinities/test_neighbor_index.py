@@ -55,6 +55,8 @@ def shuffled(graph):
     return tuple(np.take_along_axis(part, order, axis=1) for part in with_rows_themselves(graph))
 
 
+MASKED = np.ma.masked_array(np.ones((5, 2)), mask=np.arange(10).reshape(5, 2) == 3)
+
 GRAPHS = [
     lambda graph: (graph.indices, graph.distances),
     lambda graph: (graph.indices.astype(np.int64), graph.distances.astype(np.float64)),
@@ -135,6 +137,8 @@ def test_every_kind_of_given_neighbors_lowers_the_perplexity_alike(X, given):
         (np.ones((5, 1), int), np.full((5, 1), -1.0), ValueError, "not negative"),
         (np.ones((5, 1), int), np.full((5, 1), 1e300), ValueError, "single precision"),
         (np.ones((5, 1), int), np.full((5, 1), 1j), TypeError, "must be real numbers"),
+        (MASKED.astype(int), np.ones((5, 2)), ValueError, "indices of .* have 1 masked value"),
+        (np.tile([1, 2], (5, 1)), MASKED, ValueError, "distances of .* have 1 masked value"),
     ],
 )
 def test_a_bad_graph(indices, distances, error, message):

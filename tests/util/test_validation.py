@@ -69,6 +69,25 @@ def test_fault_13_kinds_of_data():
     assert check_data(base.astype(np.int32)).dtype == np.float64
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        np.ndarray.tolist,
+        lambda X: X.astype(object),
+        pd.DataFrame,
+        scipy.sparse.csr_matrix,
+        scipy.sparse.coo_array,
+    ],
+)
+def test_the_rows_that_are_not_finite_are_named(convert, bad):
+    X = np.ones((9, 3))
+    X[[4, 7], 1] = bad
+    with pytest.raises(ValueError, match=r"Input X contains .* row is row 4 \(2 in all\)"):
+        check_data(convert(X))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_fault_13_good_data_is_not_copied(dtype):
     X = np.ones((5, 2), dtype=dtype)
