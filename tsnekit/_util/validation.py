@@ -174,7 +174,9 @@ def check_table(
             input_name=name,
         )
     except (TypeError, ValueError) as error:
-        message = str(error) if name in str(error) else f"{name} must be a table of numbers: {error}"
+        message = (
+            str(error) if name in str(error) else f"{name} must be a table of numbers: {error}"
+        )
         raise type(error)(message + _first_not_finite(X)) from None
 
 
