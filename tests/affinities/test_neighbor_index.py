@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.neighbors import kneighbors_graph
 
 from helpers.brute_force import BruteForce, brute
@@ -78,6 +80,40 @@ def test_a_given_graph_may_be_in_any_order_and_hold_the_rows_themselves(X, new, 
         affinities.to_new(new)
     read = TSNE(neighbors=PrecomputedSearch(graph=(indices, distances)), perplexity=10)
     assert abs(read.prepare_initial(X).affinities.P - affinities.P).max() == 0
+
+
+@settings(max_examples=40)
+@given(data=st.data(), n=st.integers(5, 30))
+def test_any_way_to_write_a_graph_is_the_same_graph(data, n):
+    """The row itself anywhere, or in some rows only; neighbors in any order; any numeric types."""
+    k = data.draw(st.integers(1, n - 2))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    keys = rng.random((n, n))
+    np.fill_diagonal(keys, np.inf)
+    indices = keys.argsort(axis=1)[:, : k + 1]
+    distances = np.sort(rng.integers(1, 20, size=(n, k + 1)) / 4, axis=1)
+    # Ties are in the order of rows.
+    indices = np.take_along_axis(indices, np.lexsort((indices, distances), axis=1), axis=1)
+    given_indices, given_distances = indices.copy(), distances.copy()
+    own = sorted(data.draw(st.sets(st.integers(0, n - 1), min_size=1)))
+    given_indices[own, -1], given_distances[own, -1] = own, 0
+    order = rng.permuted(np.tile(np.arange(k + 1), (n, 1)), axis=1)
+    index_type = data.draw(st.sampled_from(["i4", "i8", ">i4", "u2", "u8"]))
+    distance_type = data.draw(st.sampled_from(["f4", "f8", ">f8", "f2"]))
+    given_graph = (
+        np.take_along_axis(given_indices, order, axis=1).astype(index_type),
+        np.take_along_axis(given_distances, order, axis=1).astype(distance_type),
+    )
+    taken = NeighborIndex.from_graph(NeighborGraph(*given_graph)).graph
+    np.testing.assert_array_equal(taken.indices, indices[:, :k])
+    np.testing.assert_array_equal(taken.distances, distances[:, :k].astype(np.float32))
+    for metric in ("euclidean", "jaccard", "precomputed", lambda a, b: 0.0):
+        search = PrecomputedSearch(graph=given_graph)
+        read = Uniform(np.zeros((n, 2)), k_neighbors=k, method=search, metric=metric)
+        np.testing.assert_array_equal(read.knn_index.neighbors(k).indices, taken.indices)
+    given_graph[0][0, 0] = given_graph[0][0, 1]
+    with pytest.raises(ValueError, match="row 0 has one twice"):
+        NeighborIndex.from_graph(NeighborGraph(*given_graph))
 
 
 def test_a_graph_with_only_some_of_the_rows_themselves(X):

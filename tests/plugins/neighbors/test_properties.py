@@ -153,7 +153,7 @@ def test_equal_data_has_equal_neighbors(X, dense, scattered):
 
 
 def neighbors_of(name, X, convert):
-    index = Uniform(convert(X), k_neighbors=4, method=name).knn_index
+    index = Uniform(convert(X), k_neighbors=4, method=name, random_state=0).knn_index
     return index.neighbors(4), index.query(convert(X[:3] + 1), 4)
 
 
