@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.neighbors import kneighbors_graph
 
 from helpers.brute_force import BruteForce, brute
@@ -67,6 +69,8 @@ def shuffled(graph):
     return tuple(np.take_along_axis(part, order, axis=1) for part in with_rows_themselves(graph))
 
 
+MASKED = np.ma.masked_array(np.ones((5, 2)), mask=np.arange(10).reshape(5, 2) == 3)
+
 GRAPHS = [
     lambda graph: (graph.indices, graph.distances),
     lambda graph: (graph.indices.astype(np.int64), graph.distances.astype(np.float64)),
@@ -94,6 +98,40 @@ def test_a_given_graph_may_be_in_any_order_and_hold_the_rows_themselves(X, new, 
     embedding = TSNE(**named, metric="cosine", perplexity=10).prepare_initial(X)
     assert abs(embedding.affinities.P - affinities.P).max() == 0
     assert embedding.backends["initialization"].name == "pca"  # the data has coordinates
+
+
+@settings(max_examples=40)
+@given(data=st.data(), n=st.integers(5, 30))
+def test_any_way_to_write_a_graph_is_the_same_graph(data, n):
+    """The row itself anywhere, or in some rows only; neighbors in any order; any numeric types."""
+    k = data.draw(st.integers(1, n - 2))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    keys = rng.random((n, n))
+    np.fill_diagonal(keys, np.inf)
+    indices = keys.argsort(axis=1)[:, : k + 1]
+    distances = np.sort(rng.integers(1, 20, size=(n, k + 1)) / 4, axis=1)
+    # Ties are in the order of rows.
+    indices = np.take_along_axis(indices, np.lexsort((indices, distances), axis=1), axis=1)
+    given_indices, given_distances = indices.copy(), distances.copy()
+    own = sorted(data.draw(st.sets(st.integers(0, n - 1), min_size=1)))
+    given_indices[own, -1], given_distances[own, -1] = own, 0
+    order = rng.permuted(np.tile(np.arange(k + 1), (n, 1)), axis=1)
+    index_type = data.draw(st.sampled_from(["i4", "i8", ">i4", "u2", "u8"]))
+    distance_type = data.draw(st.sampled_from(["f4", "f8", ">f8", "f2"]))
+    given_graph = (
+        np.take_along_axis(given_indices, order, axis=1).astype(index_type),
+        np.take_along_axis(given_distances, order, axis=1).astype(distance_type),
+    )
+    taken = NeighborIndex.from_graph(NeighborGraph(*given_graph)).graph
+    np.testing.assert_array_equal(taken.indices, indices[:, :k])
+    np.testing.assert_array_equal(taken.distances, distances[:, :k].astype(np.float32))
+    for metric in ("euclidean", "jaccard", "precomputed", lambda a, b: 0.0):
+        search = PrecomputedSearch(graph=given_graph)
+        read = Uniform(np.zeros((n, 2)), k_neighbors=k, method=search, metric=metric)
+        np.testing.assert_array_equal(read.knn_index.neighbors(k).indices, taken.indices)
+    given_graph[0][0, 0] = given_graph[0][0, 1]
+    with pytest.raises(ValueError, match="row 0 has one twice"):
+        NeighborIndex.from_graph(NeighborGraph(*given_graph))
 
 
 def test_a_graph_with_only_some_of_the_rows_themselves(X):
@@ -158,7 +196,8 @@ def test_every_kind_of_given_neighbors_lowers_the_perplexity_alike(X, given):
         (np.ones((5, 1), int), np.full((5, 1), -1.0), ValueError, "not negative"),
         (np.ones((5, 1), int), np.full((5, 1), 1e300), ValueError, "single precision"),
         (np.ones((5, 1), int), np.full((5, 1), 1j), TypeError, "must be real numbers"),
-        (np.ma.masked_equal([[1], [0]], 0), np.ones((2, 1)), ValueError, "has masked values"),
+        (MASKED.astype(int), np.ones((5, 2)), ValueError, "indices of .* have 1 masked value"),
+        (np.tile([1, 2], (5, 1)), MASKED, ValueError, "distances of .* have 1 masked value"),
     ],
 )
 def test_a_bad_graph(indices, distances, error, message):

@@ -71,7 +71,7 @@ def test_affinities_of_the_core_are_symmetric_to_the_bit(blobs):
         assert is_symmetric(affinities.matrix)
 
 
-@pytest.mark.parametrize("method", ["exact", "barnes_hut", "mesh"])
+@pytest.mark.parametrize("method", ["exact", "barnes_hut", "fft", "mesh"])
 def test_a_directed_graph_gives_the_map_of_its_symmetric_part(blobs, method):
     graph = kneighbors_graph(blobs, 10)
     start = np.random.default_rng(0).normal(size=(300, 2)) * 1e-4
@@ -97,6 +97,32 @@ def test_the_divergence_of_a_directed_graph_is_that_of_its_symmetric_part(blobs)
     edges = P > 0
     expected = (P[edges] * np.log(P[edges] / (w / w.sum())[edges])).sum()
     assert directed.kl_divergence == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dof", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_step_follows_the_slope_of_the_reported_divergence(seed, dof):
+    """Whatever P, the gradient that is stepped along is that of the divergence that is told."""
+    n = 25
+    P = random_matrix(n, 0.3, seed)
+    affinities = PrecomputedAffinities(P + scipy.sparse.eye(n, k=1) / 10)
+    start = np.random.default_rng(seed).normal(size=(n, 2)).astype(np.float32)
+
+    def divergence(positions):
+        return TSNEEmbedding(
+            positions, affinities, dof=dof, negative_gradient_method="exact"
+        ).kl_divergence
+
+    embedding = TSNEEmbedding(start, affinities, dof=dof, negative_gradient_method="exact")
+    still = {"learning_rate": 1.0, "momentum": 0.0, "max_step_norm": None}
+    step = np.asarray(embedding.optimize(1, **still)) - start
+    step -= step.mean(axis=0)
+    for seed_of_way in range(3):
+        way = np.random.default_rng(seed_of_way).normal(size=(n, 2)).astype(np.float32)
+        way -= way.mean(axis=0)
+        slope = (divergence(start + 0.01 * way) - divergence(start - 0.01 * way)) / 0.02
+        # The gradient is kept without its factor 4, and all gains are 1.2 in the first step.
+        assert slope == pytest.approx(-4 / 1.2 * (way * step).sum(), rel=2e-2, abs=2e-4)
 
 
 def test_whole_gradients_get_symmetric_affinities(blobs, fake_entry_points):

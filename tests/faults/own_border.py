@@ -181,7 +181,7 @@ CALLERS = of_cause(
         "    if False:\n",
         (
             "affinities/test_given_affinities.py::"
-            "test_what_is_no_affinities_object_is_refused_with_a_way_out",
+            "test_other_objects_are_refused_as_affinities_with_advice",
         ),
     ),
     (

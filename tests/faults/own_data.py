@@ -4,6 +4,7 @@ from mutation import of_cause
 
 NUMERICS = "plugins/neighbors/test_numerics.py"
 COPIES = "plugins/neighbors/test_copies.py"
+PROMISES = "plugins/neighbors/test_recall.py"
 UNDEFINED = "plugins/neighbors/test_undefined_metrics.py"
 VALIDATION = "util/test_validation.py"
 HARD_DATA = "diagnostics/test_hard_data.py"
@@ -34,7 +35,7 @@ PRECISION = of_cause(
     ),
     (
         "diagnostics: squares that vanish",
-        "diagnostics/_distances.py",
+        "diagnostics/_rows.py",
         "    return first + math.frexp(span)[1] - 400 if span else 0\n",
         "    return 0\n",
         (f"{HARD_DATA}::test_hard_data", f"{HARD_DATA}::test_scale_does_not_change_a_correlation"),
@@ -42,8 +43,8 @@ PRECISION = of_cause(
     (
         "diagnostics: products that cancel",
         "diagnostics/_distances.py",
-        "            total *= 4 * (p + 4) * np.finfo(float).eps\n            total += _TINY\n",
-        "            total *= 0.0\n",
+        "        return Keys(values, squares, 4 * (p + 4) * np.finfo(float).eps)\n",
+        "        return Keys(values, squares, 0.0)\n",
         (f"{HARD_DATA}::test_hard_data", f"{HARD_DATA}::test_groups_apart_in_many_rows"),
     ),
     (
@@ -129,21 +130,27 @@ RECALL = of_cause(
         "plugins/neighbors/_rows/approximate.py",
         "        self._copies = Copies.of(self._rows)\n",
         "        self._copies = None\n",
-        (f"{COPIES}::test_new_rows_find_all_copies", f"{COPIES}::test_every_promise_is_kept"),
+        (
+            f"{COPIES}::test_new_rows_find_all_copies",
+            f"{PROMISES}::test_promises_are_kept_and_estimates_are_right",
+        ),
     ),
     (
         "it knows, and does nothing",
         "plugins/neighbors/_rows/approximate.py",
-        "        if self.estimated_recall < self.MIN_RECALL:\n",
+        "        if not kept:\n",
         "        if False:\n",
-        (f"{COPIES}::test_few_rows_are_measured_instead", f"{COPIES}::test_every_promise_is_kept"),
+        (
+            f"{COPIES}::test_few_rows_are_measured_instead",
+            f"{PROMISES}::test_promises_are_kept_and_estimates_are_right",
+        ),
     ),
     (
         "it knows, and says nothing",
         "plugins/neighbors/_rows/approximate.py",
         "        warn_of_shortfall(name, estimate, self.MIN_RECALL, k)\n",
         "",
-        (f"{COPIES}::test_what_falls_short_is_said",),
+        (f"{COPIES}::test_low_recall_is_reported",),
     ),
     (
         "the estimate is not kept",
@@ -247,7 +254,7 @@ FORMS = of_cause(
     (
         "masked values",
         "_util/validation.py",
-        "    if masked:\n",
+        "    if masked := count_masked(X):\n",
         "    if False:\n",
         (f"{VALIDATION}::test_data_that_is_not_a_table_of_numbers_is_refused_by_name",),
     ),
@@ -292,7 +299,7 @@ METRICS = of_cause(
         "    if undefined.any():\n",
         "    if False:\n",
         (
-            f"{UNDEFINED}::test_equal_rows_of_zeros_are_at_no_distance",
+            f"{UNDEFINED}::test_equal_rows_of_zeros_are_at_distance_0",
             f"{UNDEFINED}::test_a_row_without_neighbors_is_named",
         ),
     ),

@@ -98,10 +98,7 @@ LABELS = of_cause(
         "callbacks.py",
         "        if state.phase.exaggeration > (1 if own is None else own):\n",
         '        if state.phase.name == "early exaggeration":\n',
-        (
-            "descent/test_callbacks.py::"
-            "test_exaggeration_is_no_convergence_whatever_its_phase_is_called",
-        ),
+        ("descent/test_callbacks.py::test_exaggeration_is_not_convergence_in_a_phase_of_any_name",),
     ),
 )
 

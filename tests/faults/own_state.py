@@ -145,7 +145,7 @@ RECIPES = of_cause(
         "        if self._started is None:\n",
         (
             "descent/test_callbacks.py::"
-            "test_time_limit_spans_both_phases_of_a_fit_and_starts_anew_with_the_next",
+            "test_time_limit_spans_both_phases_of_a_fit_and_starts_again_with_the_next_fit",
         ),
     ),
     (

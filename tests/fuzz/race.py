@@ -25,6 +25,7 @@ from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
 from tsnekit.plugins.neighbors._rows.lists import empty_lists, rank, scan
 from tsnekit.plugins.neighbors._rows.refinement import LinkedRows
+from tsnekit.plugins.neighbors._rows.sample import Sample
 
 N_JOBS = 4
 # Enough for several blocks in each kernel. The largest blocks are those of the tree, 16,384 points.
@@ -48,7 +49,7 @@ def searches(n_jobs):
     )
     linked = LinkedRows(X, "sqeuclidean", n_jobs)
     linked.improve(lists)
-    linked.refine(lists, 30)
+    linked.refine(lists, Sample(X, "sqeuclidean", 30, n_jobs, 0), passes=3)
     yield from lists
 
 

@@ -1,5 +1,4 @@
 import datetime
-from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -7,6 +6,7 @@ import pytest
 import scipy.sparse
 from sklearn.neighbors import kneighbors_graph
 
+from helpers.representations import DENSE, SPARSE, in_parts, unsorted, with_zeros
 from tsnekit import TSNE
 from tsnekit._util.validation import check_data, check_integer, check_positions, check_real
 from tsnekit.affinity import PerplexityBasedNN
@@ -75,6 +75,25 @@ def test_fault_13_kinds_of_data():
     for small in (bool, np.uint8, np.int16):
         assert check_data(base.astype(small)).dtype == np.float32
     assert check_data(base.astype(np.int32)).dtype == np.float64
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        np.ndarray.tolist,
+        lambda X: X.astype(object),
+        pd.DataFrame,
+        scipy.sparse.csr_matrix,
+        scipy.sparse.coo_array,
+    ],
+)
+def test_the_rows_that_are_not_finite_are_named(convert, bad):
+    X = np.ones((9, 3))
+    X[[4, 7], 1] = bad
+    with pytest.raises(ValueError, match=r"Input X contains .* row is row 4 \(2 in all\)"):
+        check_data(convert(X))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -213,51 +232,6 @@ def counts(n=200, p=30):
     return np.random.default_rng(0).poisson(0.6, size=(n, p)).astype(np.float64)
 
 
-def in_parts(X):
-    """Split every entry into two parts, with columns from last to first."""
-    whole = scipy.sparse.csr_matrix(X)
-    rows = [slice(a, b) for a, b in zip(whole.indptr[:-1], whole.indptr[1:], strict=True)]
-    indices = np.concatenate([np.tile(whole.indices[row][::-1], 2) for row in rows])
-    data = np.concatenate([np.outer([0.75, 0.25], whole.data[row][::-1]).ravel() for row in rows])
-    return scipy.sparse.csr_matrix((data, indices, whole.indptr * 2), whole.shape)
-
-
-def with_zeros(X):
-    full = scipy.sparse.csr_matrix(X + 1)
-    full.data -= 1
-    return full
-
-
-def unsorted(X):
-    rows = scipy.sparse.csr_matrix(X)
-    for a, b in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
-        rows.indices[a:b] = rows.indices[a:b][::-1].copy()
-        rows.data[a:b] = rows.data[a:b][::-1].copy()
-    rows.has_canonical_format = True  # a flag that SciPy does not check
-    return rows
-
-
-def wide_indices(X):
-    rows = scipy.sparse.csr_matrix(X)
-    rows.indices, rows.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
-    return rows
-
-
-SPARSE = {
-    "in parts": in_parts,
-    "with zeros": with_zeros,
-    "unsorted": unsorted,
-    "64-bit indices": wide_indices,
-    "coo": lambda X: in_parts(X).tocoo(),
-    "csc": lambda X: scipy.sparse.csc_matrix(with_zeros(X)),
-    "dok": scipy.sparse.dok_matrix,
-    "bsr": scipy.sparse.bsr_matrix,
-    "csr_array": lambda X: scipy.sparse.csr_array(in_parts(X)),
-    "sparse frame": lambda X: pd.DataFrame.sparse.from_spmatrix(with_zeros(X)),
-    "longdouble": lambda X: scipy.sparse.csr_matrix(X).astype(np.longdouble),
-}
-
-
 @pytest.mark.parametrize("convert", SPARSE.values(), ids=SPARSE)
 def test_sparse_data_is_what_it_adds_up_to(convert):
     given = convert(counts())
@@ -297,32 +271,6 @@ def test_a_stored_zero_is_a_distance():
     np.testing.assert_array_equal(nearest.indices[:, 0], np.arange(120) ^ 1)
     named = PerplexityBasedNN(graph, perplexity=5, metric="precomputed")
     assert abs(named.P - fitted.P).max() == 0
-
-
-class Subclass(np.ndarray):
-    def __getitem__(self, key):
-        raise AssertionError("a sub-class changes what arrays do")
-
-
-DENSE = {
-    "list": np.ndarray.tolist,
-    "tuples": lambda X: tuple(map(tuple, X)),
-    "rows": list,
-    "big-endian": lambda X: X.astype(">f8"),
-    "masked, nothing": np.ma.masked_array,
-    "matrix": np.asmatrix,
-    "sub-class": lambda X: X.view(Subclass),
-    "objects": lambda X: X.astype(object),
-    "decimals": lambda X: np.array([[Decimal(v) for v in row] for row in X.tolist()]),
-    "columns": np.asfortranarray,
-    "int64": lambda X: X.astype(np.int64),
-    "int32, big-endian": lambda X: X.astype(">i4"),
-    "frame": pd.DataFrame,
-    "nullable": lambda X: pd.DataFrame(X).astype("Float64"),
-    "nullable integers": lambda X: pd.DataFrame(X).astype("Int64"),
-    "categories": lambda X: pd.DataFrame(X).astype("category"),
-    "objects in a frame": lambda X: pd.DataFrame(X).astype(object),
-}
 
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")

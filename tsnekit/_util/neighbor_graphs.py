@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._util.validation import count_masked
 from tsnekit.interfaces import NeighborGraph
 
 __all__ = ["check_distances", "check_neighbor_graph"]
@@ -37,9 +38,15 @@ def check_neighbor_graph(indices: Any, distances: Any, *, name: str = "graph") -
     Raises
     ------
     TypeError, ValueError
-        If the arrays do not fit together, a row holds a neighbor twice or holds only itself, an
-        index is not that of a row, or a distance is negative or not finite.
+        If the arrays do not fit together or have masked values, a row holds a neighbor twice or
+        holds only itself, an index is not that of a row, or a distance is negative or not finite.
     """
+    for part, what in ((indices, "indices"), (distances, "distances")):
+        if masked := count_masked(part):
+            raise ValueError(
+                f"the {what} of {name} have {masked} masked values; every row must have as many "
+                "neighbors"
+            )
     try:
         masked = any(np.ma.getmaskarray(part).any() for part in (indices, distances))
         indices, distances = np.asarray(indices), np.asarray(distances)

@@ -26,6 +26,7 @@ __all__ = [
     "check_real",
     "check_table",
     "column_names",
+    "count_masked",
     "short_repr",
 ]
 
@@ -177,9 +178,26 @@ def check_table(
             input_name=name,
         )
     except (TypeError, ValueError) as error:
-        if name in str(error):
-            raise
-        raise type(error)(f"{name} must be a table of numbers: {error}") from None
+        message = (
+            str(error) if name in str(error) else f"{name} must be a table of numbers: {error}"
+        )
+        raise type(error)(message + _first_not_finite(X)) from None
+
+
+def _first_not_finite(X: Any) -> str:
+    """Return which rows of a table hold NaN or infinity, as the end of a message."""
+    is_sparse = hasattr(X, "indptr")
+    try:
+        bad = ~np.isfinite(np.asarray(X.data if is_sparse else X, dtype=np.float64))
+    except (TypeError, ValueError):
+        return ""
+    if is_sparse:
+        rows = np.unique(np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))[bad])
+    else:
+        rows = np.flatnonzero(bad.any(axis=1)) if bad.ndim == 2 else np.array([])
+    if not len(rows):
+        return ""
+    return f" The first such row is row {rows[0]} ({len(rows)} in all)."
 
 
 def as_plain(X: Any, *, name: str = "X") -> Any:
@@ -206,9 +224,7 @@ def as_plain(X: Any, *, name: str = "X") -> Any:
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         check_columns(X, name=name)
         return X
-    parts = X if isinstance(X, list | tuple) else (X,)
-    masked = sum(int(np.ma.getmaskarray(part).sum()) for part in parts if np.ma.isMaskedArray(part))
-    if masked:
+    if masked := count_masked(X):
         raise ValueError(
             f"{name} has {masked} masked values; fill them in, or leave out their rows or columns"
         )
@@ -223,6 +239,12 @@ def as_plain(X: Any, *, name: str = "X") -> Any:
     else:
         _check_kind(X.dtype.kind, str(X.dtype), name)
     return X if X.dtype.isnative else X.astype(X.dtype.newbyteorder("="))
+
+
+def count_masked(X: Any) -> int:
+    """Return how many values of an array, or of a sequence of arrays, are masked."""
+    parts = X if isinstance(X, list | tuple) else (X,)
+    return sum(int(np.ma.getmaskarray(part).sum()) for part in parts if np.ma.isMaskedArray(part))
 
 
 _REMEDIES = {

@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from tsnekit._util.validation import check_data, check_integer
-from tsnekit.diagnostics._distances import (
-    BLOCK_BYTES,
-    DataDistances,
-    distances_of,
-    in_scale,
-)
+from tsnekit.diagnostics._distances import DataDistances, Keys, distances_of, in_scale
+from tsnekit.diagnostics._rows import BLOCK_BYTES
 from tsnekit.interfaces import Metric
 
 __all__ = ["Comparison", "sample_rows"]
@@ -82,11 +78,9 @@ class Comparison:
         size = max(1, BLOCK_BYTES // (8 * self.n_samples))
         for start in range(0, len(rows), size):
             block = slice(start, start + size)
-            low, high = self.data.bounds(rows[block])
-            exact = low is high
+            keys = self.data.keys(rows[block])
             for i, row in enumerate(rows[block]):
-                bounds = low[i], None if exact else high[i]
-                ranks[start + i] = _ranks_of(found[start + i], row, bounds, self.data)
+                ranks[start + i] = _ranks_of(found[start + i], row, keys, i, self.data)
         return ranks
 
     def distances(self, rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -114,31 +108,34 @@ class Comparison:
         return np.asarray(found[~itself].reshape(len(rows), k))
 
 
-def _ranks_of(
-    neighbors: Rows,
-    row: int,
-    bounds: tuple[NDArray[np.float64], NDArray[np.float64] | None],
-    data: DataDistances,
-) -> Rows:
+def _ranks_of(neighbors: Rows, row: int, keys: Keys, i: int, data: DataDistances) -> Rows:
     """Return 1 plus how many rows are nearer to a row than each of its neighbors in the map.
 
-    The upper bounds of the distances are None where the lower ones are exact.
+    The keys of the row are `keys.values[i]`, which are used up.
     """
-    low, high = bounds
-    limits = low[neighbors] if high is None else data.between(row, neighbors)
-    order = limits.argsort()
-    limits = limits[order]
-    nearer = np.flatnonzero(low < limits[-1])
-    nearer = nearer[nearer != row]
-    # For each row, the number of limits that are at most its distance.
-    places = np.searchsorted(limits, low[nearer], side="right")
-    if high is not None:
-        unsure = np.flatnonzero(places != np.searchsorted(limits, high[nearer], side="right"))
-        distances = data.between(row, nearer[unsure])
-        places[unsure] = np.searchsorted(limits, distances, side="right")
-    counts = np.bincount(places, minlength=len(limits) + 1)[: len(limits)]
-    ranks = np.empty(len(limits), dtype=np.intp)
-    ranks[order] = 1 + np.cumsum(counts)
+    values = keys.values[i]
+    limits = values[neighbors] if keys.squares is None else data.between(row, neighbors)
+    lower, upper = keys.certain(i, limits)
+    ranks = 1 + np.searchsorted(np.sort(limits), limits)
+    values[row] = values[neighbors] = np.inf  # their distances are known
+    near = np.flatnonzero(values <= upper.max())
+    ordered = np.sort(values[near])
+    first = np.searchsorted(ordered, lower)
+    ranks += first
+    if keys.squares is None:
+        return ranks
+    last = np.searchsorted(ordered, upper, side="right")
+    if (last == first).all():
+        return ranks
+    # Rows from `first` to `last`, in the order of their keys, may be nearer.
+    in_doubt = np.zeros(len(near) + 1, dtype=np.intp)
+    np.add.at(in_doubt, first, 1)
+    np.add.at(in_doubt, last, -1)
+    places = np.flatnonzero(np.cumsum(in_doubt))
+    distances = np.empty(len(near))
+    distances[places] = data.between(row, near[values[near].argsort()[places]])
+    for j in np.flatnonzero(last > first):
+        ranks[j] += np.count_nonzero(distances[first[j] : last[j]] < limits[j])
     return ranks
 
 

@@ -2,14 +2,15 @@
 
 Rows are multiplied by a power of two, which rounds nothing, so that squares neither overflow nor
 vanish. Every distance that decides something is computed from differences of rows. Products of
-matrices are fast, but they cancel where rows are close; they only bound Euclidean distances.
+matrices are fast, but they cancel where rows are close; they only tell which rows are certainly
+nearer than a distance, and which are certainly not.
 """
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -22,15 +23,60 @@ from tsnekit._util.metrics import (
     plain_metric,
 )
 from tsnekit._util.process import without_warnings
+from tsnekit.diagnostics._rows import (
+    TINY,
+    Floats,
+    dense,
+    exponent_of,
+    exponents_of_rows,
+    roots_of,
+    row_blocks,
+    row_lengths,
+    row_squares,
+    times_two_to,
+    weighted,
+)
 from tsnekit.interfaces import Metric
 
-__all__ = ["BLOCK_BYTES", "DataDistances", "distances_of", "in_scale"]
+__all__ = ["DataDistances", "Keys", "distances_of", "in_scale"]
 
-BLOCK_BYTES = 64 * 1024**2
-"""Memory for one block of rows or of distances."""
-
-Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Numbers by which rows can be told to be nearer than a distance, or not to be.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m, n)
+        One for each distance: the distance itself, or about its square less the same for all of
+        a row of this array.
+    squares : ndarray of shape (m,), optional
+        What the squares are less by; None if the values are the distances.
+    error : float, default=0
+        Largest error of a square, relative to it and to the squared length of the row.
+    """
+
+    values: Floats
+    squares: Floats | None = None
+    error: float = 0.0
+
+    def certain(self, i: int, distances: Floats) -> tuple[Floats, Floats]:
+        """Return (lower, upper) for some distances from the i-th row.
+
+        A row whose value is less than `lower` is nearer than the distance, and a row whose value is
+        greater than `upper` is not.
+        """
+        if self.squares is None:
+            return distances, distances
+        # A row at distance d is no longer than this one and d together: its square is at most
+        # 2 (d^2 + own).
+        own = self.squares[i]
+        square = distances**2
+        slack = 2 * self.error * square + (3 * self.error * own + TINY)
+        square -= own
+        return square - slack, square + slack
 
 
 class DataDistances(Protocol):
@@ -38,15 +84,12 @@ class DataDistances(Protocol):
 
     exponent: int
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
-        """Return bounds (m, n) of the distances from some rows to all rows.
-
-        Both are the same array if the distances are exact.
-        """
+    def keys(self, rows: Indices) -> Keys:
+        """Return keys of the distances from some rows to all rows."""
         ...
 
     def between(self, row: int, others: Indices) -> Floats:
-        """Return the exact distances (m,) from one row to others, which lie within the bounds."""
+        """Return the exact distances (m,) from one row to some others."""
         ...
 
     def measured(self, distances: Floats) -> Floats:
@@ -87,7 +130,7 @@ def distances_of(
 
 def in_scale(X: Any) -> Any:
     """Return rows in float64, divided by a power of two, so that squares can be computed."""
-    return _scaled(X, -_exponent(X))
+    return times_two_to(X, -exponent_of(X))
 
 
 class _Table:
@@ -103,9 +146,8 @@ class _Table:
     def __init__(self, D: NDArray[Any]) -> None:
         self._D = D
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
-        found = np.array(self._D[rows], dtype=np.float64)
-        return found, found
+    def keys(self, rows: Indices) -> Keys:
+        return Keys(np.array(self._D[rows], dtype=np.float64))
 
     def between(self, row: int, others: Indices) -> Floats:
         return np.asarray(self._D[row, others], dtype=np.float64)
@@ -143,30 +185,29 @@ class _Vectors:
         # Products lose fewer digits for rows around the origin. Outliers do not move a median.
         self._middle = None if self._sparse else np.median(some, axis=0)
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
+    def keys(self, rows: Indices) -> Keys:
         queries = self._centered(rows)
-        lengths = _squares(queries)[:, None]
+        squares = row_squares(queries)
+        queries = queries * -2.0
         n, p = self._X.shape
-        low, high = np.empty((2, len(rows), n))
-        for block in _blocks(n, p):
+        values = np.empty((len(rows), n))
+        for block in row_blocks(n, p):
             others = self._centered(block)
-            total = lengths + _squares(others)
-            products = queries @ others.T
-            found = total - 2 * (products.toarray() if self._sparse else products)
-            # Rounding and underflow change the result by at most this.
-            total *= 4 * (p + 4) * np.finfo(float).eps
-            total += _TINY
-            low[:, block] = np.sqrt(np.maximum(found - total, 0))
-            high[:, block] = np.sqrt(np.maximum(found + total, 0))
-        return low, high
+            if self._sparse:
+                values[:, block] = (queries @ others.T).toarray()
+            else:
+                np.matmul(queries, others.T, out=values[:, block])
+            values[:, block] += row_squares(others)
+        # Rounding of products and squares, each a sum of p terms.
+        return Keys(values, squares, 4 * (p + 4) * np.finfo(float).eps)
 
     def between(self, row: int, others: Indices) -> Floats:
         own = self._transform(self._X[[row]])
         found = np.empty(len(others))
-        for block in _blocks(len(others), self._X.shape[1]):
+        for block in row_blocks(len(others), self._X.shape[1]):
             rows = self._transform(self._X[others[block]])
             own_rows = own[np.zeros(rows.shape[0], dtype=int)] if self._sparse else own
-            found[block] = _lengths(rows - own_rows)
+            found[block] = row_lengths(rows - own_rows)
         return found
 
     def measured(self, distances: Floats) -> Floats:
@@ -179,11 +220,11 @@ class _Vectors:
 
 def _scaled_rows(X: Any, metric: str, weights: Any) -> _Vectors:
     """Return Euclidean distances, or their squares, between rows."""
-    exponent = _exponent(X)
-    roots = _roots(weights, X.shape[1])
+    exponent = exponent_of(X)
+    roots = roots_of(weights, X.shape[1])
 
     def transform(rows: Any) -> Any:
-        return _times(_scaled(rows, -exponent), roots)
+        return weighted(times_two_to(rows, -exponent), roots)
 
     if metric == "sqeuclidean":
         return _Vectors(X, transform, 2 * exponent, 1.0)
@@ -192,11 +233,11 @@ def _scaled_rows(X: Any, metric: str, weights: Any) -> _Vectors:
 
 def _unit_rows(X: Any, metric: str, weights: Any) -> _Vectors:
     """Return cosine or correlation distances: half of the squares between rows of unit length."""
-    roots = _roots(weights, X.shape[1])
+    roots = roots_of(weights, X.shape[1])
 
     def transform(rows: Any) -> Any:
         if metric == "correlation":
-            rows = _without_mean(_dense(rows), weights)
+            rows = _without_mean(dense(rows), weights)
         return _normalized(rows, roots)
 
     return _Vectors(X, transform, 0, 0.5)
@@ -204,7 +245,7 @@ def _unit_rows(X: Any, metric: str, weights: Any) -> _Vectors:
 
 def _without_mean(rows: Floats, weights: Any) -> Floats:
     """Subtract the mean of each row, up to a factor of its own."""
-    rows = _scaled(rows, -_exponents_of_rows(rows))
+    rows = times_two_to(rows, -exponents_of_rows(rows))
     largest = np.abs(rows).max(axis=1)
     rows -= np.average(rows, axis=1, weights=weights)[:, None]
     # Only rounding errors remain of a row of equal values.
@@ -217,8 +258,8 @@ def _normalized(rows: Any, roots: Floats | None) -> Any:
 
     Rows without a direction are at a distance of 1 from all others and of 0 from one another.
     """
-    rows = _times(_scaled(rows, -_exponents_of_rows(rows)), roots)
-    lengths = np.sqrt(_squares(rows))
+    rows = weighted(times_two_to(rows, -exponents_of_rows(rows)), roots)
+    lengths = np.sqrt(row_squares(rows))
     empty = lengths == 0
     inverse = 1 / np.where(empty, 1.0, lengths)
     if hasattr(rows, "indptr"):
@@ -248,10 +289,10 @@ class _Computed:
     def __init__(self, X: Any, metric: Metric, params: dict[str, Any]) -> None:
         self._X = X
         follows_scale = metric in _OF_DEGREE_ONE
-        scale = _exponent(X) if follows_scale or metric in _OF_DEGREE_ZERO else 0
+        scale = exponent_of(X) if follows_scale or metric in _OF_DEGREE_ZERO else 0
         in_sparse_rows = hasattr(X, "indptr") and metric == "manhattan" and not params
-        self._take: Callable[[Any], Any] = lambda rows: _scaled(
-            X[rows] if in_sparse_rows else _dense(X[rows]), -scale
+        self._take: Callable[[Any], Any] = lambda rows: times_two_to(
+            X[rows] if in_sparse_rows else dense(X[rows]), -scale
         )
         for name, metric_with_it in (("V", "seuclidean"), ("VI", "mahalanobis")):
             if metric == metric_with_it and name not in params:
@@ -273,13 +314,13 @@ class _Computed:
                 f"the metric {metric_name(metric)} cannot be computed for X: {reason}"
             ) from error
 
-    def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
+    def keys(self, rows: Indices) -> Keys:
         queries = self._take(rows)
         n, p = self._X.shape
         found = np.empty((len(rows), n))
-        for block in _blocks(n, p):
+        for block in row_blocks(n, p):
             found[:, block] = self._function(queries, self._take(block))
-        return found, found
+        return Keys(found)
 
     def between(self, row: int, others: Indices) -> Floats:
         return self._function(self._take([row]), self._take(others))[0]
@@ -290,9 +331,9 @@ class _Computed:
     def _covariance(self, *, inverse: bool) -> Floats:
         """Return the inverse of the covariance of the columns, or their variances."""
         n, p = self._X.shape
-        mean = sum(self._take(block).sum(axis=0) for block in _blocks(n, p)) / n
+        mean = sum(self._take(block).sum(axis=0) for block in row_blocks(n, p)) / n
         total: Floats = np.zeros((p, p) if inverse else p)
-        for block in _blocks(n, p):
+        for block in row_blocks(n, p):
             rows = self._take(block) - mean
             total += rows.T @ rows if inverse else np.einsum("ij,ij->j", rows, rows)
         total /= n - 1
@@ -334,97 +375,9 @@ def _minkowski(queries: Floats, rows: Floats, *, p: float, w: Any = None) -> Flo
     weights = np.ones(rows.shape[1]) if w is None else np.asarray(w, dtype=float)
     found = np.empty((len(queries), len(rows)))
     for own, out in zip(queries, found, strict=True):
-        for block in _blocks(*rows.shape):
+        for block in row_blocks(*rows.shape):
             differences = np.abs(rows[block] - own)
             largest = differences.max(axis=1)
             differences /= np.where(largest == 0, 1.0, largest)[:, None]
             out[block] = largest * (differences**p @ weights) ** (1 / p)
     return found
-
-
-# -- Rows, dense or sparse ----------------------------------------------------------------------
-
-_TINY = 1e-290
-"""Sums of squares below this have lost digits by underflow."""
-
-
-def _blocks(n: int, p: int) -> Iterator[slice]:
-    """Yield slices of `n` rows of `p` numbers that fit into the memory for a block."""
-    size = max(1, BLOCK_BYTES // (8 * max(p, 1)))
-    return (slice(start, start + size) for start in range(0, n, size))
-
-
-def _dense(rows: Any) -> Any:
-    return rows.toarray() if hasattr(rows, "toarray") else rows
-
-
-def _exponent(X: Any) -> int:
-    """Return the exponent of the power of two by which `X` is to be divided.
-
-    The widest column then spans some ``2 ** 400``. Squares do not overflow, and distances that are
-    much smaller than the largest keep their digits.
-    """
-    low, high = (_dense(getattr(X, end)(axis=0)) for end in ("min", "max"))
-    low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
-    first = math.frexp(max(np.abs(low).max(), np.abs(high).max()))[1]
-    # In two steps, since the span of numbers near the largest is infinite.
-    span = float((np.ldexp(high, -first) - np.ldexp(low, -first)).max())
-    return first + math.frexp(span)[1] - 400 if span else 0
-
-
-def _exponents_of_rows(rows: Any) -> NDArray[np.intc]:
-    largest = np.asarray(_dense(abs(rows).max(axis=1)), dtype=float).ravel()
-    return np.frexp(largest)[1][:, None]
-
-
-def _scaled(rows: Any, exponent: int | NDArray[np.intc]) -> Any:
-    """Return rows in float64, multiplied by ``2 ** exponent``; each row may have its exponent."""
-    if not hasattr(rows, "indptr"):
-        return _times_power(rows, exponent)
-    if isinstance(exponent, np.ndarray):
-        exponent = np.repeat(exponent.ravel(), np.diff(rows.indptr))
-    scaled = rows.astype(np.float64)
-    scaled.data = _times_power(scaled.data, exponent)
-    return scaled
-
-
-def _times_power(values: NDArray[Any], exponent: int | NDArray[np.intc]) -> Floats:
-    """Return ``values * 2 ** exponent`` in float64, without the slow `numpy.ldexp` if possible."""
-    if np.abs(exponent).max(initial=0) > 1000:  # the power itself is out of range
-        return np.ldexp(values.astype(np.float64), exponent)
-    return np.multiply(values, np.ldexp(1.0, exponent), dtype=np.float64)
-
-
-def _roots(weights: Any, p: int) -> Floats | None:
-    """Return the square roots of the weights of a metric."""
-    if weights is None:
-        return None
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (p,) or not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError(f"w must be {p} finite weights that are not negative")
-    return np.asarray(np.sqrt(weights))
-
-
-def _times(rows: Any, roots: Floats | None) -> Any:
-    if roots is None:
-        return rows
-    return rows.multiply(roots[None, :]).tocsr() if hasattr(rows, "indptr") else rows * roots
-
-
-def _squares(rows: Any) -> Floats:
-    """Return the sum of squares of each row."""
-    if hasattr(rows, "indptr"):
-        return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-    return np.asarray(np.einsum("ij,ij->i", rows, rows))
-
-
-def _lengths(rows: Any) -> Floats:
-    """Return the length of each row, however short it is."""
-    squares = _squares(rows)
-    lengths = np.sqrt(squares)
-    short = np.flatnonzero(squares < _TINY)
-    if len(short):
-        exponents = _exponents_of_rows(rows[short])
-        squares = _squares(_scaled(rows[short], -exponents))
-        lengths[short] = np.ldexp(np.sqrt(squares), exponents.ravel())
-    return lengths

@@ -14,8 +14,10 @@ from scipy import sparse
 from scipy.spatial.distance import cdist, pdist
 
 from helpers.neighbors import exact, problem
-from tsnekit.plugins.neighbors import _numba
+from tsnekit.errors import ConvergenceWarning
+from tsnekit.plugins.neighbors import _descent, _numba
 from tsnekit.plugins.neighbors._descent import DescentInAnyMetric
+from tsnekit.plugins.neighbors._rows import approximate
 from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch, can_compile, has_metric
 
 
@@ -65,6 +67,37 @@ def test_distances_are_measured_again_in_float64(metric):
     graph = search.neighbors(40)
     truth = exact(X, metric=metric).neighbors(40)
     np.testing.assert_allclose(graph.distances, truth.distances, rtol=1e-6)
+
+
+class Blind(FakeIndex):
+    """An index that misses most neighbors."""
+
+    def __init__(self, X, k):
+        indices, distances = FakeIndex(X, 60).neighbor_graph
+        every_fifth = np.s_[:, : 5 * k : 5]
+        self.neighbor_graph = indices[every_fifth], distances[every_fifth]
+        self.n_neighbors = k
+
+
+@pytest.mark.parametrize("most", [0.0, 30.0])
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_matrix])
+def test_neighbors_that_descent_misses_are_measured_or_warned_of(convert, most, monkeypatch):
+    """The many columns of a sparse table do not make an exact search longer."""
+    monkeypatch.setattr(_descent, "MOST_SECONDS", most)
+    monkeypatch.setattr(approximate, "MOST_SCANNED_PRECISELY", 0)
+    X = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
+    rows = convert(X)
+    metric = "minkowski" if rows is X else "euclidean"
+    search = PyNNDescentSearch(min_rows=0).fit(rows, problem(rows, metric=metric))
+    search._search.descent.index = Blind(X, 11)
+    if most:
+        found, truth = search.neighbors(10), exact(X).neighbors(10)
+        np.testing.assert_allclose(found.distances, truth.distances, rtol=1e-5)
+        assert search.estimated_recall == 1
+    else:
+        with pytest.warns(ConvergenceWarning, match=r"found only about 0\.\d+ of the 10 nearest"):
+            search.neighbors(10)
+        assert 0.1 < search.estimated_recall < 0.5
 
 
 def test_few_rows_are_searched_exhaustively(caplog):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.interfaces import NeighborGraph, SearchProblem
+from tsnekit.plugins.neighbors._cost import exact_seconds
 from tsnekit.plugins.neighbors._numba import is_cut_off, quiet_numba
 from tsnekit.plugins.neighbors._rows.approximate import (
     BLIND,
-    SAMPLED_ROWS,
     ApproximateSearch,
     can_scan_precisely,
     warn_of_blur,
@@ -23,6 +24,7 @@ from tsnekit.plugins.neighbors._rows.base import check_finite_lists, check_k
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self, scan
 from tsnekit.plugins.neighbors._rows.pairwise import CandidateDistances
 from tsnekit.plugins.neighbors._rows.precision import order_lists
+from tsnekit.plugins.neighbors._rows.sample import Sample, spread_rows
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.toolkit import metric_name
@@ -32,6 +34,12 @@ __all__ = ["Descent", "DescentInAnyMetric", "DescentOfRows"]
 logger = logging.getLogger(__name__)
 
 MIN_RECALL = 0.95
+
+MOST_SECONDS = 30.0
+"""Longest exact search, on one thread, of what descent does not find; in seconds."""
+
+SAMPLED_PAIRS = 4_000_000
+"""Pairs of rows that are measured to estimate the share of neighbors that descent finds."""
 
 _KERNEL_NAMES = {"sqeuclidean": "euclidean"}
 
@@ -125,7 +133,7 @@ class DescentOfRows(ApproximateSearch):
         metric = _KERNEL_NAMES.get(self._space.kernel, self._space.kernel)
         self.descent = Descent(self._rows, metric, self._problem, *self._options)
 
-    def _search_rows(self, k: int) -> Lists:
+    def _search_rows(self, k: int, truth: Sample) -> Lists:
         if not self.descent.can_answer(k + 1):
             n_jobs = self._problem.n_jobs
             return scan(self._rows, self._rows, self._space.kernel, k, n_jobs, first=0)
@@ -174,11 +182,12 @@ class DescentInAnyMetric:
             return self._exact.neighbors(k)
         indices, distances = self._measured(self._X, *self.descent.graph(k + 1))
         lists = self._completed(self._X, drop_self(indices, distances, rows), k, rows)
-        sample = np.unique(np.linspace(0, n - 1, SAMPLED_ROWS, dtype=int))
+        size = min(max(SAMPLED_PAIRS // n, 64), 512)
+        sample = spread_rows(n, size, self._problem.seed)
         _, true = self._true_neighbors(self._X, sample, k, rows)
         self.estimated_recall = float(np.mean(lists[1][sample] <= true[:, -1:] * (1 + 1e-6)))
         if self.estimated_recall < MIN_RECALL:
-            if can_scan_precisely(self._X, n, self._problem):
+            if exact_seconds(replace(self._problem, n_jobs=1), k) <= MOST_SECONDS:
                 self.estimated_recall = 1.0
                 return self._exact.neighbors(k)
             warn_of_shortfall("PyNNDescentSearch", self.estimated_recall, MIN_RECALL, k)
@@ -222,7 +231,9 @@ class DescentInAnyMetric:
             gap = np.nan_to_num(np.abs(true - distances), posinf=np.inf)
         gap = gap.max(axis=1, where=indices >= 0, initial=0.0)
         blind = ~(gap <= BLIND * kth)
-        if blind.any() and can_scan_precisely(self._X, int(blind.sum()), self._problem):
+        if self._problem.metric == "correlation":
+            blind |= _are_constant(X)
+        if blind.any() and can_scan_precisely(self._X, int(blind.sum())):
             indices[blind] = -1
         elif blind.any():
             warn_of_blur(int(blind.sum()))
@@ -248,6 +259,12 @@ class DescentInAnyMetric:
         if own is None:
             return found.indices, found.distances
         return drop_self(found.indices, found.distances, own[rows])
+
+
+def _are_constant(X: Any) -> NDArray[np.bool_]:
+    """Return which rows of a CSR matrix have equal values: they are alike, which descent misses."""
+    low, high = (bound(axis=1).toarray().ravel() for bound in (X.min, X.max))
+    return np.asarray(low == high)
 
 
 def _float32_csr(X: Any) -> Any:

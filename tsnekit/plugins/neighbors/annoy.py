@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tsnekit.plugins.neighbors._rows.blocks import for_blocks, row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
 from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
+from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.toolkit import check_integer
 
@@ -66,11 +67,11 @@ class AnnoySearch(RefinedForest):
     def __init__(self, *, n_trees: int = 10) -> None:
         self.n_trees = check_integer("n_trees", n_trees, at_least=1)
 
-    def _search_rows(self, k: int) -> Lists:
+    def _search_rows(self, k: int, truth: Sample) -> Lists:
         lists = self._rough_lists(self._rows, k, first=0)
         self._linked.improve(lists)
         self._widen(lists, k)
-        self._linked.refine(lists, k)
+        self._refine(lists, truth)
         return lists
 
     def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:

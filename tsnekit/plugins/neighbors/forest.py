@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tsnekit.plugins.neighbors._rows.blocks import row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, empty_lists
 from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
+from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.toolkit import check_integer
 
@@ -51,10 +52,10 @@ class ForestSearch(RefinedForest):
         self.n_trees = check_integer("n_trees", n_trees, at_least=2)
         self.leaf_size = check_integer("leaf_size", leaf_size, at_least=2)
 
-    def _search_rows(self, k: int) -> Lists:
+    def _search_rows(self, k: int, truth: Sample) -> Lists:
         lists = self._rough_lists(self._rows, k, first=0)
         self._linked.improve(lists)
-        self._linked.refine(lists, k)
+        self._refine(lists, truth)
         return lists
 
     def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:

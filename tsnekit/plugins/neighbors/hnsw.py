@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tsnekit.plugins.neighbors._rows.approximate import ApproximateSearch
 from tsnekit.plugins.neighbors._rows.blocks import row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
+from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.toolkit import check_integer
 
@@ -84,7 +85,7 @@ class HNSWSearch(ApproximateSearch):
                 self._rows[order[block]], order[block], num_threads=self._problem.n_jobs
             )
 
-    def _search_rows(self, k: int) -> Lists:
+    def _search_rows(self, k: int, truth: Sample) -> Lists:
         candidates = self._ask(self._rows, k + 1)
         return self._rank(self._rows, candidates, k, first=0)
 

@@ -11,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.errors import ConvergenceWarning
-from tsnekit.interfaces import SearchProblem
 from tsnekit.plugins.neighbors._rows.base import RowSearch
 from tsnekit.plugins.neighbors._rows.copies import Copies
 from tsnekit.plugins.neighbors._rows.lists import Lists, scan
 from tsnekit.plugins.neighbors._rows.precision import PreciseLists
+from tsnekit.plugins.neighbors._rows.sample import Sample
 
 __all__ = [
     "BLIND",
-    "SAMPLED_ROWS",
     "ApproximateSearch",
     "can_scan_precisely",
     "warn_of_blur",
@@ -27,6 +26,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+FEW_ROWS = 16_384
+"""Most rows of which to measure every pair takes no longer than to try harder."""
 
 MOST_SCANNED = 4e11
 """Up to this many pairs of rows, times features, are measured if an approximation is too poor.
@@ -40,8 +42,6 @@ MOST_SCANNED_PRECISELY = 4e10
 BLIND = 2.0**-10
 """Error of float32, relative to the distance of the last neighbor, that makes candidates poor."""
 
-SAMPLED_ROWS = 64
-
 
 class ApproximateSearch(RowSearch):
     """Finds most neighbors, and estimates their share.
@@ -49,7 +49,8 @@ class ApproximateSearch(RowSearch):
     Rows that are copies of one another are searched as one row. The share of neighbors that are
     found is then estimated by an exact search for a sample of rows. If this share is lower than the
     search promises, the search makes more effort. If that is not enough, it measures every pair if
-    this only takes seconds, and otherwise warns.
+    this only takes seconds, and otherwise warns. If there are few rows, it measures every pair at
+    once. None of this depends on the number of threads.
 
     Attributes
     ----------
@@ -74,13 +75,12 @@ class ApproximateSearch(RowSearch):
         if n == 1:
             return self._scan_rows(self._rows_of_data, k, np.arange(len(self._X)))
         nearest = min(k, n - 1)
-        lists = self._search_rows(nearest)
-        truth = _Sample(self._rows, self._space.kernel, nearest, self._problem.n_jobs)
+        truth = self._truth(nearest)
+        lists = self._search_rows(nearest, truth)
+        while not (kept := truth.confirms(lists, self.MIN_RECALL)) and self._can_try_harder():
+            lists = self._search_rows(nearest, truth)
         self.estimated_recall = truth.share_found(lists)
-        while self.estimated_recall < self.MIN_RECALL and self._try_harder():
-            lists = self._search_rows(nearest)
-            self.estimated_recall = truth.share_found(lists)
-        if self.estimated_recall < self.MIN_RECALL:
+        if not kept:
             lists = self._search_exhaustively(lists, nearest, self.estimated_recall)
         return lists if self._copies is None else self._copies.expand(lists, k)
 
@@ -92,8 +92,13 @@ class ApproximateSearch(RowSearch):
     def _prepare_rows(self) -> None:
         """Set up for `self._rows`, which are all different."""
 
+    def _truth(self, k: int) -> Sample:
+        """Return true neighbors of a sample of `self._rows`."""
+        problem = self._problem
+        return Sample(self._rows, self._space.kernel, k, problem.n_jobs, problem.seed)
+
     @abstractmethod
-    def _search_rows(self, k: int) -> Lists:
+    def _search_rows(self, k: int, truth: Sample) -> Lists:
         """Return at least k neighbors of each of `self._rows`."""
 
     @abstractmethod
@@ -104,11 +109,14 @@ class ApproximateSearch(RowSearch):
         """Make more effort from now on; return False if more is not possible."""
         return False
 
+    def _can_try_harder(self) -> bool:
+        return len(self._rows) > FEW_ROWS and self._try_harder()
+
     def _search_exhaustively(self, lists: Lists, k: int, estimate: float) -> Lists:
         """Return exact lists if that only takes seconds, else the given lists, with a warning."""
         n, p = self._rows.shape
         name = type(self).__name__
-        if float(n) ** 2 * p <= MOST_SCANNED * self._problem.n_jobs:
+        if float(n) ** 2 * p <= MOST_SCANNED:
             logger.info(
                 "%s found about %.3f of the neighbors of a sample of rows; measuring every pair",
                 name,
@@ -118,7 +126,8 @@ class ApproximateSearch(RowSearch):
             return scan(
                 self._rows, self._rows, self._space.kernel, k, self._problem.n_jobs, first=0
             )
-        warn_of_shortfall(name, estimate, self.MIN_RECALL, k)
+        if estimate < self.MIN_RECALL:
+            warn_of_shortfall(name, estimate, self.MIN_RECALL, k)
         return lists
 
     def _is_doubtful(
@@ -129,16 +138,16 @@ class ApproximateSearch(RowSearch):
     def _search_again(
         self, X: Any, rounded: NDArray[np.float32], k: int, own: NDArray[Any] | None
     ) -> PreciseLists | None:
-        if can_scan_precisely(self._X, len(X), self._problem):
+        if can_scan_precisely(self._X, len(X)):
             return self._precise.nearest(X, k, own)
         warn_of_blur(len(X))
         return None
 
 
-def can_scan_precisely(X: Any, n_rows: int, problem: SearchProblem) -> bool:
+def can_scan_precisely(X: Any, n_rows: int) -> bool:
     """Return whether so many rows can be measured against all data in float64 within seconds."""
     pairs = float(n_rows) * X.shape[0]
-    return pairs * max(X.shape[1], 10) <= MOST_SCANNED_PRECISELY * problem.n_jobs
+    return pairs * max(X.shape[1], 10) <= MOST_SCANNED_PRECISELY
 
 
 def warn_of_shortfall(name: str, found: float, promised: float, k: int) -> None:
@@ -160,19 +169,3 @@ def warn_of_blur(n_rows: int) -> None:
         ConvergenceWarning,
         stacklevel=2,
     )
-
-
-class _Sample:
-    """A sample of rows, and the distances of their farthest true neighbors."""
-
-    def __init__(self, rows: NDArray[np.float32], metric: str, k: int, n_jobs: int) -> None:
-        n = len(rows)
-        self._k = k
-        self._rows = np.unique(np.linspace(0, n - 1, SAMPLED_ROWS, dtype=int))
-        _, distances = scan(rows[self._rows], rows, metric, k + 1, n_jobs)
-        # The nearest is the row itself, or a row at the same distance, which is 0.
-        self._reach = distances[:, -1:]
-
-    def share_found(self, lists: Lists) -> float:
-        """Return the share of true neighbors in lists; rows at the same distance count as well."""
-        return float(np.mean(lists[1][self._rows, : self._k] <= self._reach))

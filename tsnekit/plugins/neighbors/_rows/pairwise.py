@@ -260,7 +260,7 @@ class CandidateDistances:
         passes_over_zeros = self._problem.metric in self._PASS_OVER_ZEROS
         if self._problem.sparse and not passes_over_zeros:
             values = float(candidates.size) * self._X.shape[1]
-            if values > self.MOST_DENSE * self._problem.n_jobs:
+            if values > self.MOST_DENSE:
                 return None
         distances = np.full(candidates.shape, np.inf)
 

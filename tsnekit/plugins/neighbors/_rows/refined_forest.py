@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.approximate import ApproximateSearch
+from tsnekit.plugins.neighbors._rows.approximate import FEW_ROWS, ApproximateSearch
 from tsnekit.plugins.neighbors._rows.lists import Lists, scan
 from tsnekit.plugins.neighbors._rows.refinement import LinkedRows
+from tsnekit.plugins.neighbors._rows.sample import Sample
 
 __all__ = ["RefinedForest"]
 
@@ -28,10 +29,16 @@ class RefinedForest(ApproximateSearch):
         if len(self._rows) == 1:
             return scan(queries, self._rows, self._space.kernel, 1, self._problem.n_jobs)
         if not self._linked.is_linked:
-            self._search_rows(min(k, len(self._rows) - 1))
+            nearest = min(k, len(self._rows) - 1)
+            self._search_rows(nearest, self._truth(nearest))
         lists = self._rough_lists(queries, k, first=-1)
         self._linked.follow(queries, lists)
         return lists
+
+    def _refine(self, lists: Lists, truth: Sample) -> None:
+        """Improve rough lists in place, by one pass where another is no gain over every pair."""
+        is_small = len(self._rows) <= FEW_ROWS
+        self._linked.refine(lists, truth, 1 if is_small else len(LinkedRows.DEGREES))
 
     @abstractmethod
     def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:

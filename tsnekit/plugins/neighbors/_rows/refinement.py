@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._rows.blocks import row_blocks
-from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self, scan
+from tsnekit.plugins.neighbors._rows.lists import Lists
+from tsnekit.plugins.neighbors._rows.sample import Sample
 
 __all__ = ["LinkedRows"]
 
@@ -36,8 +37,6 @@ class LinkedRows:
     RECALL = 0.985
     """Share of neighbors that must be found, measured by exact search for a sample of rows."""
 
-    SAMPLED_ROWS = 64
-
     DEGREES = (24, 48, 96)
     """Links of each row in the first pass, in the second one, and so on."""
 
@@ -59,16 +58,24 @@ class LinkedRows:
         self._link(lists, reach=20, degree=20)
         self._follow(self.rows, 0, min(lists[0].shape[1], self.MIN_WIDTH), lists)
 
-    def refine(self, lists: Lists, k: int) -> None:
-        """Improve lists in place until hardly any of the first `k` neighbors is missing.
+    def refine(self, lists: Lists, truth: Sample, passes: int) -> None:
+        """Improve lists in place until hardly any of the neighbors is missing.
 
-        For most data, one pass is enough. An exact search for a sample of rows shows whether it is.
-        If not, another pass follows more links of each row.
+        For most data, one pass is enough. A sample of rows shows whether it is. If not, another
+        pass follows more links of each row.
+
+        Parameters
+        ----------
+        lists : (indices, distances)
+        truth : Sample
+            The true neighbors of some rows.
+        passes : int
+            The most passes, of `len(DEGREES)`.
         """
-        for degree in self.DEGREES:
+        for degree in self.DEGREES[:passes]:
             self._link(lists, reach=2 * degree, degree=degree)
             self._follow(self.rows, 0, lists[0].shape[1], lists)
-            if self._recall(lists, k) >= self.RECALL:
+            if truth.confirms(lists, self.RECALL):
                 break
         self._link(lists, reach=2 * degree, degree=degree)
 
@@ -90,15 +97,6 @@ class LinkedRows:
         links = np.empty((len(self.rows), degree), dtype=np.int32)
         link_rows(self.rows, self.metric, *lists, reach, links, self.n_jobs)
         self._links = links
-
-    def _recall(self, lists: Lists, k: int) -> float:
-        """Return the share of the true neighbors in the lists of a sample of rows."""
-        n = len(self.rows)
-        sample = np.unique(np.linspace(0, n - 1, self.SAMPLED_ROWS, dtype=int))
-        found = scan(self.rows[sample], self.rows, self.metric, k + 1, self.n_jobs)
-        _, distances = drop_self(*found, sample)
-        # Distances are of the same kernel; rows that are equally far are equally good.
-        return float(np.mean(lists[1][sample, :k] <= distances[:, -1:]))
 
     def _follow(self, queries: NDArray[np.float32], first: int, breadth: int, lists: Lists) -> None:
         from tsnekit._native.refine import follow_links
