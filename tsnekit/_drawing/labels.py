@@ -76,9 +76,10 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
 
     Parameters
     ----------
-    labels : array-like of shape (n_samples,)
+    labels : array-like of shape (n_samples,), Classes or Values
         None, NaN, NaT, NA and masked elements are missing. So is -1 among whole numbers that count
-        from 0, where it marks noise, unless they are values.
+        from 0, where it marks noise, unless they are values. What has been told apart before stays
+        what it is.
     n_samples : int
         How many labels there must be.
     kind : {"auto", "categorical", "continuous"}, default="auto"
@@ -99,6 +100,9 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
         raise ValueError(
             f"kind must be 'auto', 'categorical' or 'continuous', got {short_repr(kind)}"
         )
+    if isinstance(labels, Classes | Values):
+        _check_shape(labels.missing.shape, n_samples)
+        return labels
     unique, codes, is_category, ordered = _different(labels, n_samples)
     name = getattr(labels, "name", None)
     title = name if isinstance(name, str) and name else None

@@ -36,6 +36,8 @@ class ColumnOptions:
         The column that holds the labels.
     missing : {"error", "drop", "mean"}, default="error"
         What becomes of rows with missing values.
+    of_map : bool, default=False
+        Whether `columns` are those that a map was made of. Other columns are left out then.
     """
 
     index: str | None = None
@@ -43,6 +45,7 @@ class ColumnOptions:
     drop: Sequence[str] = ()
     label_column: str | None = None
     missing: str = "error"
+    of_map: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Columns:
     ----------
     features : ndarray of shape (n, p), float
     ids : ndarray of shape (n,) or None
+    ids_name : str
+        Name of the column of the ids; empty where it does not have one.
     labels : pandas.Series of shape (n,) or None
     rows : ndarray of int
         The rows of the table that were kept.
@@ -64,6 +69,7 @@ class Columns:
 
     features: NDArray[Any]
     ids: NDArray[Any] | None
+    ids_name: str
     labels: Any
     rows: NDArray[np.intp]
     names: Sequence[str]
@@ -83,7 +89,7 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     names = list(frame.columns)
     for option, given in (
         ("--index", [options.index] if options.index not in (None, "none") else []),
-        ("--columns", options.columns or []),
+        (None if options.of_map else "--columns", options.columns or []),
         ("--drop", options.drop),
         ("--label-column", [options.label_column] if options.label_column else []),
     ):
@@ -101,6 +107,9 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     ]
     if not features:
         raise ValueError(f"{table.source} has no columns left that are features")
+    others = [name for name in names if name not in {*features, *apart}]
+    if options.of_map and others:
+        notes.append(f"{table.source}: the map was not made of {_some(others)}; left out")
     _check_numbers(table, features)
     values = frame[features].to_numpy(dtype=np.float64)
     rows = np.arange(len(frame))
@@ -111,6 +120,7 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     return Columns(
         values,
         None if index is None else frame[index].to_numpy()[rows],
+        index if index and table.has_header else "",
         None if options.label_column is None else frame[options.label_column].iloc[rows],
         rows,
         features,
@@ -118,12 +128,15 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     )
 
 
-def _check_name(option: str, name: str, table: Table) -> None:
+def _check_name(option: str | None, name: str, table: Table) -> None:
     names = list(table.frame.columns)
     if name in names:
         return
     hint = did_you_mean(name, names)
-    raise ValueError(f"{option}: {table.source} has no column {name!r}{hint} It has {_some(names)}")
+    what = f"{table.source} has no column {name!r}"
+    if option is None:
+        raise ValueError(f"{what}, which the map was made of{hint} It has {_some(names)}")
+    raise ValueError(f"{option}: {what}{hint} It has {_some(names)}")
 
 
 def _find_index(table: Table) -> tuple[str | None, str | None]:

@@ -35,7 +35,9 @@ class Data:
     X : array or sparse matrix of shape (n, p)
     labels : array-like of shape (n,) or None
     ids : ndarray of shape (n,) or None
-        Names of the rows, where a table has them.
+        Names of the rows, where the file has them.
+    ids_name : str
+        What the file calls them.
     n_rows : int, optional
         Rows of the file, where some of them were left out; `rows` are those that were kept.
     rows : ndarray of shape (n,), int, optional
@@ -43,15 +45,19 @@ class Data:
         Names of the features, where a table has them.
     notes : tuple of str
         What was taken for what, where the file does not say so.
+    cells : str, optional
+        The .h5ad file that holds the rows.
     """
 
     X: Any
     labels: Any = None
     ids: NDArray[Any] | None = None
+    ids_name: str = ""
     n_rows: int | None = None
     rows: NDArray[np.intp] | None = None
     names: Sequence[str] | None = None
     notes: tuple[str, ...] = field(default=())
+    cells: str | None = None
 
 
 def read_data(
@@ -98,6 +104,7 @@ def read_data(
             found.features,
             found.labels,
             found.ids,
+            found.ids_name,
             len(table.frame),
             found.rows,
             found.names,
@@ -150,12 +157,12 @@ def read_anndata(path: Path, *, use_rep: str | None, labels: str | None) -> Data
         X = X if hasattr(X, "indptr") else np.asarray(X)  # read before the file is closed
         ids = adata.obs_names.to_numpy()
         if labels is None:
-            return Data(X, ids=ids)
+            return Data(X, ids=ids, cells=str(path))
         if labels not in adata.obs:
             raise ValueError(
                 f"labels {labels!r} are neither a file nor a column of obs ({', '.join(adata.obs)})"
             )
-        return Data(X, adata.obs[labels], ids)
+        return Data(X, adata.obs[labels], ids, cells=str(path))
     finally:
         adata.file.close()
 

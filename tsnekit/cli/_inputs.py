@@ -1,0 +1,130 @@
+"""The options that say what is read, the same for every command that reads data."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tsnekit.cli._read import Data
+
+__all__ = ["add_input", "add_label_options", "add_output", "read_input", "show_notes"]
+
+INPUT = (
+    "a data set of scikit-learn (digits, iris, ...), a .npy, .npz or .h5ad file, or a text table "
+    "(.csv, .tsv, .txt, also .gz); - is a text table on standard input"
+)
+
+
+def add_input(parser: argparse.ArgumentParser, **options: Any) -> None:
+    """Add the argument for the data, and the options that say how it is read."""
+    parser.add_argument("input", metavar="INPUT", **({"help": INPUT} | options))
+    parser.add_argument("--key", help="array to read from a .npz file (default X)")
+    parser.add_argument(
+        "--use-rep", metavar="KEY", help="what of a .h5ad file to embed (default X_pca, else X)"
+    )
+    table = parser.add_argument_group("text tables")
+    table.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="whether the first line names the columns (default: all rows decide)",
+    )
+    table.add_argument(
+        "--index", metavar="COLUMN", help="ids of the rows, or none (default: found by itself)"
+    )
+    table.add_argument("--columns", nargs="+", metavar="COLUMN", help="the only features")
+    table.add_argument("--drop", nargs="+", metavar="COLUMN", default=(), help="no features")
+    table.add_argument(
+        "--missing",
+        choices=("error", "drop", "mean"),
+        default="error",
+        help="what becomes of rows with missing values (default error)",
+    )
+    add_label_options(parser)
+
+
+def add_label_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what the labels are."""
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="one label a row: .npy or a text table; of a .h5ad file also a column of obs",
+    )
+    parser.add_argument("--label-column", metavar="COLUMN", help="labels, and no feature")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the map is saved."""
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="save the map: .csv, .tsv, .parquet or .h5ad with ids and labels, .npy, or .tsnekit, "
+        "which the commands plot, transform, extend and diagnose read",
+    )
+
+
+def read_input(args: argparse.Namespace, names: Sequence[str] | None = None) -> Data:
+    """Read the data and, where there are any, its labels.
+
+    Parameters
+    ----------
+    args : Namespace
+        What the options of `add_input` gave.
+    names : sequence of str, optional
+        The features of a map: the columns of these names are read, in this order.
+
+    Returns
+    -------
+    Data
+    """
+    from tsnekit.cli._columns import ColumnOptions
+    from tsnekit.cli._read import read_anndata, read_data, read_labels
+
+    of_cells = Path(args.input).suffix == ".h5ad" and Path(args.input).is_file()
+    if args.use_rep is not None and not of_cells:
+        raise ValueError("--use-rep is for .h5ad files")
+    labels_file = args.labels
+    if of_cells:
+        column = args.labels if args.labels and not Path(args.labels).is_file() else None
+        labels_file = None if column else args.labels
+        data = read_anndata(Path(args.input), use_rep=args.use_rep, labels=column)
+    else:
+        options = ColumnOptions(
+            index=args.index,
+            columns=names if args.columns is None else args.columns,
+            of_map=names is not None and args.columns is None,
+            drop=args.drop,
+            label_column=None if args.labels else args.label_column,
+            missing=args.missing,
+        )
+        data = read_data(args.input, key=args.key, header=args.header, options=options)
+    if names is not None and data.names is not None:
+        data = _matched(data, names, args.input)
+    if labels_file is None:
+        return data
+    labels, notes = read_labels(labels_file, data, column=args.label_column)
+    return dataclasses.replace(data, labels=labels, notes=data.notes + notes)
+
+
+def _matched(data: Data, names: Sequence[str], source: str) -> Data:
+    """Return the data with the features of a map, in the order of the map."""
+    given = list(data.names or ())
+    if given == list(names):
+        return data
+    places = {name: place for place, name in enumerate(given)}
+    lacking = [name for name in names if name not in places]
+    if lacking:
+        shown = ", ".join(map(repr, lacking[:5])) + (", ..." if len(lacking) > 5 else "")
+        raise ValueError(f"{source} does not have {len(lacking)} features of the map: {shown}")
+    return dataclasses.replace(data, X=data.X[:, [places[name] for name in names]], names=names)
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Say what was taken for what, on standard error."""
+    for note in notes:
+        print(f"tsnekit: note: {note}", file=sys.stderr)
