@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tsnekit._backends.registry import default_registry
 from tsnekit._facade.tsne import TSNE
-from tsnekit._util.validation import short_repr
+from tsnekit._util.validation import check_integer, short_repr
 
 __all__ = ["representation", "tsne"]
 
@@ -90,7 +90,12 @@ def tsne(
     return target if copy else None
 
 
-def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
+def representation(
+    adata: Any,
+    use_rep: str | None = None,
+    n_pcs: int | None = None,
+    layer: str | None = None,
+) -> tuple[Any, str]:
     """Return a representation of the cells and its name.
 
     Parameters
@@ -98,6 +103,10 @@ def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
     adata : AnnData of shape (n_obs, n_vars)
     use_rep : str, optional
         A key of ``adata.obsm``, or "X". The default is "X_pca" if the cells have it, else "X".
+    n_pcs : int, optional
+        How many of the first columns of the representation to take. 0 takes "X" as it is.
+    layer : str, optional
+        A key of ``adata.layers``, which is taken for "X".
 
     Returns
     -------
@@ -113,25 +122,52 @@ def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
     """
     if not all(hasattr(adata, name) for name in ("obsm", "obsp", "uns")):
         raise TypeError(f"adata must be an AnnData object, got {type(adata).__name__}")
+    if n_pcs is not None:
+        n_pcs = check_integer("n_pcs", n_pcs, at_least=0)
     if use_rep is None:
-        use_rep = "X_pca" if "X_pca" in adata.obsm else "X"
+        use_rep = "X" if layer is not None or n_pcs == 0 or "X_pca" not in adata.obsm else "X_pca"
+        if n_pcs and use_rep == "X":
+            raise ValueError(
+                f"n_pcs={n_pcs} takes columns of adata.obsm['X_pca'], which the cells do not have "
+                "or layer replaces; scanpy.pp.pca computes it"
+            )
     if use_rep == "X":
-        try:
-            X = adata.X
-        except KeyError:  # a file that is open and holds none
-            X = None
-        # A file that is open holds its matrix on disk.
-        X = X.to_memory() if hasattr(X, "to_memory") else X
-        if X is None:
-            keys = ", ".join(adata.obsm) or "none"
-            raise ValueError(f"adata has no X; use_rep must be a key of adata.obsm ({keys})")
-        return X, use_rep
+        if n_pcs:
+            raise ValueError(f"n_pcs={n_pcs} is for a key of adata.obsm, not for use_rep='X'")
+        return _matrix_of(adata, layer), use_rep
+    if layer is not None:
+        raise ValueError(f"layer is another X; it cannot be given with use_rep={use_rep!r}")
     if use_rep not in adata.obsm:
         raise ValueError(
             f"use_rep must be 'X' or a key of adata.obsm ({', '.join(adata.obsm) or 'none'}), "
             f"got {short_repr(use_rep)}"
         )
-    return adata.obsm[use_rep], use_rep
+    X = adata.obsm[use_rep]
+    if not n_pcs:
+        return X, use_rep
+    if n_pcs > X.shape[1]:
+        raise ValueError(
+            f"n_pcs must be at most {X.shape[1]}, the columns of {use_rep!r}, got {n_pcs}"
+        )
+    return (X.iloc[:, :n_pcs] if hasattr(X, "iloc") else X[:, :n_pcs]), use_rep
+
+
+def _matrix_of(adata: Any, layer: str | None) -> Any:
+    if layer is not None and layer not in adata.layers:
+        raise ValueError(
+            f"layer must be a key of adata.layers ({', '.join(adata.layers) or 'none'}), "
+            f"got {short_repr(layer)}"
+        )
+    try:
+        X = adata.X if layer is None else adata.layers[layer]
+    except KeyError:  # a file that is open and holds none
+        X = None
+    # A file that is open holds its matrix on disk.
+    X = X.to_memory() if hasattr(X, "to_memory") else X
+    if X is None:
+        keys = ", ".join(adata.obsm) or "none"
+        raise ValueError(f"adata has no X; use_rep must be a key of adata.obsm ({keys})")
+    return X
 
 
 def _parameters_of_graph(adata: Any, key: str, given: Mapping[str, Any]) -> dict[str, Any]:

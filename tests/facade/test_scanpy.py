@@ -185,8 +185,8 @@ def test_command_line(cells, file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--use-rep=X_umap"], "use_rep must be 'X' or a key of adata.obsm (X_pca)"),
-        (["--labels=louvain"], "neither a file nor a column of obs (type)"),
+        (["--use-rep=X_umap"], "--use-rep must be 'X' or a key of adata.obsm (X_pca)"),
+        (["--labels=louvain"], "neither a file, nor a column of obs (type)"),
     ],
 )
 def test_command_line_errors(file, arguments, message, capsys):
@@ -209,7 +209,7 @@ def test_labels_missing_in_the_file_are_grey(cells, tmp_path):
     cells.obs["type"] = types.astype("category")
     cells.write_h5ad(tmp_path / "cells.h5ad")
     from tsnekit._drawing.labels import interpret_labels
-    from tsnekit.cli._read import read_anndata
+    from tsnekit.cli._read import Reading, read_data
 
-    labels = read_anndata(tmp_path / "cells.h5ad", use_rep=None, labels="type").labels
+    labels = read_data(str(tmp_path / "cells.h5ad"), Reading(labels="type")).labels
     assert interpret_labels(labels, 300).missing.sum() == 150

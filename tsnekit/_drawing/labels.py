@@ -34,12 +34,15 @@ class Classes:
         Whether the order of the classes has a meaning.
     title : str, optional
         What the labels are called.
+    colors : tuple of colour, optional
+        The colours that the classes come with, in order.
     """
 
     codes: NDArray[np.intp]
     names: tuple[Any, ...]
     ordered: bool = False
     title: str | None = None
+    colors: tuple[Any, ...] | None = None
 
     @property
     def missing(self) -> NDArray[np.bool_]:

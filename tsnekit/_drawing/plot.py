@@ -231,7 +231,8 @@ def _layers(
     key: Any
     paint: Paint
     if isinstance(shown, Classes):
-        key = class_colors(shown.names, colors, ordered=shown.ordered)
+        given = shown.colors if colors is None else colors
+        key = class_colors(shown.names, given, ordered=shown.ordered)
         paint = ByClass(shown.codes[labelled], key)
     else:
         key = color_scale(shown, colors, limits)

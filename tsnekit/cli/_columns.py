@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tsnekit._util.names import did_you_mean
 from tsnekit.cli._text import Table
 
-__all__ = ["ColumnOptions", "Columns", "select_columns"]
+__all__ = ["ColumnOptions", "Columns", "filled", "select_columns"]
 
 INDEX_NAMES = frozenset({"", "index", "id", "ids", "row", "rowname", "rownames", "row_names"})
 """Names, in small letters, that a first column of row numbers or row names may have."""
@@ -86,6 +86,8 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
         not say what to do with their rows.
     """
     frame, notes = table.frame, []
+    options, note = _with_vectors(table, options)
+    notes += [note] if note else []
     names = list(frame.columns)
     for option, given in (
         ("--index", [options.index] if options.index not in (None, "none") else []),
@@ -111,12 +113,14 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     if options.of_map and others:
         notes.append(f"{table.source}: the map was not made of {_some(others)}; left out")
     _check_numbers(table, features)
-    values = frame[features].to_numpy(dtype=np.float64)
-    rows = np.arange(len(frame))
-    holes = np.isnan(values)
-    if holes.any():
-        values, rows, note = _without_holes(table, features, values, holes, options.missing)
-        notes.append(note)
+    values, rows, note = filled(
+        table.source,
+        frame[features].to_numpy(dtype=np.float64),
+        features,
+        options.missing,
+        place=table.place,
+    )
+    notes += [note] if note else []
     return Columns(
         values,
         None if index is None else frame[index].to_numpy()[rows],
@@ -175,13 +179,13 @@ def _check_numbers(table: Table, features: Sequence[str]) -> None:
         return
     name = texts[0]
     row, cell = _first_text(table.frame[name])
-    where = f"column {name!r} holds text, {cell!r} in line {table.lines[row]}"
+    where = f"column {name!r} holds {_kind_of(cell)}, {str(cell)!r} in {table.place(row)}"
     if len(texts) == 1:
         which = where
     else:
-        which = f"{len(texts)} columns hold text ({_some(texts)}): {where}"
+        which = f"{len(texts)} columns do not hold numbers ({_some(texts)}): {where}"
     raise ValueError(
-        f"{table.source}: {which}. Leave text out with --drop {_quoted(texts)}, "
+        f"{table.source}: {which}. Leave out with --drop {_quoted(texts)}, "
         "or take a column for the colors with --label-column"
     )
 
@@ -195,40 +199,104 @@ def _first_text(column: Any) -> tuple[int, Any]:
     return row, column.iloc[row]
 
 
-def _without_holes(
-    table: Table,
-    features: Sequence[str],
-    values: NDArray[np.float64],
-    holes: NDArray[np.bool_],
+def filled(
+    source: str,
+    values: NDArray[Any],
+    names: Sequence[str],
     missing: str,
-) -> tuple[NDArray[np.float64], NDArray[np.intp], str]:
-    """Return values without missing ones, the rows that are kept, and what was done."""
+    *,
+    place: Callable[[int], str] = "row {}".format,
+) -> tuple[NDArray[Any], NDArray[np.intp], str | None]:
+    """Return values without missing ones.
+
+    Parameters
+    ----------
+    source : str
+    values : ndarray of shape (n, p)
+    names : sequence of str
+        Of the columns.
+    missing : {"error", "drop", "mean"}
+        What becomes of rows with values that are missing or infinite.
+    place : callable
+        Returns where a row stands in the file.
+
+    Returns
+    -------
+    values : ndarray of shape (n_kept, p)
+    rows : ndarray of int
+        The rows that are kept.
+    note : str or None
+        What was done.
+
+    Raises
+    ------
+    ValueError
+        If values are missing and nobody said what to do with them.
+    """
+    rows = np.arange(len(values))
+    holes = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+    if not holes.any():
+        return values, rows, None
     counts = holes.sum(axis=0)
     with_holes = np.flatnonzero(counts).tolist()
     n_rows = int(holes.any(axis=1).sum())
-    each = _some([f"{features[i]}: {counts[i]}" for i in with_holes], quote=False)
-    what = f"{n_rows} of {len(values)} rows have missing values ({each})"
-    rows = np.arange(len(values))
+    each = _some([f"{names[i]}: {counts[i]}" for i in with_holes], quote=False)
+    lack = "missing or infinite" if np.isinf(values).any() else "missing"
+    what = f"{n_rows} of {len(values)} rows have {lack} values ({each})"
     if missing == "drop":
         rows = np.flatnonzero(~holes.any(axis=1))
         if not len(rows):
-            raise ValueError(f"{table.source}: {what}; --missing drop would leave no row")
-        return values[rows], rows, f"{table.source}: {what}; they were left out"
+            raise ValueError(f"{source}: {what}; --missing drop would leave no row")
+        return values[rows], rows, f"{source}: {what}; they were left out"
     if missing == "mean":
-        empty = [features[i] for i in with_holes if counts[i] == len(values)]
+        empty = [names[i] for i in with_holes if counts[i] == len(values)]
         if empty:
             raise ValueError(
-                f"{table.source}: there is no mean of the empty columns {_some(empty)}; "
+                f"{source}: there is no mean of the empty columns {_some(empty)}; "
                 f"leave them out with --drop {_quoted(empty)}"
             )
-        means = np.nanmean(values, axis=0)
-        filled = np.where(holes, means, values)
-        return filled, rows, f"{table.source}: {what}; the mean of the column took their place"
+        known = np.where(holes, np.nan, values)
+        complete = np.where(holes, np.nanmean(known, axis=0), values)
+        return complete, rows, f"{source}: {what}; the mean of the column took their place"
     row = int(np.flatnonzero(holes.any(axis=1))[0])
     raise ValueError(
-        f"{table.source}: {what}, the first in line {table.lines[row]}. --missing drop leaves "
-        "these rows out, --missing mean takes the mean of the column"
+        f"{source}: {what}, the first in {place(row)}. --missing drop leaves these rows out, "
+        "--missing mean takes the mean of the column"
     )
+
+
+def _with_vectors(table: Table, options: ColumnOptions) -> tuple[ColumnOptions, str | None]:
+    """Return options that name the elements of vectors; a vector alone is the data."""
+    if not table.vectors:
+        return options, None
+    parts = {part for each in table.vectors.values() for part in each}
+
+    def elements(names: Sequence[str]) -> list[str]:
+        return [part for name in names for part in table.vectors.get(name, (name,))]
+
+    drop = elements(options.drop)
+    if options.columns is not None:
+        return replace(options, columns=elements(options.columns), drop=drop), None
+    left = {name: each for name, each in table.vectors.items() if name not in options.drop}
+    if len(left) != 1:
+        raise ValueError(
+            f"{table.source} has {len(left)} columns of vectors ({_some(list(table.vectors))}); "
+            "--columns says which are the features"
+        )
+    ((name, columns),) = left.items()
+    others = [
+        other
+        for other in table.frame.columns
+        if other not in {*parts, *drop, options.label_column, options.index}
+    ]
+    note = f"{table.source}: column {name!r} holds vectors of {len(columns)} elements"
+    if others:
+        note += f", which are the features; {_some(others)} are not used (see --columns)"
+    return replace(options, columns=columns, drop=drop), note
+
+
+def _kind_of(cell: Any) -> str:
+    return "text" if isinstance(cell, str) else f"{type(cell).__name__} objects"
 
 
 def _some(names: Sequence[str], *, quote: bool = True) -> str:

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tsnekit.cli._options import integer
+
 if TYPE_CHECKING:
     from tsnekit.cli._read import Data
 
 __all__ = ["add_input", "add_label_options", "add_output", "read_input", "show_notes"]
 
 INPUT = (
-    "a data set of scikit-learn (digits, iris, ...), a .npy, .npz or .h5ad file, or a text table "
-    "(.csv, .tsv, .txt, also .gz); - is a text table on standard input"
+    "a data set of scikit-learn (digits, iris, ...); an array (.npy, .npz); a table (.csv, .tsv, "
+    ".txt, also .gz; .parquet, .arrow, .fcs), - for a text table on standard input; cells (.h5ad, "
+    ".h5, .mtx, or a folder of Cell Ranger)"
 )
 
 
@@ -25,9 +28,17 @@ def add_input(parser: argparse.ArgumentParser, **options: Any) -> None:
     parser.add_argument("input", metavar="INPUT", **({"help": INPUT} | options))
     parser.add_argument("--key", help="array to read from a .npz file (default X)")
     parser.add_argument(
+        "--transpose", action="store_true", help="the samples are the columns of the file"
+    )
+    cells = parser.add_argument_group("cells")
+    cells.add_argument(
         "--use-rep", metavar="KEY", help="what of a .h5ad file to embed (default X_pca, else X)"
     )
-    table = parser.add_argument_group("text tables")
+    cells.add_argument(
+        "--n-pcs", type=integer, metavar="N", help="only the first N columns of X_pca"
+    )
+    cells.add_argument("--layer", metavar="KEY", help="a layer of a .h5ad file, for X")
+    table = parser.add_argument_group("tables")
     table.add_argument(
         "--header",
         action=argparse.BooleanOptionalAction,
@@ -53,7 +64,7 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="one label a row: .npy or a text table; of a .h5ad file also a column of obs",
+        help="one label a row: .npy or a text table; of cells also a column of obs, or a gene",
     )
     parser.add_argument("--label-column", metavar="COLUMN", help="labels, and no feature")
 
@@ -83,32 +94,42 @@ def read_input(args: argparse.Namespace, names: Sequence[str] | None = None) -> 
     Data
     """
     from tsnekit.cli._columns import ColumnOptions
-    from tsnekit.cli._read import read_anndata, read_data, read_labels
+    from tsnekit.cli._read import Reading, read_data, read_labels
 
-    of_cells = Path(args.input).suffix == ".h5ad" and Path(args.input).is_file()
-    if args.use_rep is not None and not of_cells:
-        raise ValueError("--use-rep is for .h5ad files")
-    labels_file = args.labels
-    if of_cells:
-        column = args.labels if args.labels and not Path(args.labels).is_file() else None
-        labels_file = None if column else args.labels
-        data = read_anndata(Path(args.input), use_rep=args.use_rep, labels=column)
-    else:
-        options = ColumnOptions(
+    # What is no file is a column, or a gene, of files of cells.
+    of_cells = args.labels or args.label_column
+    in_file = args.labels is None or Path(args.labels).is_file() or not _holds_cells(args.input)
+    reading = Reading(
+        columns=ColumnOptions(
             index=args.index,
             columns=names if args.columns is None else args.columns,
             of_map=names is not None and args.columns is None,
             drop=args.drop,
             label_column=None if args.labels else args.label_column,
             missing=args.missing,
-        )
-        data = read_data(args.input, key=args.key, header=args.header, options=options)
+        ),
+        key=args.key,
+        header=args.header,
+        transpose=args.transpose,
+        use_rep=args.use_rep,
+        n_pcs=args.n_pcs,
+        layer=args.layer,
+        labels=None if args.labels and in_file else of_cells,
+    )
+    data = read_data(args.input, reading)
     if names is not None and data.names is not None:
         data = _matched(data, names, args.input)
-    if labels_file is None:
+    if args.labels is None or not in_file:
         return data
-    labels, notes = read_labels(labels_file, data, column=args.label_column)
-    return dataclasses.replace(data, labels=labels, notes=data.notes + notes)
+    labels, notes = read_labels(args.labels, data, column=args.label_column)
+    return dataclasses.replace(data, labels=labels, colors=None, notes=data.notes + notes)
+
+
+def _holds_cells(source: str) -> bool:
+    """Whether an input is a file or folder of cells, whose columns and genes can be labels."""
+    name = Path(source).name.lower()
+    of_cells = name.endswith((".h5ad", ".h5", ".mtx", ".mtx.gz")) or Path(source).is_dir()
+    return of_cells and Path(source).exists()
 
 
 def _matched(data: Data, names: Sequence[str], source: str) -> Data:

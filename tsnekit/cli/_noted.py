@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,13 +85,14 @@ def _plain(value: Any) -> Any:
 
 
 def _pack_labels(labels: Classes | Values) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    missing = labels.missing
     if isinstance(labels, Values):
+        missing = ~np.isfinite(labels.values)
         fields: dict[str, Any] = {"kind": "values", "dates": labels.dates}
         arrays = {"values": np.where(missing, 0, labels.values), "missing": missing}
     else:
         names = [_plain(each) for each in labels.names]
-        fields = {"kind": "classes", "names": names, "ordered": labels.ordered}
+        colors = None if labels.colors is None else list(map(str, labels.colors))
+        fields = {"kind": "classes", "names": names, "ordered": labels.ordered, "colors": colors}
         arrays = {"codes": labels.codes.astype(np.int64)}
     return fields | {"title": to_plain(labels.title, "title")}, arrays
 
@@ -158,8 +160,14 @@ def _joined_labels(
                 places = np.array([*(names.index(name) for name in each.names), -1], dtype=np.intp)
                 part[:] = places[each.codes]
         first_classes = known_classes[0]
-        ordered = first_classes.ordered and names == list(first_classes.names)
-        return Classes(codes=codes, names=tuple(names), ordered=ordered, title=first_classes.title)
+        same = names == list(first_classes.names)
+        return dataclasses.replace(
+            first_classes,
+            codes=codes,
+            names=tuple(names),
+            ordered=first_classes.ordered and same,
+            colors=first_classes.colors if same else None,
+        )
     return None
 
 
@@ -183,8 +191,16 @@ def _unpack_labels(fields: Fields, arrays: Arrays, n: int) -> Classes | Values:
         codes = arrays.take("codes", (n,), np.int64).astype(np.intp)
         if ((codes < -1) | (codes >= len(names))).any():
             raise ValueError(f"{arrays.path('codes')} must be from -1 to {len(names) - 1}")
-        ordered = fields.flag("ordered")
-        labels = Classes(codes=codes, names=tuple(names), ordered=ordered, title=title)
+        colors = fields.value("colors")
+        if colors is not None and not (isinstance(colors, list) and len(colors) == len(names)):
+            raise ValueError(f"{fields.path('colors')} must be {len(names)} colours or null")
+        labels = Classes(
+            codes=codes,
+            names=tuple(names),
+            ordered=fields.flag("ordered"),
+            title=title,
+            colors=None if colors is None else tuple(map(str, colors)),
+        )
     fields.finish()
     arrays.finish()
     return labels

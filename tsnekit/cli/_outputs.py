@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ def note_rows(data: Data, recipe: Recipe | None) -> Noted:
     labels = None
     if data.labels is not None:
         labels = interpret_labels(data.labels, data.X.shape[0])
+        if isinstance(labels, Classes) and data.colors is not None:
+            colors = tuple(data.colors[name] for name in labels.names)
+            labels = dataclasses.replace(labels, colors=colors)
     left_out = data.rows is not None and len(data.rows) != data.n_rows
     return Noted(
         recipe=recipe,
