@@ -7,23 +7,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["axes_for", "point_size", "stacked", "tidy"]
+__all__ = ["PAGE", "axes_for", "fit_page", "point_size", "stacked", "tidy"]
 
 
-def axes_for(ax: Any, dimensions: int) -> Any:
-    """Return the given Axes, or a new one on a new figure."""
+PAGE = 6.4, 6.0
+"""Width and height of a page for a map alone, in inches."""
+
+
+def axes_for(ax: Any, dimensions: int, figsize: tuple[float, float] | None = None) -> Any:
+    """Return the given Axes, or a new one on a new figure of that size in inches."""
     projection = "3d" if dimensions == 3 else None
     if ax is None:
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6.4, 6.0 if dimensions > 1 else 3.2), layout="constrained")
+        figsize = figsize or (PAGE if dimensions > 1 else (PAGE[0], PAGE[1] / 2))
+        figure = Figure(figsize=figsize, layout="constrained")
         return figure.add_subplot(projection=projection)
+    if figsize is not None:
+        raise ValueError("figsize is the size of a new figure; the given ax is on one already")
     if (getattr(ax, "name", None) == "3d") != (dimensions == 3):
         raise ValueError(
             f"ax must be {'a three' if dimensions == 3 else 'a two'}-dimensional Axes for "
             f"{dimensions} component(s); see the parameter components"
         )
     return ax
+
+
+def fit_page(ax: Any) -> None:
+    """Let the page of a map grow with its legend, so that the map keeps its size."""
+    figure = ax.figure
+    width, height = figure.get_size_inches()
+    legend = ax.get_legend()
+    if legend is not None:
+        box = legend.get_window_extent()
+        width += box.width / figure.dpi
+        height = max(height, box.height / figure.dpi + 0.2)
+    for other in figure.axes:
+        if other is not ax:  # a colour scale
+            width += other.get_tightbbox().width / figure.dpi
+    figure.set_size_inches(width, height)
 
 
 def stacked(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,7 +74,9 @@ def tidy(ax: Any, points: NDArray[np.float64], dimensions: int) -> None:
     low, span = points.min(axis=0), np.ptp(points, axis=0)
     margin = 0.02 * span.max() or 1.0
     if dimensions == 2:
-        ax.set_aspect("equal")
-        ax.set_xlim(low[0] - margin, low[0] + span[0] + margin)
-        ax.set_ylim(low[1] - margin, low[1] + span[1] + margin)
+        # The box stays as it is, so that a legend beside it stays on the page.
+        ax.set_aspect("equal", adjustable="datalim")
+        # They are not fixed, since the aspect may widen them.
+        ax.set_xlim(low[0] - margin, low[0] + span[0] + margin, auto=True)
+        ax.set_ylim(low[1] - margin, low[1] + span[1] + margin, auto=True)
     ax.set_axis_off()

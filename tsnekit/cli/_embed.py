@@ -12,7 +12,7 @@ from tsnekit.cli._inputs import add_input, add_output, read_input, show_notes
 from tsnekit.cli._options import add_parameters, given_parameters, integer
 from tsnekit.cli._parser import Parser
 from tsnekit.cli._paths import check_files
-from tsnekit.cli._pictures import add_pictures, draw, draw_report
+from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report
 from tsnekit.cli._summary import add_summary, show_summary, summary_of
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     )
     show_notes([*data.notes, *([f"{args.input}: {note}"] if note else [])])
     noted = note_rows(data, recipe)
+    check_pictures(args, noted.labels)
     seconds = {"reading": time.perf_counter() - started}
     code = 0
     try:

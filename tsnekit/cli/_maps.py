@@ -18,7 +18,7 @@ from tsnekit.cli._inputs import (
 from tsnekit.cli._options import add_parameters, given_parameters
 from tsnekit.cli._parser import Parser
 from tsnekit.cli._paths import check_files
-from tsnekit.cli._pictures import add_pictures, draw, draw_report
+from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report
 from tsnekit.cli._summary import add_summary, show_summary, summary_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def _add(commands: Any, name: str, run: Any, text: str) -> Parser:
 
 def run_plot(args: argparse.Namespace) -> int:
     """Draw a map."""
+    from tsnekit._drawing.labels import interpret_labels
     from tsnekit.cli._noted import load_noted
     from tsnekit.cli._read import Data, read_labels
 
@@ -75,7 +76,8 @@ def run_plot(args: argparse.Namespace) -> int:
     labels: Any = noted.labels
     if args.labels is not None:
         of_map = Data(embedding, rows=noted.rows, n_rows=noted.n_rows)
-        labels, notes = read_labels(args.labels, of_map, column=args.label_column)
+        given, notes = read_labels(args.labels, of_map, column=args.label_column)
+        labels = interpret_labels(given, len(embedding))
         show_notes(notes)
     elif args.label_column is not None:
         raise ValueError("--label-column says which column of --labels is meant; give --labels")
@@ -90,6 +92,7 @@ def run_transform(args: argparse.Namespace) -> int:
 
     embedding, noted, new, X, seconds = _read_both(args)
     of_new = note_rows(new, noted.recipe)
+    check_pictures(args, of_new.labels)
     partial = embedding.transform(X, **given_parameters(args, "transform"))
     if args.output is not None:
         save_map(partial, args.output, of_new, X=new.X, cells=new.cells)
@@ -108,6 +111,7 @@ def run_extend(args: argparse.Namespace) -> int:
     embedding, noted, new, X, seconds = _read_both(args)
     both, notes = joined(noted, note_rows(new, noted.recipe), len(embedding), X.shape[0])
     show_notes(notes)
+    check_pictures(args, both.labels)
     given = given_parameters(args, "extend")
     extended = embedding.extend(X, fixed=args.fixed, **given)
     if args.output is not None:
