@@ -16,13 +16,11 @@ PAGE = 6.4, 6.0
 
 def axes_for(ax: Any, dimensions: int, figsize: tuple[float, float] | None = None) -> Any:
     """Return the given Axes, or a new one on a new figure of that size in inches."""
-    projection = "3d" if dimensions == 3 else None
     if ax is None:
-        from matplotlib.figure import Figure
+        from tsnekit._drawing.page import page_axes
 
         figsize = figsize or (PAGE if dimensions > 1 else (PAGE[0], PAGE[1] / 2))
-        figure = Figure(figsize=figsize, layout="constrained")
-        return figure.add_subplot(projection=projection)
+        return page_axes(figsize, dimensions)
     if figsize is not None:
         raise ValueError("figsize is the size of a new figure; the given ax is on one already")
     if (getattr(ax, "name", None) == "3d") != (dimensions == 3):

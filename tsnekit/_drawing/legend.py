@@ -40,7 +40,7 @@ LETTERS, LINES = 32, 3
 
 def page_for(shown: Classes, legend: str | bool) -> tuple[float, float] | None:
     """Return the size of a page with room for names on the map, in inches; None for the default."""
-    if is_beside(shown, legend):
+    if is_beside(shown, legend, 2):
         return None
     letters = sum(min(len(str(name)), LETTERS * LINES) + 2 for name in shown.names)
     size = MANY_SIZE if len(shown.names) > MANY_CLASSES else NAME_SIZE
@@ -50,9 +50,11 @@ def page_for(shown: Classes, legend: str | bool) -> tuple[float, float] | None:
     return (PAGE[0] * factor, PAGE[1] * factor) if factor > 1 else None
 
 
-def is_beside(shown: Classes, legend: str | bool) -> bool:
-    """Whether classes are named in a list at the side."""
-    return legend == "side" or (legend != "map" and len(shown.names) <= NAMES_BESIDE)
+def is_beside(shown: Classes, legend: str | bool, dimensions: int) -> bool:
+    """Whether classes are named in a list at the side, as they are in perspective."""
+    return legend == "side" or (
+        legend != "map" and (dimensions == 3 or len(shown.names) <= NAMES_BESIDE)
+    )
 
 
 def show_scale(ax: Any, shown: Values, scale: Any) -> None:
@@ -76,7 +78,7 @@ def name_classes(
     legend: str | bool,
 ) -> None:
     """Name the classes at the side, or on the map."""
-    if is_beside(shown, legend):
+    if is_beside(shown, legend, points.shape[1]):
         _list_classes(ax, shown, colors)
     else:
         _write_names(ax, points, shown, colors)

@@ -56,9 +56,9 @@ def plot(
 ) -> Any:
     """Draw an embedding.
 
-    Without `ax`, the picture is on a new figure that pyplot does not know, and
-    ``plot(...).figure.savefig(path)`` saves it. To show it in a notebook or a window, pass an Axes
-    of ``plt.subplots()``.
+    Without `ax`, the picture is on a new figure that pyplot does not know. A notebook shows it
+    where the call is the last line of a cell, and ``plot(...).figure.savefig(path)`` saves it. To
+    show it in a window, pass an Axes of ``plt.subplots()``.
 
     Parameters
     ----------
@@ -142,8 +142,8 @@ def plot(
     shown = None if labels is None else interpret_labels(labels, n, kind)
     layers, key = _layers(shown, n, colors, limits)
     is_own = ax is None
-    if is_own and figsize is None and isinstance(shown, Classes) and legend is not False:
-        figsize = page_for(shown, legend)
+    if isinstance(shown, Classes) and legend is not False and dimensions < 3:
+        figsize = page_for(shown, legend) if is_own and figsize is None else figsize
     ax = axes_for(ax, dimensions, figsize)
     if dimensions == 1:
         points = stacked(points[:, 0])
