@@ -255,6 +255,23 @@ def test_a_column_of_vectors_is_the_data(frame, tmp_path):
         read_data(path)
 
 
+def test_an_index_of_several_levels(frame, tmp_path):
+    path = write_arrow(frame.set_index(["kind", "id"]), tmp_path / "t.parquet")
+    found = read_data(path, Reading(columns=ColumnOptions(label_column="kind", drop=["id"])))
+    np.testing.assert_array_equal(found.X, X)
+    assert list(found.labels) == list(frame["kind"])
+
+
+def test_notes_of_the_index_that_pandas_does_not_understand(frame, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.Table.from_pandas(frame.drop(columns="kind"))
+    noted = {b"pandas": b'{"index_columns": ["gone"], "column_indexes": [], "columns": [{}]}'}
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(table.replace_schema_metadata(noted), path)
+    np.testing.assert_array_equal(read_data(str(path)).X, X)
+
+
 def test_dates_are_no_features(tmp_path):
     frame = pd.DataFrame({"x": [1.0, 2], "day": pd.to_datetime(["2020-01-02", "2020-01-03"])})
     path = write_arrow(frame, tmp_path / "t.parquet")

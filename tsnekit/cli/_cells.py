@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tsnekit._drawing.labels import Values
 from tsnekit._util.names import did_you_mean
+from tsnekit._util.process import without_warnings
 
 __all__ = ["Cells", "read_10x_h5", "read_h5ad", "read_mtx"]
 
@@ -74,7 +75,9 @@ def read_h5ad(
     from tsnekit.scanpy import representation
 
     try:
-        adata = anndata.read_h5ad(source, backed="r")
+        # Files of before warn of what they are.
+        with without_warnings():
+            adata = anndata.read_h5ad(source, backed="r")
     # What is not a file of cells ends in many ways.
     except Exception as error:
         if isinstance(error, PermissionError | MemoryError):

@@ -35,11 +35,19 @@ def read_arrow(source: str) -> Table:
         else:
             with pyarrow.memory_map(source) as file:
                 table = _read_ipc(pyarrow, file)
-        return table_of(source, table.to_pandas())
+        return table_of(source, _frame(table))
     except (pyarrow.ArrowException, OSError, EOFError) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         raise ValueError(f"{source} is not a whole {kind} file: {error}") from None
+
+
+def _frame(table: Any) -> Any:
+    try:
+        return table.to_pandas()
+    # What old versions of pandas noted of the index, new ones may not understand.
+    except (IndexError, KeyError, ValueError):
+        return table.to_pandas(ignore_metadata=True)
 
 
 def _read_ipc(pyarrow: Any, file: Any) -> Any:
@@ -92,8 +100,8 @@ def table_of(source: str, frame: Any) -> Table:
     import pandas as pd
 
     if not isinstance(frame.index, pd.RangeIndex):
-        named = frame.index.name is not None
-        frame = frame.reset_index(names=None if named else "")
+        levels = ["" if name is None else str(name) for name in frame.index.names]
+        frame = frame.reset_index(names=unique(levels))
     names = unique([str(name) for name in frame.columns])
     columns: dict[str, Any] = {}
     vectors: dict[str, tuple[str, ...]] = {}

@@ -185,7 +185,8 @@ def _check_numbers(table: Table, features: Sequence[str]) -> None:
     else:
         which = f"{len(texts)} columns do not hold numbers ({_some(texts)}): {where}"
     raise ValueError(
-        f"{table.source}: {which}. Leave out with --drop {_quoted(texts)}, "
+        f"{table.source}: {which}. Leave {'it' if len(texts) == 1 else 'them'} out with --drop "
+        f"{_quoted(texts)}, "
         "or take a column for the colors with --label-column"
     )
 

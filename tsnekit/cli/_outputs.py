@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsnekit._drawing.labels import Classes, Values, interpret_labels
+from tsnekit._util.process import without_warnings
 from tsnekit.cli._noted import Noted, save_noted
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def _write_cells(embedding: Any, path: str, noted: Noted, X: Any, cells: str | N
     import pandas as pd
 
     if cells is not None:
-        adata = anndata.read_h5ad(cells)
+        with without_warnings():
+            adata = anndata.read_h5ad(cells)
     else:
         n = len(embedding)
         index = [str(each) for each in (range(n) if noted.ids is None else noted.ids)]

@@ -212,14 +212,16 @@ def _parse(
         if why:
             notes.append(f"{source}: {why}")
     if has_header:
-        frame, names = body, first
+        # Some programs put names between single quotes.
+        frame, names = body, [re.sub(r"^'(.*)'$", r"\1", name) for name in first]
     else:
         top = typed(lines[:1]).iloc[:, :width] if len(body) else typed(lines)
         frame = pd.concat([top, body], ignore_index=True) if len(body) else top
         names = [str(i + 1) for i in range(top.shape[1])]
     if len(names) != width:
         raise ValueError(
-            f"{source}: line {numbers[0] + 1} has {len(names)} cells, but the others have {width}"
+            f"{source}: line {numbers[0] + 1} has {len(names)} cells, but the others have {width}; "
+            "remove or repair it"
         )
     frame = frame.set_axis(unique(names), axis=1)
     places = [number + 1 for number in (numbers[1:] if has_header else numbers)]
@@ -382,4 +384,5 @@ def _ragged(source: str, numbers: list[int], error: Exception) -> str:
         return f"{source} cannot be read as a table: {error}"
     expected, place, saw = (int(part) for part in found.groups())
     line = numbers[place - 1] + 1
-    return f"{source}: line {line} has {saw} cells, but the others have {expected}"
+    what = f"line {line} has {saw} cells, but the others have {expected}"
+    return f"{source}: {what}; remove or repair it"
