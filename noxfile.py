@@ -17,7 +17,7 @@ nox.needs_version = ">=2024.4"
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PROJECT = PYPROJECT["project"]
-PIP = "pip>=23.1"  # the first that knows -C
+PIP = "pip>=23.1"  # the first version with the option -C
 # Tests of native memory and threads; the rest of the suite runs on the same kernels.
 NATIVE = ["tests/native", "tests/plugins/gradients", "tests/test_degenerate.py"]
 
@@ -51,7 +51,7 @@ def oldest(session: nox.Session) -> None:
     requirements = PROJECT["dependencies"] + extras["testing"] + extras["test"]
     others = [each for each in requirements if not each.startswith("tsnekit[")]
     oldest_allowed = [re.sub(">=", "==", each, count=1) for each in others]
-    # Annoy and hnswlib come as source, and need parts that newer versions of setuptools lack.
+    # Annoy and hnswlib are built from source, and need parts that newer setuptools do not have.
     session.install(PIP, "setuptools<81", "wheel", "pybind11")
     session.install(*oldest_allowed)
     session.install(".", "--no-deps", f"-Cbuild-dir=build/oldest-{session.python}")
@@ -85,14 +85,14 @@ def sanitize(session: nox.Session) -> None:
     }
     # Reports go to the terminal, even if one of them ends the process.
     arguments = session.posargs or ["--capture=sys", *NATIVE, "tests/fuzz"]
-    # hnswlib allocates the results of knn_query by new[] and frees them by delete. That fault is
-    # not ours, and it is the only reason to switch this check off for some tests.
+    # hnswlib allocates the results of knn_query by new[] and frees them by delete. This fault of
+    # hnswlib is the only reason to switch the check off for some tests.
     for names, mismatch in (("not hnsw", 1), ("hnsw", 0)):
         # The interpreter leaves memory to the operating system when it ends.
         environment["ASAN_OPTIONS"] = (
             f"detect_leaks=0:allocator_may_return_null=1:alloc_dealloc_mismatch={mismatch}"
         )
-        # 5: none of the chosen tests has this name.
+        # pytest returns 5 if none of the chosen tests has this name.
         session.run("pytest", *arguments, "-k", names, env=environment, success_codes=[0, 5])
 
 
@@ -102,7 +102,7 @@ def tsan(session: nox.Session) -> None:
     install(session, "tsan", "TSNEKIT_SANITIZE=thread")
     environment = {
         "LD_PRELOAD": runtime("libtsan.so"),
-        # Races in extensions of other packages are ignored. A race in ours ends the run.
+        # Races in extensions of other packages are ignored. A race in tsnekit ends the run.
         "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:exitcode=66",
     }
     session.run("python", "tests/fuzz/race.py", env=environment)
@@ -125,7 +125,7 @@ def leaks(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def faults(session: nox.Session) -> None:
-    """Put each known fault back, others' and our own, and check that its tests notice."""
+    """Put back each known fault, of other packages and of tsnekit; check that its tests fail."""
     install(session, "tests-3.11")
     if "--native" in session.posargs:
         session.install(*PYPROJECT["build-system"]["requires"], "cmake", "ninja")
@@ -133,7 +133,7 @@ def faults(session: nox.Session) -> None:
 
 
 def runtime(*names: str) -> str:
-    """Return where the compiler keeps the libraries of a sanitizer, for LD_PRELOAD."""
+    """Return the paths of the libraries of a sanitizer, for LD_PRELOAD."""
     compiler = os.environ.get("CXX", "g++")
     paths = []
     for name in names:

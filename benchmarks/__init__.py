@@ -1,6 +1,6 @@
 """Benchmarks for asv: ``asv run --python=same`` measures the installed package.
 
-Every registered backend is measured, built-in or not: install a plugin, and the results include it.
+Every registered backend is measured. If a plugin is installed, the results include its backends.
 ``TSNEKIT_BENCH_MAX_ROWS=3000`` gives a quick look. `benchmarks.peers` compares other
 implementations of t-SNE.
 """

@@ -1,4 +1,4 @@
-"""What the benchmarks have in common: maps, affinities and data, made from a seed."""
+"""Shared by the benchmarks: maps, affinities and data, made from a seed."""
 
 import functools
 import os
@@ -12,7 +12,7 @@ from tsnekit.interfaces import SparseAffinities
 N_JOBS = 2
 
 MAX_ROWS = int(os.environ.get("TSNEKIT_BENCH_MAX_ROWS", "1_000_000"))
-"""Most rows that a benchmark uses; less for a quick look."""
+"""Most rows that a benchmark uses. Set a smaller number for a quick look."""
 
 
 def names(point):
@@ -25,14 +25,14 @@ def spec(point, name):
 
 
 def skip_beyond(limit, n):
-    """Tell asv to skip a benchmark with more rows than are of interest or wanted."""
+    """Tell asv to skip a benchmark with more rows than the limit or `MAX_ROWS`."""
     if n > min(limit, MAX_ROWS):
         raise NotImplementedError(f"{n} rows are more than are measured")
 
 
 @functools.lru_cache(maxsize=2)
 def synthetic_map(n, d, *, early=False):
-    """Positions like those of a map: clusters, as wide as they get with n points."""
+    """Positions like those of a map: clusters, as wide as a map of n points."""
     rng = np.random.default_rng(n + d)
     n_clusters = 12
     width = 1e-4 if early else 0.4 * n ** (1 / 2)
@@ -43,7 +43,7 @@ def synthetic_map(n, d, *, early=False):
 
 @functools.lru_cache(maxsize=1)
 def synthetic_affinities(n, k=60):
-    """A symmetric P in which rows have some k to 2 k neighbors, near in index."""
+    """A symmetric P whose rows have about k to 2 k neighbors with near indices."""
     rng = np.random.default_rng(n)
     offsets = rng.integers(1, max(2, min(n - 1, 20 * k)), size=(n, min(k, n - 1)))
     columns = (np.arange(n)[:, None] + offsets) % n

@@ -21,7 +21,7 @@ SIZES = [1_000, 70_000, 1_000_000]
 
 
 def build(point, name, problem=None):
-    """The backend with its defaults; asv is told to skip one that cannot be used."""
+    """The backend with its defaults. If it cannot be used, asv skips the benchmark."""
     unmet = spec(point, name).unmet(problem)
     if unmet:
         raise NotImplementedError("; ".join(unmet))

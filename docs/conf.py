@@ -10,12 +10,12 @@ from pathlib import Path
 import matplotlib as mpl
 
 DOCS = Path(__file__).parent
+# The pages import `figures` from this folder.
 sys.path.insert(0, str(DOCS / "_ext"))
-# The folder is searched also where an example is run as a script of its own.
 mpl.use("agg")
-# Animations are saved by Pillow anyway, where a missing ffmpeg would be complained of.
+# Pillow saves the animations. The default writer would warn if ffmpeg is not installed.
 mpl.rcParamsDefault["animation.writer"] = "pillow"
-# Where nothing is set up, accessible-pygments, which the theme needs, has every INFO shown.
+# Without this, accessible-pygments, a requirement of the theme, would show every INFO.
 logging.basicConfig(level=logging.WARNING)
 
 project = "tsnekit"
@@ -38,7 +38,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext"]
 default_role = "py:obj"
-# Names of tsnekit must be found; parameters, and names of other packages, are only set as code.
+# Names of tsnekit must exist. Parameters and names of other packages are only set as code.
 nitpicky = True
 nitpick_ignore_regex = [("py:obj", r"(?!tsnekit\.).*")]
 
@@ -78,7 +78,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": "gallery_order.GalleryOrder",
-    # The pages of the reference show the examples of what they describe.
+    # The pages of the reference list the examples that use the described objects.
     "backreferences_dir": "auto_examples/backreferences",
     "doc_module": ("tsnekit",),
     "matplotlib_animations": True,
@@ -91,6 +91,6 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
 }
 
-# An example that warns is an example to be mended; a matplotlib without a screen says so.
+# matplotlib warns if it has no screen. Any other warning of an example must be mended.
 warnings.filterwarnings("ignore", message=".*non-interactive.*", category=UserWarning)
 os.environ.setdefault("TQDM_DISABLE", "1")

@@ -1,4 +1,4 @@
-"""What all tests share: the settings of Hypothesis, fake plugin distributions, and small data."""
+"""Shared by all tests: the settings of Hypothesis, fake plugin distributions, and small data."""
 
 import importlib.metadata
 import os
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Neither profile looks at the clock: a busy machine fails no test.
+# Neither profile has a deadline, so that no test fails on a busy machine.
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", UNTIMED, derandomize=True)
 settings.register_profile("random", UNTIMED, print_blob=True)

@@ -23,7 +23,7 @@ def is_private(module):
 
 
 def described():
-    """Modules with a page, and modules of which a page describes a class or function."""
+    """Modules with a page, and modules that have a class or function on a page."""
     text = "\n".join(page.read_text() for page in API.glob("*.rst"))
     pages = set(re.findall(r"^\.\. module:: (\S+)$", text, flags=re.MULTILINE))
     members = re.findall(r"^\.\. auto\w+:: (tsnekit\.\S+)$", text, flags=re.MULTILINE)
@@ -42,7 +42,7 @@ def test_what_has_no_underscore_is_documented():
         )
         name = ".".join(("tsnekit", *parts))
         if parts[:1] == ("plugins",):
-            # A folder of backends is documented by what is in it.
+            # A folder of backends is documented if its backends are.
             assert name in members or module.stem == "__init__", f"{name} is not in docs/api"
         elif parts[:1] == ("testing",):
             assert "tsnekit.testing" in pages
@@ -71,7 +71,7 @@ def tree():
             shown.add(inside)
         elif depth not in folders:
             folders = {level: name for level, name in folders.items() if level < depth}
-        if depth > len(folders) + 1:  # a line that goes on
+        if depth > len(folders) + 1:  # a line that continues the line before
             inside = Path(*folders.values())
         shown |= {inside / word for word in words if re.fullmatch(r"\w+\.py", word)}
         if inside.name == "kernels":

@@ -165,7 +165,7 @@ def test_transform_beside_a_map_that_is_copied_and_moved(fitted, many, method):
 
 
 def test_new_points_feel_the_map_in_which_they_were_placed(fitted, many, monkeypatch):
-    """Another thread may move the map in place between the two."""
+    """Another thread may move the map in place between placing and optimizing the points."""
     embedding = fitted.copy()
     expected = np.array(embedding.transform(many[:50], n_iter=15))
     place = full.place
@@ -348,8 +348,8 @@ def long_kernels():
     yield "Barnes-Hut", lambda: tree(Y, forces)
 
 
-def test_python_goes_on_beside_the_kernels():
-    """Without the lock released, the other thread would stand still from start to end."""
+def test_python_runs_beside_the_kernels():
+    """If kernels kept the interpreter's lock, the other thread would not run at all."""
     ticks, stop = [], threading.Event()
 
     def tick():

@@ -1,6 +1,6 @@
 """Degenerate data: every gradient method and initializer gives a finite map or a clear error.
 
-The only warnings may say that the rows are too few or too equal for the perplexity.
+The only warnings allowed say that the rows are too few, or too similar, for the perplexity.
 """
 
 import warnings
@@ -128,7 +128,7 @@ def test_other_metrics_give_a_finite_map_or_say_why_not(metric, case):
 
 
 @pytest.mark.parametrize("convert", [np.array, sparse.csr_matrix])
-def test_rows_of_zeros_have_a_place_among_cosines(convert):
+def test_rows_of_zeros_with_the_cosine_metric(convert):
     X = rows()
     X[[3, 9, 10]] = 0
     for metric in ("cosine", "euclidean"):
@@ -173,7 +173,7 @@ def test_the_unit_of_the_data_does_not_matter(scale, dtype):
         (np.full((N, 2), "a"), "could not convert"),
     ],
 )
-def test_what_has_no_map_is_refused(X, message):
+def test_data_without_a_map_is_refused(X, message):
     for initialization in INITIALIZATIONS:
         with pytest.raises(ValueError, match=message):
             TSNE(initialization=initialization, **QUICK).fit(X)
@@ -218,7 +218,7 @@ def test_any_start_leads_to_a_finite_map(affinities, method, d):
 
 
 @pytest.mark.parametrize("far", [1e30, np.finfo(np.float32).max, np.inf, np.nan])
-def test_starts_out_of_reach_are_refused(affinities, far):
+def test_starts_that_are_too_large_are_refused(affinities, far):
     start = spread(1, 2)
     start[3] = far
     with pytest.raises(ValueError, match="embedding holds"):

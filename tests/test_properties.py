@@ -1,4 +1,4 @@
-"""The pipeline on the data that Hypothesis makes up."""
+"""The pipeline, with data that Hypothesis generates."""
 
 import warnings
 
@@ -87,7 +87,7 @@ def test_the_unit_of_a_table_does_not_matter(X, scale):
 @given(X=tables(least_rows=3, elements=st.floats(-100, 100)), seed=st.integers(0, 99))
 def test_the_order_of_rows_does_not_matter(X, seed):
     order = np.random.default_rng(seed).permutation(len(X))
-    # Among equal distances, rows come in order: such rows may not be neighbors in another one.
+    # Among rows at equal distances, the order decides which are neighbors. Noise breaks such ties.
     X = X + np.random.default_rng(seed).normal(size=X.shape).astype(X.dtype)
     expected = Uniform(X, k_neighbors=len(X) // 2).P.toarray()
     found = Uniform(X[order], k_neighbors=len(X) // 2).P.toarray()
@@ -106,7 +106,7 @@ def test_affinities_of_any_new_rows_sum_to_one(X, new, kind):
     new = np.resize(new, (len(new), X.shape[1]))
     try:
         P = affinities.to_new(new)
-    except ValueError as error:  # of rows of 1e-300, say, and a new one of 1
+    except ValueError as error:  # for example rows of 1e-300 and a new row of 1
         assert "single precision" in str(error)  # noqa: PT017
         return
     assert P.shape == (len(new), len(X))
@@ -139,7 +139,7 @@ def test_diffusion_map_of_any_graph_is_finite(A, d):
 
 @QUIET
 @given(data=st.data(), n=st.integers(2, 40))
-def test_sparse_matrices_survive_the_way_there_and_back(data, n):
+def test_sparse_matrices_survive_a_round_trip(data, n):
     k = data.draw(st.integers(1, n - 1))
     seed = data.draw(st.integers(0, 99))
     order = np.argsort(np.random.default_rng(seed).random((n, n - 1)), axis=1)[:, :k]

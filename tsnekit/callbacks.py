@@ -1,11 +1,11 @@
 """Callbacks: watching an optimization, and ending it.
 
 A callback is called as ``callback(iteration, error, embedding)`` every `callbacks_every_iters`
-iterations. The iteration counts from 1 within the running call of `optimize`, the error is the KL
-divergence, and the embedding is the one that is being optimized. The optimization ends if the
-callback returns a true value. A callback that has a parameter named ``state`` is also given an
+iterations. `iteration` counts from 1 within the current call of `optimize`, `error` is the KL
+divergence, and `embedding` is the embedding under optimization. The optimization ends if the
+callback returns a true value. A callback with a parameter named ``state`` also gets an
 `IterationState`. If a callback has a method ``optimization_about_to_start()``, this method is
-called before the first iteration; it is given the embedding if it has a parameter ``embedding``.
+called before the first iteration. It gets the embedding if it has a parameter ``embedding``.
 
 The callbacks of this module are `ErrorLogger`, `KLHistory`, `Snapshots`, `Checkpoint`,
 `StopOnConvergence` and `TimeLimit`. A fit calls callbacks in both of its phases, and the iteration
@@ -55,9 +55,9 @@ class IterationState:
     Parameters
     ----------
     iteration : int
-        Counted from 1 within the running call of `optimize`.
+        Counted from 1 within the current call of `optimize`.
     global_iteration : int
-        Counted from 1 over the whole life of the embedding.
+        Counted from 1 over all calls of `optimize`.
     phase : Phase
         The parameters in force.
     error : float
@@ -114,12 +114,12 @@ class ErrorLogger(Callback):
 class KLHistory(Callback):
     """Keeps the KL divergences of one run, for `tsnekit.diagnostics`.
 
-    An iteration that is not later than the last one starts the history anew.
+    The history starts again when an iteration is not later than the one before.
 
     Attributes
     ----------
     iterations : list of int
-        Global iterations at which it was called.
+        Global iterations of the calls.
     errors : list of float
         KL divergences, without exaggeration.
     phases : list of str
@@ -144,7 +144,7 @@ class KLHistory(Callback):
 
 
 class Snapshots(Callback):
-    """Keeps copies of the positions, say for an animation.
+    """Keeps copies of the positions, for example for an animation.
 
     Attributes
     ----------
@@ -181,13 +181,13 @@ class Snapshots(Callback):
 
 
 class Checkpoint(Callback):
-    """Saves the embedding, so that a later process can go on from it; see `tsnekit.load`.
+    """Saves the embedding, so that a later process can continue it; see `tsnekit.load`.
 
     Parameters
     ----------
     path : path-like
-        The file, replaced each time once the new one is complete. ``{iteration}`` in it becomes
-        the global iteration, so that each checkpoint has a file of its own.
+        The file. Each checkpoint replaces it once the new file is complete. With ``{iteration}`` in
+        the path, which stands for the global iteration, each checkpoint has its own file.
     data : bool, default=False
         Whether to include the data; see ``save`` of the embedding.
     """
@@ -207,9 +207,9 @@ class Checkpoint(Callback):
 class StopOnConvergence(Callback):
     """Ends the optimization when the KL divergence hardly falls any more.
 
-    It does not end early exaggeration, in which the divergence does not measure progress: a phase
-    whose exaggeration is greater than the embedding's own, which is that of the second phase of a
-    fit.
+    It never ends early exaggeration, where the divergence does not measure progress. Early
+    exaggeration is every phase with a larger exaggeration than the embedding's own. The embedding's
+    own exaggeration is that of the second phase of a fit.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ class StopOnConvergence(Callback):
         self.patience = check_integer("patience", patience, at_least=1)
 
     def optimization_about_to_start(self) -> None:
-        """Forget the phase before."""
+        """Forget the previous phase."""
         self._last: float | None = None
         self._waited = 0
 
@@ -260,7 +260,7 @@ class TimeLimit(Callback):
     seconds : float
         Counted from the start of the first phase in which the embedding is optimized with this
         object. Both phases of a fit share the time. For another embedding, and after `reset`, the
-        clock starts anew.
+        clock starts again.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -291,7 +291,7 @@ class TimeLimit(Callback):
 
 
 def check_callbacks(callbacks: Any) -> list[Callable[..., Any]]:
-    """Return callbacks, one or several or None, as a list.
+    """Return one callback, several callbacks or None as a list.
 
     Raises
     ------
@@ -322,7 +322,7 @@ class CallbackRunner:
         self._embedding = embedding
 
     def start(self) -> None:
-        """Tell the callbacks that have a method for it."""
+        """Announce the start to the callbacks that have a method for it."""
         for callback, _ in self._callbacks:
             about_to_start = getattr(callback, "optimization_about_to_start", None)
             if about_to_start is None:

@@ -20,7 +20,7 @@ __all__ = [
 
 
 class PluginError(ValueError):
-    """The plugin that was asked for cannot be used."""
+    """The requested plugin cannot be used."""
 
 
 class UnknownPluginError(PluginError):
@@ -40,7 +40,7 @@ class PluginWarning(UserWarning):
 
 
 class ConvergenceWarning(UserWarning):
-    """A numerical method stopped before it reached the accuracy that was asked for."""
+    """A numerical method stopped before it reached the requested accuracy."""
 
 
 class OptimizationInterrupt(InterruptedError):
@@ -64,7 +64,7 @@ class OptimizationInterrupt(InterruptedError):
 
 
 class InterruptedByUser(KeyboardInterrupt):
-    """Ctrl-C ended the optimization; the map as it was then is kept.
+    """Ctrl-C ended the optimization; `final_embedding` holds the map.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The five interfaces, and the data types that pass between them.
 
-A backend is built from its options alone and meets the problem when it is used: ``fit``, ``plan``
-and ``start`` hand it over. Arrays are C-contiguous; *n* is rows, *k* neighbors, *d* embedding
-dimensions.
+A backend is built from its options alone. It gets the problem later, as an argument of ``fit``,
+``plan`` or ``start``. Arrays are C-contiguous; *n* is the number of rows, *k* of neighbors, and *d*
+of embedding dimensions.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class SearchProblem:
     n_jobs : int, default=1
         Number of threads, already resolved: at least 1.
     seed : int, default=0
-        Seed of whatever is random.
+        Seed of everything that is random.
     verbose : bool, default=False
         Whether to show progress.
     feature_names : tuple of str, optional
-        Names of the columns, where the data came as a table that has them.
+        Names of the columns, if the data was a table with names.
     """
 
     n_samples: int
@@ -99,7 +99,7 @@ class NeighborGraph:
 
 @runtime_checkable
 class NeighborSearch(Protocol):
-    """Finds the nearest neighbors of every row of a data set among the others.
+    """Finds the nearest neighbors of every row of a data set among the other rows.
 
     A search that measures its own accuracy keeps the share of the true neighbors that it found in
     an attribute ``estimated_recall``. The embedding shows it.
@@ -112,8 +112,7 @@ class NeighborSearch(Protocol):
     def neighbors(self, k: int) -> NeighborGraph:
         """Return the `k` nearest other rows of each row.
 
-        A `k` that is not an integer is a TypeError; one that is not from 1 to the number of rows
-        less 1 is a ValueError.
+        Raise a TypeError if `k` is not an integer, and a ValueError if it is not from 1 to n - 1.
         """
         ...
 
@@ -134,12 +133,11 @@ class SupportsQuery(Protocol):
 class AffinityKernel(Protocol):
     """Turns distances to neighbors into conditional weights.
 
-    Symmetrization and normalization are not its business: the core does both, once, for all
-    kernels.
+    The core symmetrizes the weights and normalizes P, in the same way for all kernels.
     """
 
     def n_neighbors(self, n_samples: int) -> int:
-        """Return how many neighbors of each of `n_samples` rows the kernel wants to see."""
+        """Return how many neighbors of each of `n_samples` rows the kernel needs."""
         ...
 
     def weights(self, distances: NDArray[np.float32], *, n_jobs: int = 1) -> NDArray[np.float32]:
@@ -149,7 +147,7 @@ class AffinityKernel(Protocol):
 
 @dataclass(frozen=True)
 class SparseAffinities:
-    """A matrix of affinities in CSR form, the types that the native layer reads.
+    """A matrix of affinities in CSR form, with the types that the native layer reads.
 
     Parameters
     ----------
@@ -221,12 +219,12 @@ class RepulsionProblem:
         Number of threads, already resolved.
     reference : ndarray of shape (m, d), float32, optional
         Points that exert the forces and stay where they are. The plan then serves any number of
-        points, and what acts on one of them does not depend on the others. Without a reference, the
+        points, and the force on a point does not depend on the others. Without a reference, the
         points repel one another.
     padding : float, default=0.25
         How far around the reference points are expected, as a fraction of its extent.
     affinities : SparseAffinities, optional
-        P, for a method whose plan is a `WholeGradient`; others have no use for it.
+        P, for a method whose plan is a `WholeGradient`; other methods ignore it.
     """
 
     n_samples: int
@@ -270,7 +268,7 @@ class Repulsion(Protocol):
 
 @runtime_checkable
 class WholeGradient(Protocol):
-    """A gradient method that also owns the attraction, say on a device or a cluster."""
+    """A gradient method that also computes the attraction, for example on a device or a cluster."""
 
     def gradient(
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
@@ -332,11 +330,11 @@ class Optimizer(Protocol):
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays by name; empty before `start`.
 
-        Arrays whose first dimension is that of the points hold a row for each, and `restore` takes
-        those of other points too.
+        Arrays whose first dimension is the number of points hold a row for each point. `restore`
+        also accepts the rows of other points.
         """
         ...
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what `state` returned, taking copies."""
+        """Continue from copies of what `state` returned."""
         ...

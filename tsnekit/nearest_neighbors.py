@@ -134,12 +134,12 @@ class PrecomputedDistanceMatrix(KNNIndex):
     distance_matrix : array-like or sparse matrix of shape (n, n)
         Distances of each row to the others; a sparse matrix holds those to some neighbors.
     k : int, optional
-        How many neighbors `build` returns, by default all that there are of each row.
+        How many neighbors `build` returns, by default as many as each row has.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a matrix of distances.
+        If `distance_matrix` is not a matrix of distances.
     """
 
     _method = "precomputed"

@@ -22,7 +22,7 @@ __all__ = ["representation", "tsne"]
 
 logger = logging.getLogger(__name__)
 
-# These say how to search neighbors, which a graph already has.
+# Parameters of the neighbor search, which does not run if a graph is given.
 _SEARCH_PARAMETERS = ("neighbors", "neighbors_params", "knn_kwargs", "metric", "metric_params")
 
 
@@ -77,8 +77,8 @@ def tsne(
         A key of ``adata.layers``, which is embedded in place of "X".
     neighbors_key : str, optional
         Key of a neighbor graph in ``adata.uns``; `scanpy.pp.neighbors` writes it under "neighbors".
-        The neighbors are then taken from the graph and not searched. The default of the perplexity
-        is then a third of the number of neighbors, and 30 at most.
+        The neighbors are then taken from the graph and not searched, and the default perplexity is
+        a third of their number, at most 30.
     **tsne_params
         Other parameters of `tsnekit.TSNE`.
 
@@ -217,9 +217,9 @@ def _matrix_of(adata: Any, layer: str | None) -> Any:
         )
     try:
         X = adata.X if layer is None else adata.layers[layer]
-    except KeyError:  # a file that is open and holds none
+    except KeyError:  # an open file without a matrix
         X = None
-    # A file that is open holds its matrix on disk.
+    # The matrix of an open file is on disk.
     X = X.to_memory() if hasattr(X, "to_memory") else X
     if X is None:
         keys = ", ".join(adata.obsm) or "none"
@@ -232,8 +232,8 @@ def _parameters_of_graph(adata: Any, key: str, given: Mapping[str, Any]) -> dict
     unused = [name for name in _SEARCH_PARAMETERS if name in given]
     if unused:
         raise ValueError(
-            f"{', '.join(unused)} cannot be given together with neighbors_key, whose graph "
-            "has the neighbors"
+            f"{', '.join(unused)} cannot be given together with neighbors_key: the graph already "
+            "holds the neighbors"
         )
     if key not in adata.uns or not isinstance(adata.uns[key], Mapping):
         raise ValueError(f"neighbors_key must be a key of adata.uns, got {short_repr(key)}")
@@ -248,13 +248,13 @@ def _parameters_of_graph(adata: Any, key: str, given: Mapping[str, Any]) -> dict
     parameters: dict[str, Any] = {"neighbors": reader(graph=(indices, distances))}
     if given.get("affinity", "auto") not in ("auto", "perplexity"):
         return parameters
-    # A perplexity that is given and too large for the graph is lowered where it is used.
+    # If a given perplexity is too large for the graph, the kernel lowers it.
     parameters["perplexity"] = given.get("perplexity", max(1.0, min(30.0, k / 3)))
     return parameters
 
 
 def _graph_of(matrix: Any) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return indices and distances (n, k) of the neighbors that every row of a matrix has."""
+    """Return indices and distances (n, k); every row of the matrix has at least k neighbors."""
     from scipy.sparse import coo_matrix
 
     stored = coo_matrix(matrix)

@@ -75,7 +75,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
         affinities : Affinities, optional
             Affinities of the data that were computed before; see `tsnekit.TSNE.fit`.
         initialization : str, array-like or Initializer, optional
-            In place of the parameter of that name.
+            Replaces the parameter of that name.
 
         Returns
         -------
@@ -120,8 +120,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
     def transform(self, X: Any, *args: Any, **kwargs: Any) -> NDArray[np.float32]:
         """Embed new rows among those of the training data, which stay where they are.
 
-        The training data itself comes to lie near, not exactly at, its places in ``embedding_``:
-        each row is placed by the map alone, while there all rows move together.
+        Rows of the training data come near their places in ``embedding_``, but not exactly there:
+        here, each row is placed on its own, while in a fit all rows move together.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
 
     def _checked(self, X: Any, **options: Any) -> Any:
         X = as_plain(X)
-        # Which dtypes are kept is decided where the data is used.
+        # The facade decides which dtypes to keep.
         return validate_data(self, X, accept_sparse="csr", **options)
 
     def __sklearn_tags__(self) -> Any:

@@ -1,9 +1,9 @@
-"""What a backend says of itself: one frozen dataclass for each extension point.
+"""What a backend says about itself: one frozen dataclass for each extension point.
 
-A spec names its factory by a dotted path, so that listing the backends imports none of them. Its
-capabilities claim as little as possible by default, and its fields are checked when it is made.
-`Spec.unmet` alone judges whether a backend can serve a problem: ``auto`` asks it, and so does the
-error for a backend that was asked for by name.
+A spec names its factory by a dotted path, so that listing the backends imports none of them. By
+default, it claims as few capabilities as possible. Its fields are checked when it is created. Only
+`Spec.unmet` decides whether a backend can serve a problem, both for ``auto`` and for a backend that
+the user named.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ class Spec:
     summary : str, default=""
         One line for listings.
     requires : tuple of str, default=()
-        What must be importable, as ``"module"`` or, where the names differ,
-        ``"module:distribution"``.
+        Modules that must be importable, as ``"module"`` or, if the distribution has another name,
+        as ``"module:distribution"``.
 
     Raises
     ------
     TypeError, ValueError
-        If a field holds something else than described here; the message names the field.
+        If a field is not as described here; the message names the field.
     """
 
     kind: ClassVar[str]
@@ -93,7 +93,7 @@ class Spec:
         return {field: check_bool(self._field(field), getattr(self, field)) for field in fields}
 
     def _field(self, field: str) -> str:
-        """Return what a message calls a field."""
+        """Return the name of a field for messages."""
         return f"{type(self).__name__}({self.name!r}).{field}"
 
     @property
@@ -123,7 +123,7 @@ class Spec:
         try:
             return tuple(self._refusals(problem))
         except FAILURES as error:
-            # Every spec is asked, so that a spec which fails must not stop the others.
+            # All specs are asked, and one that fails must not stop the others.
             return (f"its spec does not answer: {describe(error)}",)
 
     def _refusals(self, problem: Any) -> list[str]:
@@ -144,8 +144,8 @@ class NeighborSpec(Spec):
     Parameters
     ----------
     metrics : frozenset of str or str, default=frozenset({"euclidean"})
-        The names of the metrics that it has, or the dotted path of a predicate
-        ``(name, sparse) -> bool`` that asks the backend itself.
+        The names of its metrics, or the dotted path of a predicate ``(name, sparse) -> bool`` that
+        asks the backend itself.
     callable_metrics : str or bool, default=False
         Whether the metric may be a function of two rows, or the dotted path of a predicate
         ``(metric) -> bool``.
@@ -276,7 +276,7 @@ class GradientSpec(Spec):
     Parameters
     ----------
     n_components : tuple of int or None, default=(2,)
-        Embedding dimensions that it has; None for any.
+        Embedding dimensions that it supports; None for any.
     any_dof : bool, default=False
         Whether `dof` may differ from 1.
     reference : bool, default=False

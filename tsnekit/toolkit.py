@@ -1,7 +1,7 @@
-"""What backends may use of tsnekit: checks, names of metrics, settings of the process.
+"""Helpers for backends: checks, names of metrics, settings of the process.
 
-A backend needs none of this. It saves an author the lines that every backend would repeat, and it
-lets backends of different authors say the same thing in the same words.
+A backend can do without these helpers. They save code that every backend would repeat, and give the
+messages of all backends the same words.
 """
 
 from __future__ import annotations

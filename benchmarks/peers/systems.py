@@ -1,8 +1,8 @@
 """The systems that are compared, and the process that runs one of them once.
 
-This file is run as a script, by the interpreter that has the system and may not have tsnekit: it
-imports only NumPy and the system itself. All do 250 + 500 iterations with perplexity 30. Their
-other parameters have the defaults, unless the name says otherwise.
+This file is run as a script, by an interpreter that has the system and may not have tsnekit. It
+only imports NumPy and the system itself. All systems do 250 + 500 iterations with perplexity 30.
+Their other parameters have the defaults, unless the name says otherwise.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def main():
         facts = {"version": metadata.version(distribution)}
     except metadata.PackageNotFoundError:
         sys.exit(f"{distribution} is not installed")
-    # What a system prints must not be taken for the answer.
+    # Standard output is for the result. What a system prints goes to standard error.
     with contextlib.redirect_stdout(sys.stderr):
         fit = build(args.n_jobs, args.seed, **options)
         if args.data:
@@ -102,7 +102,7 @@ def main():
             np.save(args.map, np.ascontiguousarray(Y, dtype=np.float32))
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
-    # Some systems hang or complain at the interpreter's end; all that matters is done.
+    # The result is written. Some systems hang or report errors when the interpreter ends.
     os._exit(0)
 
 

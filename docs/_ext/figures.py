@@ -52,7 +52,7 @@ def show(maps: Mapping[Any, Any], *, digits: Any = None, beneath: Any = None) ->
 
 
 def _in_the_plane(positions: np.ndarray) -> np.ndarray:
-    """Return positions (n, 2); a second dimension, where it is missing, is random."""
+    """Return positions (n, 2). If there is only one dimension, the second one is random."""
     if positions.shape[1] > 1:
         return positions
     height = np.random.default_rng(0).uniform(-0.15, 0.15, size=len(positions))

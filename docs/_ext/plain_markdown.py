@@ -1,8 +1,8 @@
 """The directive ``markdown``: a Markdown file of the repository as part of a page.
 
-It knows the Markdown of the project's own files: headings, paragraphs, lists, fenced code, pipe
-tables, pictures, links and emphasis. A file is thus written once, for readers of the repository and
-readers of the documentation.
+The directive knows the Markdown of this repository: headings, paragraphs, lists, fenced code, pipe
+tables, pictures, links and emphasis. One file thus serves readers of the repository and readers of
+the documentation.
 """
 
 from __future__ import annotations

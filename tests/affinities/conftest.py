@@ -1,4 +1,4 @@
-"""Rows to have affinities, and new ones."""
+"""Rows, and new rows, for the tests of affinities."""
 
 import numpy as np
 import pytest

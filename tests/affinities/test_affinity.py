@@ -1,4 +1,4 @@
-"""Affinities by the documented names, on a search that is plain brute force."""
+"""The documented affinity classes, with a neighbor search by brute force."""
 
 import pickle
 
@@ -201,7 +201,7 @@ def test_set_perplexity_searches_only_for_more_neighbors(X):
     assert search.searches == [30, 60]
 
 
-def test_set_perplexity_keeps_everything_where_it_is_bad(X):
+def test_a_bad_set_perplexity_changes_nothing(X):
     affinities = brute(X)
     before = affinities.P
     with pytest.raises(ValueError, match="perplexity must be at least 1"):

@@ -1,4 +1,4 @@
-"""Affinities of the user's own: matrices, and classes that compute P in a way of their own."""
+"""Affinities that users make: matrices, and classes that compute P by themselves."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ class Matrix(Affinities):
 
 @pytest.mark.parametrize("kind", [WithInit, WithoutInit, Matrix])
 @pytest.mark.parametrize("convert", [lambda P: P, sparse.coo_array, lambda P: P.toarray()])
-def test_a_class_of_the_users_own(kind, convert):
+def test_custom_affinities(kind, convert):
     given = convert(ring())
     affinities = kind(given)
     expected = PrecomputedAffinities(ring(), normalize=False)
@@ -56,7 +56,7 @@ def test_a_class_of_the_users_own(kind, convert):
     assert TSNEEmbedding(start, affinities).optimize(5).shape == (50, 2)
 
 
-def test_new_points_by_a_class_of_the_users_own():
+def test_new_points_by_custom_affinities():
     fitted = TSNE(initialization="spectral", **QUICK).fit(affinities=WithoutInit(ring()))
     assert fitted.transform(np.zeros((4, 2)), n_iter=5).shape == (4, 2)
     with pytest.raises(NotImplementedError, match="WithInit has no affinities of new rows"):
@@ -79,7 +79,7 @@ def test_affinities_without_p_say_so():
     [np.eye(50), ring(), [[0, 1], [1, 0]], PerplexityBasedNN, ring],
     ids=["array", "sparse", "list", "class", "function"],
 )
-def test_what_is_no_affinities_object_is_refused_with_a_way_out(given):
+def test_other_objects_are_refused_as_affinities_with_advice(given):
     start = np.zeros((50, 2))
     for use in (
         lambda: TSNE().fit(affinities=given),

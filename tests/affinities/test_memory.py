@@ -1,4 +1,4 @@
-"""What takes too much memory is refused before it starts, and nothing else is."""
+"""A fit that needs too much memory is refused before it starts, and no other fit is."""
 
 import subprocess
 import sys
@@ -99,8 +99,8 @@ def test_cgroups_that_the_process_is_not_in_do_not_count(monkeypatch, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_fit_takes_about_what_was_told():
-    """The estimate is no more than is taken, so nothing that fits is refused; nor is it far off."""
+def test_a_fit_takes_about_the_estimated_memory():
+    """The estimate is not above what a fit takes: no possible fit is refused. It is not far off."""
     code = r"""
 import re, numpy as np
 from tsnekit import TSNE

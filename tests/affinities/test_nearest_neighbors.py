@@ -1,4 +1,4 @@
-"""The names under which other code knows searches and neighbors."""
+"""Searches and known neighbors, by the names of openTSNE."""
 
 import numpy as np
 import pytest
@@ -60,8 +60,8 @@ def test_precomputed_distances(X, convert):
         nearest_neighbors.PrecomputedDistanceMatrix(X)
 
 
-def test_known_neighbors_are_no_search(X):
+def test_known_neighbors_are_refused_as_a_search(X):
     index = nearest_neighbors.Sklearn(X, 5)
     for use in (lambda: TSNE(neighbors=index).fit(X), lambda: PerplexityBasedNN(X, method=index)):
-        with pytest.raises(TypeError, match="are given as knn_index to a class"):
+        with pytest.raises(TypeError, match="give known neighbors as knn_index to a class"):
             use()

@@ -130,7 +130,12 @@ def test_every_kind_of_given_neighbors_lowers_the_perplexity_alike(X, given):
         (np.full((5, 2), 5), np.zeros((5, 2)), ValueError, "from 0 to 4, got 5 to 5"),
         (np.full((5, 2), -1), np.zeros((5, 2)), ValueError, "from 0 to 4, got -1 to -1"),
         (np.ones((5, 2), int), np.zeros((5, 2)), ValueError, "row 0 has one twice"),
-        (np.arange(5)[:, None], np.zeros((5, 1)), ValueError, "other rows than the row itself"),
+        (
+            np.arange(5)[:, None],
+            np.zeros((5, 1)),
+            ValueError,
+            "neighbors other than the row itself",
+        ),
         (np.ones((5, 1), int), np.full((5, 1), np.nan), ValueError, "finite"),
         (np.ones((5, 1), int), np.full((5, 1), -1.0), ValueError, "not negative"),
         (np.ones((5, 1), int), np.full((5, 1), 1e300), ValueError, "single precision"),
@@ -145,7 +150,7 @@ def test_a_bad_graph(indices, distances, error, message):
 
 
 def test_threads_share_an_index(X, new):
-    """One search serves all of them, and no thread sees a search that is only begun."""
+    """All threads share one search, and no thread sees an unfinished search."""
 
     class Slow(BruteForce):
         busy = 0

@@ -1,4 +1,4 @@
-"""Affinities that were computed elsewhere."""
+"""Affinities that another program computed."""
 
 import copy
 

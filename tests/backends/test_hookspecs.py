@@ -1,4 +1,4 @@
-"""Every extension point has one hook, documented, and each hook's name is what its spec says."""
+"""Every extension point has one documented hook, and the name of the hook is in the spec."""
 
 import inspect
 

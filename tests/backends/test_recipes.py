@@ -131,3 +131,11 @@ def test_an_instance_that_cannot_be_copied_is_refused_before_any_work(point, blo
     message = f"{point} must be the name of a backend or an instance that copy.deepcopy can copy"
     with pytest.raises(TypeError, match=message):
         model_with(point, instance).fit(blobs[:60])
+
+
+def test_an_optimizer_with_a_state_starts_anew(blobs):
+    started = MomentumOptimizer()
+    started.start(np.zeros((7, 2), dtype=np.float32))
+    fitted = TSNE(**QUICK, optimizer=started).fit(blobs)
+    np.testing.assert_array_equal(fitted, TSNE(**QUICK).fit(blobs))
+    assert started.state()["update"].shape == (7, 2)

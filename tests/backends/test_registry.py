@@ -212,7 +212,7 @@ def test_a_malformed_spec_harms_nothing_else(written, fields):
 
 
 def test_a_spec_whose_own_code_fails_harms_nothing_else(written):
-    """A subclass may do anything, also where the registry reads it."""
+    """A subclass of a spec may run any code when the registry reads it."""
     with pytest.warns(PluginWarning, match="no names today"):
         registry = written(
             "class Odd(OptimizerSpec):\n"
@@ -260,7 +260,7 @@ def test_threads_share_one_registry(monkeypatch):
         def __init__(self):
             made.append(self)
             with contextlib.suppress(threading.BrokenBarrierError):
-                second.wait(timeout=0.3)  # for another thread, which must not come
+                second.wait(timeout=0.3)  # for another thread, which must not arrive
             super().__init__(())
 
     def ask(_):
@@ -293,7 +293,7 @@ def cost(problem, k):
 """
 
 
-def test_a_spec_that_does_not_answer_harms_nobody_else(written):
+def test_a_spec_that_does_not_answer_harms_no_other(written):
     registry = written(BAD_ANSWERS)
     problem = SearchProblem(n_samples=50, n_features=3)
     assert registry.get("neighbors", "inside").spec.missing() == (
@@ -301,7 +301,7 @@ def test_a_spec_that_does_not_answer_harms_nobody_else(written):
     )
     with pytest.raises(BackendUnavailableError, match=r"does not answer: RuntimeError: no driver"):
         find_backend("neighbors", "unsure", problem, registry)
-    with pytest.warns(PluginWarning, match="leaves 'unmeasured' out.*expects to take nan s"):
+    with pytest.warns(PluginWarning, match="leaves 'unmeasured' out.*expects nan s"):
         found, _ = find_backend("neighbors", "fastest", problem, registry)
     assert found.builtin
 

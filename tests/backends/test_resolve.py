@@ -39,7 +39,7 @@ def test_an_instance_is_copied():
     assert backend.instance is not method
     assert backend.instance.block_size == 7
     assert backend.choice.name == "ExactMethod"
-    with pytest.raises(TypeError, match="already an instance of ExactMethod"):
+    with pytest.raises(TypeError, match="is an instance of ExactMethod; give the options"):
         resolve_backend(POINT, method, PROBLEM, params={"block_size": 7})
 
 
@@ -56,7 +56,7 @@ def test_plugins_of_others_resolve_by_name(fake_entry_points):
     assert backend.choice.origin == "tsnekit-good 1.2"
 
 
-def test_refusal_says_why_and_who_can(fake_entry_points):
+def test_a_refusal_lists_reasons_and_usable_backends(fake_entry_points):
     registry = Registry(fake_entry_points("tsnekit-good"))
     problem = RepulsionProblem(n_samples=10, n_components=7)
     with pytest.raises(BackendUnavailableError) as caught:

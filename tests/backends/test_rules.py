@@ -67,7 +67,7 @@ def test_approx_is_the_second_half_alone():
     assert auto.choose_approximate_neighbors(search(10, sparse=True), NEIGHBORS)[0] == "pynndescent"
 
 
-def test_metric_that_nobody_has_is_an_error_with_every_reason():
+def test_an_unknown_metric_is_an_error_with_every_reason():
     with pytest.raises(BackendUnavailableError) as caught:
         auto.choose_neighbors(search(10, metric="nonsense"), NEIGHBORS)
     message = str(caught.value)

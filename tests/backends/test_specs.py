@@ -91,7 +91,7 @@ def test_initializer_refusals():
         (NeighborSpec, {"aliases": None}, TypeError, "aliases must be a collection of strings, "),
         (NeighborSpec, {"aliases": (3,)}, TypeError, "each of .*aliases must be a string, got 3"),
         (NeighborSpec, {"aliases": ("x",)}, ValueError, "aliases must differ from name, got 'x'"),
-        (NeighborSpec, {"aliases": ("a", "a")}, ValueError, "aliases must differ from one another"),
+        (NeighborSpec, {"aliases": ("a", "a")}, ValueError, "aliases must all be different"),
         (NeighborSpec, {"summary": None}, TypeError, "summary must be a string, got None"),
         (NeighborSpec, {"requires": "os"}, TypeError, "requires must be a collection of strings, "),
         (NeighborSpec, {"requires": ("a:",)}, ValueError, "each of .*requires must be 'module' or"),

@@ -1,4 +1,4 @@
-"""Ids are not features, text is named, and nothing missing is filled without a word."""
+"""Ids are not features, columns of text are named, and no missing value is filled silently."""
 
 import numpy as np
 import pandas as pd
@@ -55,13 +55,13 @@ def test_names_of_rows_are_ids(select):
     assert found.ids[3] == "cell 3"
 
 
-def test_a_column_that_only_looks_like_an_index_is_a_feature_and_is_told(select):
+def test_a_column_that_only_looks_like_an_index_is_a_feature_and_is_reported(select):
     found = select(FRAME.rename_axis("day"), written_index=True)
     assert found.features.shape == (20, 4)
     assert "--index 'day'" in found.notes[0]
 
 
-def test_what_the_user_says_goes_before_what_is_found(select):
+def test_options_override_what_is_found(select):
     found = select(FRAME.assign(key=range(7, 27)), columns=["a", "c"])
     np.testing.assert_array_equal(found.features, X[:, [0, 2]])
     found = select(FRAME, written_index=True, index="none")
@@ -131,7 +131,7 @@ def test_missing_values_can_be_filled(select, with_holes):
     assert "mean" in found.notes[0]
 
 
-def test_nothing_is_left(select):
+def test_a_choice_that_leaves_nothing_is_refused(select):
     with pytest.raises(ValueError, match="no columns left"):
         select(FRAME, drop=["a", "b", "c"])
     with pytest.raises(ValueError, match="would leave no row"):

@@ -198,14 +198,14 @@ def test_errors(flowers, tmp_path, capsys, monkeypatch, arguments, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h, a: h["notes"].update(more=1), "notes/more does not belong there"),
+        (lambda h, a: h["notes"].update(more=1), "notes/more is an unknown entry"),
         (lambda h, a: h["notes"]["ids"].pop(), "notes/ids must be 75, got 74"),
         (lambda h, a: h["notes"].update(ids=3), "notes/ids must be a list"),
-        (lambda h, a: h["notes"]["labels"].update(kind="x"), "labels/kind is of an unknown kind"),
+        (lambda h, a: h["notes"]["labels"].update(kind="x"), "labels/kind has the unknown value"),
         (lambda h, a: a["notes/labels/codes"].fill(3), "codes must be from -1 to 2"),
         (lambda h, a: h["notes"]["recipe"].update(names=["a"]), "names must be 4 names"),
         (lambda h, a: h["notes"]["recipe"].update(transform="x"), "must be log1p"),
-        (lambda h, a: a.update({"notes/scale": np.ones(4)}), "notes/scale does not belong there"),
+        (lambda h, a: a.update({"notes/scale": np.ones(4)}), "notes/scale is an unknown entry"),
         (lambda h, a: a.update({"notes/recipe/scale": np.ones(3)}), r"scale must have shape \(4\)"),
     ],
 )

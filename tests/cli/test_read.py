@@ -1,4 +1,4 @@
-"""Arrays, cells and labels as people have them; and what the command line makes of them."""
+"""Arrays, cells and labels in the forms that users have, and what the command line reads."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_images_are_rows(tmp_path):
 
 def test_arrays_without_a_known_name(tmp_path):
     np.savez(tmp_path / "t.npz", counts=X, genes=X[0])
-    with pytest.raises(ValueError, match="--key says which of its arrays are the data: counts, g"):
+    with pytest.raises(ValueError, match="choose one of its arrays with --key: counts, g"):
         read_data(str(tmp_path / "t.npz"))
     np.testing.assert_array_equal(read_data(str(tmp_path / "t.npz"), Reading(key="counts")).X, X)
 
@@ -66,7 +66,7 @@ def labels_of(tmp_path, lines, name="labels.txt", data=None, encoding="utf-8", *
 
 @pytest.mark.parametrize("name", ["labels.txt", "labels.csv", "labels.tsv"])
 class TestLabels:
-    """The same whatever the ending of the file is."""
+    """Labels are the same for every ending of the file name."""
 
     def test_numbers_are_numbers(self, tmp_path, name):
         np.testing.assert_array_equal(labels_of(tmp_path, CODES, name), CODES)

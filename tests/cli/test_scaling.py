@@ -1,4 +1,4 @@
-"""Features on scales of their own are told of, and can be put on one."""
+"""Features with different scales are reported, and can be brought to one scale."""
 
 import json
 
@@ -28,12 +28,12 @@ def test_transforms(kind, name, function):
 
 
 @pytest.mark.parametrize("name", ["log", "log1p:2", "arcsinh:", "arcsinh:-1", "arcsinh:x", ""])
-def test_transforms_that_do_not_exist(name):
+def test_unknown_transforms_are_refused(name):
     with pytest.raises(ValueError, match="--transform must be log1p, arcsinh"):
         transformed(X, name)
 
 
-def test_logarithms_that_do_not_exist():
+def test_logarithms_of_values_below_minus_one_are_refused():
     with pytest.raises(ValueError, match="needs values above -1, got -3"):
         transformed(np.array([[-3.0, 1.0]]), "log1p")
 
@@ -56,7 +56,7 @@ def test_a_column_without_spread_stays():
     assert np.isfinite(found).all()
 
 
-def test_who_dominates():
+def test_dominating_columns():
     assert dominating_columns(X, NAMES) is None
     assert "column 'c' has" in dominating_columns(X * [1, 1, 100, 1], NAMES)
     assert "columns 'd' and 'a' have" in dominating_columns(X * [100, 1, 1, 150], NAMES)

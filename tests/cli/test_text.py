@@ -1,4 +1,4 @@
-"""Text tables are read as they are: no row lost, none invented, and every guess said."""
+"""Text tables are read without losing or inventing a row, and every guess is reported."""
 
 import bz2
 import csv
@@ -67,7 +67,7 @@ def test_encodings_and_ends_of_lines(tmp_path, encoding, header, newline):
     assert table.frame.columns[0] == ("1" if header is None else "å")
 
 
-def test_an_encoding_that_was_guessed_is_said(tmp_path):
+def test_a_guessed_encoding_is_reported(tmp_path):
     table = read(tmp_path, text_of(header=["é", "b", "c", "d"]), encoding="cp1252")
     assert table.frame.columns[0] == "é"
     assert "Windows-1252" in table.notes[0]
@@ -168,7 +168,7 @@ def test_rows_of_different_lengths_are_an_error_that_names_the_line(tmp_path, ce
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"", "is empty"), (b"a\0b", "is not a text")])
-def test_what_is_no_table(tmp_path, content, message):
+def test_files_that_are_not_tables(tmp_path, content, message):
     with pytest.raises(ValueError, match=f"table.csv {message}"):
         read(tmp_path, content)
 

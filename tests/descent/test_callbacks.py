@@ -92,14 +92,14 @@ def test_stop_on_convergence(embedding):
     assert patient.state.iteration > stopped.state.iteration
 
 
-def test_early_exaggeration_is_no_convergence(blobs):
+def test_early_exaggeration_is_not_convergence(blobs):
     model = TSNE(**QUICK, callbacks=StopOnConvergence(tolerance=1e9, patience=1))
-    # Ended by the second call of the second phase, none before that.
+    # The second call of the second phase ends the optimization, and no earlier call does.
     assert model.fit(blobs).state.iteration == 20 + 20
 
 
 class Clock:
-    """Stands for the module `time`; each call of the callbacks takes a second."""
+    """Replaces the module `time`. Each call of the callbacks takes a second."""
 
     now = 0.0
 
@@ -117,13 +117,13 @@ def clock(monkeypatch):
     return clock
 
 
-def test_time_limit_spans_both_phases_of_a_fit_and_starts_anew_with_the_next(blobs, clock):
+def test_time_limit_spans_both_phases_of_a_fit_and_starts_again_with_the_next_fit(blobs, clock):
     model = TSNE(**QUICK, callbacks=[clock, TimeLimit(3)])
     assert model.fit(blobs).state.iteration == 30
     assert model.fit(blobs).state.iteration == 30
 
 
-def test_time_limit_is_of_one_embedding_until_it_is_reset(embedding, clock):
+def test_a_time_limit_belongs_to_one_embedding_until_it_is_reset(embedding, clock):
     limit = TimeLimit(3)
     settings = {"callbacks": [clock, limit], "callbacks_every_iters": 10, "inplace": True}
     embedding.optimize(20, **settings)
@@ -150,7 +150,7 @@ def test_copies_of_a_time_limit_do_not_have_its_clock(embedding, clock):
 
 
 @pytest.mark.parametrize("every", [5, 50])
-def test_exaggeration_is_no_convergence_whatever_its_phase_is_called(embedding, every):
+def test_exaggeration_is_not_convergence_in_a_phase_of_any_name(embedding, every):
     stop = StopOnConvergence(tolerance=1e9, patience=1)
     settings = {"callbacks": stop, "callbacks_every_iters": every}
     assert embedding.optimize(100, exaggeration=12, **settings).state.iteration == 100

@@ -138,9 +138,21 @@ def test_nothing_but_out_is_changed_and_threads_give_the_same_bits():
 
 
 def planned_in_map_order(monkeypatch, affinities, n, d, n_jobs):
-    monkeypatch.setattr("tsnekit._descent.map_order.REORDER_FROM", 100)
+    monkeypatch.setattr("tsnekit._descent.map_order._cache_bytes", lambda: 800)
     monkeypatch.setattr("tsnekit._descent.map_order.FIRST_REFRESH", 2)
     return planned(affinities, n, d, 1.0, n_jobs=n_jobs)
+
+
+@pytest.mark.parametrize(
+    ("told", "first"),
+    [(2**20, 2**17), (0, 200_000), (2**10, 2**15), (2**30, 2**19)],
+    ids=["told", "not told", "too small", "too large"],
+)
+def test_the_second_cache_decides_on_the_order(monkeypatch, told, first):
+    monkeypatch.setattr("tsnekit._native.system.second_cache_bytes", lambda: told)
+    assert [reordering_pays(n) for n in (first - 1, first, 2**24, 2**24 + 1)] == [
+        False, True, True, False,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
@@ -179,16 +191,9 @@ def test_order_of_the_map_rounds_the_values_of_the_gradient_alone(d, monkeypatch
     np.testing.assert_array_equal(*outs)
     error = np.abs(outs[0] - expected)
     assert (error <= rounding + 1e-6 * np.abs(expected).max()).all()
-    # Each edge is rounded on its own, so that most of it cancels.
+    # Edges are rounded independently, so that most of the errors cancel.
     assert 0 < error.mean() < rounding.mean() / 4
     np.testing.assert_array_equal(affinities.data, before)
-
-
-def test_maps_with_more_points_than_columns_can_tell_apart_keep_their_order():
-    assert not reordering_pays(199_999)
-    assert reordering_pays(200_000)
-    assert reordering_pays(2**24)
-    assert not reordering_pays(2**24 + 1)
 
 
 @pytest.mark.parametrize(("block_size", "error"), [(0, ValueError), (2.5, TypeError)])

@@ -1,4 +1,4 @@
-"""Ctrl-C in every phase: the work ends soon, and what the user has is whole."""
+"""Ctrl-C in every phase: the work ends soon, and the map of the user is complete."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals")
 
-# All times are processor times, which a busy machine does not stretch.
+# All times are processor times, which are not longer on a busy machine.
 START = """
 import json, os, signal, sys, time, threading, warnings
 import numpy as np

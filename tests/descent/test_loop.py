@@ -42,8 +42,8 @@ def test_momentum_steps_equal_numpy(d, clips):
     optimizer.start(Y)
     for gradient in gradients:
         optimizer.step(Y, gradient, phase(**clips))
-    # Where an update is zero up to rounding its sign, and so a gain, may come out otherwise; in 1-D
-    # all clipped gradients are of one size, and their sums often cancel.
+    # If an update is zero except for rounding, its sign may differ, and so may the gain. In 1-D all
+    # clipped gradients have the same size, and their sums often cancel.
     close = np.isclose(Y, expected, rtol=2e-5, atol=2e-4)
     assert close.mean() > (0.98 if d == 1 else 0.999)
 
@@ -53,7 +53,7 @@ def test_gains_have_a_floor():
     optimizer = MomentumOptimizer()
     optimizer.start(Y)
     for _ in range(60):
-        # The update turns against the gradient's sign, so alternate to agree with it each time.
+        # The step turns the update against the gradient. It is turned back, so that signs agree.
         update = optimizer.state()["update"]
         optimizer.step(Y, np.where(update == 0, 1, update).astype(np.float32), phase(momentum=0))
         optimizer.restore({"update": -update, "gains": optimizer.state()["gains"]})

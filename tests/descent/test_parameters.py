@@ -26,13 +26,13 @@ def test_explicit_signatures_have_the_declared_defaults(function):
         assert type(explicit[name]) is type(DEFAULTS[name]), name
 
 
-def test_the_facade_has_all_parameters_but_momentum_which_it_has_by_phase():
+def test_the_facade_has_all_parameters_and_momentum_by_phase():
     explicit = defaults_of(TSNE)
     assert set(DEFAULTS) - set(explicit) == {"momentum"}
     assert explicit["initial_momentum"] == explicit["final_momentum"] == DEFAULTS["momentum"]
 
 
-def test_transform_has_parameters_of_its_own_for_what_new_points_do_not_take_over():
+def test_transform_declares_the_parameters_that_new_points_do_not_take_from_the_map():
     explicit = defaults_of(TSNEEmbedding.transform)
     kept = set(DescentParameters().of_new_points())
     assert set(DEFAULTS) - kept - set(explicit) == {
@@ -67,7 +67,7 @@ def test_functions_without_docstrings_stay_as_they_are():
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-def test_the_defaults_are_valid_and_something_else_is_not(name):
+def test_defaults_are_valid_and_bad_values_are_not(name):
     check = DescentParameters.declaration(name).check
     check(name, DEFAULTS[name])
     if name in ("verbose", "gradient_params"):

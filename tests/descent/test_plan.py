@@ -1,4 +1,4 @@
-"""Plans: told apart by content, shared by threads, freed with their embedding."""
+"""Plans: compared by content, shared by threads, freed with their embedding."""
 
 import gc
 import threading
@@ -41,7 +41,7 @@ class Plain:
 
 
 class Table(ExactMethod):
-    """A method whose option is an array; its forces are as strong as the option says."""
+    """A method whose option is an array. The option scales the forces."""
 
     def __init__(self, *, table=None):
         super().__init__()
@@ -58,7 +58,7 @@ class Table(ExactMethod):
         return repulsion
 
 
-# -- What tells plans apart ------------------------------------------------------------------------
+# -- How plans are compared ------------------------------------------------------------------------
 
 
 def long_array(changed):
@@ -123,7 +123,7 @@ def test_what_cannot_be_read_equals_nothing():
     assert snapshot(value) != snapshot(value)
 
 
-def test_a_method_that_is_changed_is_planned_anew(blobs):
+def test_a_changed_method_is_planned_again(blobs):
     method = BarnesHutMethod(theta=1.5)
     embedding = TSNE(**QUICK, negative_gradient_method=method).fit(blobs)
     rough = embedding.kl_divergence

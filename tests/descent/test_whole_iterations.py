@@ -1,4 +1,4 @@
-"""An iteration happens as a whole or not at all, whatever ends it and wherever."""
+"""An iteration happens completely or not at all, wherever an error or Ctrl-C ends it."""
 
 import pickle
 import signal
@@ -21,7 +21,7 @@ POINTS = ["before the step", "within the step", "after the step", CENTRING, "res
 
 
 class Fragile(MomentumOptimizer):
-    """Fails once, in its third step, at one of the points."""
+    """Fails once, in its third step, at a given place of the step."""
 
     def __init__(self, point, error):
         super().__init__()

@@ -100,7 +100,7 @@ def test_sparse_data(blobs, noisy_map, metric):
 def test_trustworthiness_is_scikit_learns(blobs, noisy_map, k, metric):
     found = trustworthiness(blobs, noisy_map, n_neighbors=k, metric=metric)
     wanted = sklearns_trustworthiness(blobs, noisy_map, n_neighbors=k, metric=metric)
-    # Older versions of it round distances otherwise, which may move a neighbor by one rank.
+    # Older versions of scikit-learn round distances differently, which may change a rank by 1.
     assert found == pytest.approx(wanted, abs=1e-6)
     assert 0.5 < found < 0.999
 
@@ -108,7 +108,7 @@ def test_trustworthiness_is_scikit_learns(blobs, noisy_map, k, metric):
 def test_trustworthiness_of_digits_is_scikit_learns(digits):
     X = digits[0][:600]
     Y = X @ np.random.default_rng(0).normal(size=(64, 2))
-    # Digits are whole numbers, so that some distances are equal; scikit-learn orders those at will.
+    # Digits are whole numbers, so that some distances are equal. Their order may vary.
     assert trustworthiness(X, Y) == pytest.approx(sklearns_trustworthiness(X, Y), abs=2e-4)
 
 
@@ -211,7 +211,7 @@ def test_diagnose_has_the_history(embedding):
     assert list(diagnose(embedding, history=other).kl_iterations) == [80]
 
 
-def test_histories_start_anew_with_each_run(blobs):
+def test_histories_start_again_with_each_run(blobs):
     history = KLHistory()
     model = TSNE(**QUICK, callbacks=history, callbacks_every_iters=20)
     for _ in range(2):

@@ -1,6 +1,6 @@
 """Diagnostics of data that float32, squares or products of matrices cannot tell apart.
 
-The oracle computes with fractions, which round nothing.
+The oracle computes with fractions, which are never rounded.
 """
 
 from fractions import Fraction
@@ -62,7 +62,7 @@ def of_differences(function):
     return lambda a, b: function([abs(x - y) for x, y in zip(a, b, strict=True)])
 
 
-# Each grows with the distance, and has rational values.
+# Each function grows with the distance, and has rational values.
 KEYS = {
     "euclidean": of_differences(lambda d: sum(x * x for x in d)),
     "sqeuclidean": of_differences(lambda d: sum(x * x for x in d)),
@@ -118,7 +118,7 @@ def order_of(keys):
     return [places[key] for key in pairs]
 
 
-# The distance of parallel rows is all rounding, and rows of equal values have no direction.
+# The distance of parallel rows is only rounding error, and rows of equal values have no direction.
 LEFT_OUT = {
     ("cosine", "copies"),
     ("correlation", "copies"),
@@ -129,7 +129,7 @@ CASES = [(metric, name) for metric in KEYS for name in DATA if (metric, name) no
 
 
 def slack_of(metric, name):
-    """Return how much rounding in float64 changes the key of a distance, relative to it."""
+    """Return by what share rounding in float64 changes the key of a distance."""
     if metric in ("cosine", "correlation"):
         return Fraction(1, 1000)  # rows of unit length are rounded, and may be nearly parallel
     if metric in ("minkowski", "canberra") or name in MIXED:
@@ -218,7 +218,7 @@ def test_weights_are_those_of_scipy(metric, make):
 
 
 def test_groups_apart_in_many_rows():
-    """Products of matrices only decide where they can, in blocks of any size."""
+    """Products of matrices only decide if they are accurate enough, in blocks of any size."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 30)) + 1e8 * (np.arange(1500) % 3)[:, None]
     Y = X[:, :2] - 1e8 * (np.arange(1500) % 3)[:, None] + rng.normal(size=(1500, 2))
@@ -261,6 +261,6 @@ def embedding_of_base():
     return TSNE(n_iter=20, early_exaggeration_iter=10, perplexity=5, random_state=0).fit(X), X
 
 
-def test_a_metric_that_nobody_has():
+def test_an_unknown_metric():
     with pytest.raises(ValueError, match="the metric 'levenshtein' cannot be computed for X"):
         neighbors_kept(BASE, MAP, metric="levenshtein")

@@ -1,4 +1,4 @@
-"""Nothing public is left out of the documentation."""
+"""Every public name is in the documentation."""
 
 import importlib
 import inspect

@@ -127,7 +127,7 @@ def test_many_dates_are_values(labels):
     assert isinstance(interpret_labels(labels, 60, "categorical"), Classes)
 
 
-def test_noise_of_more_clusters_than_are_classes_by_themselves():
+def test_noise_is_missing_only_if_labels_are_classes():
     labels = np.arange(-1, 60)
     assert interpret_labels(labels, 61, "categorical").missing.sum() == 1
     assert not interpret_labels(labels, 61, "continuous").missing.any()
@@ -167,7 +167,7 @@ def test_categories_are_not_compared_label_by_label():
     assert Counted.compared < 1000
 
 
-def test_labels_that_cannot_be_told_apart():
+def test_labels_that_look_equal():
     with pytest.raises(ValueError, match="labels must be text, numbers, dates"):
         interpret_labels(np.array([[1], None, {}], dtype=object), 3)
 

@@ -1,4 +1,4 @@
-"""Letters that the font lacks: drawn from another font, or marked, without a warning each."""
+"""Letters that the font does not have: drawn from another font, or marked, with one warning."""
 
 import warnings
 
@@ -8,7 +8,7 @@ import pytest
 from tsnekit._drawing import letters
 from tsnekit._drawing.plot import plot
 
-# Linear B, which few machines have a font for.
+# Linear B: few machines have a font with these letters.
 NAMES = ["𐀀𐀁𐀂 a", "𐀃𐀄 b", "plain"]
 
 

@@ -18,7 +18,7 @@ def grid_and_members(points, radius, resolution=12):
     assert right >= high[0] - 1e-9
     assert top >= high[1] - 1e-9
     pixel = (right - left) / grid.width
-    # The pixel of a point; the last one where the point is on the very edge.
+    # The pixel of a point. A point on the upper edge belongs to the last pixel.
     reach = int(radius)
     last = np.array([grid.width, grid.height]) - 2 * reach - 1
     cells = np.minimum(((points - low) / pixel).astype(int), last) + reach
@@ -53,7 +53,7 @@ def test_what_covers_a_pixel(seed, n, radius, n_codes):
             assert most[y, x] == wanted
 
 
-def test_all_points_on_one_spot():
+def test_all_points_in_one_place():
     point = np.full((5, 2), 3.0)
     grid = PixelGrid(point, point[0], point[0], resolution=10, radius=1)
     assert grid.counts().max() == 5
@@ -73,7 +73,7 @@ def test_opacity():
 
 @pytest.mark.parametrize("per_class", [1, 400])
 def test_memory_of_large_dots_does_not_grow_with_the_points(per_class):
-    """Neither for classes of few points nor for classes of many are all covered pixels listed."""
+    """The covered pixels are never listed all at once, for small classes or for large ones."""
     import tracemalloc
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Pictures: what is on the Axes, and what of it one would see."""
+"""Pictures: what is on the Axes, and what is visible."""
 
 import subprocess
 import sys
@@ -307,7 +307,7 @@ def test_images_show_the_majority_and_the_mean():
     np.testing.assert_allclose(pixel(0, 0), 0.4, atol=0.01)
 
 
-def test_images_of_large_maps_come_by_themselves():
+def test_large_maps_are_drawn_as_images_by_default():
     Y = np.random.default_rng(0).normal(size=(60_000, 2))
     labels = np.arange(60_000) % 3 - 1.0
     labels[labels == -1] = np.nan
@@ -351,7 +351,7 @@ def test_pictures_can_be_saved(points, tmp_path, ending):
         assert (tmp_path / f"map.{ending}").stat().st_size > 1000
 
 
-def test_a_point_alone_and_points_on_one_spot():
+def test_a_single_point_and_points_in_one_place():
     for Y in (np.zeros((1, 2)), np.zeros((5, 2)), np.zeros((5, 1)), np.zeros((5, 3))):
         for rasterize in (True, False):
             plot(Y, np.zeros(len(Y)), rasterize=rasterize).figure.canvas.draw()
@@ -395,7 +395,7 @@ def test_bad_options(points, options, error, message):
         (np.full((3, 2), np.nan), "holds NaN"),
     ],
 )
-def test_what_is_no_map(Y, message):
+def test_arrays_that_are_not_maps(Y, message):
     with pytest.raises(ValueError, match=message):
         plot(Y)
 

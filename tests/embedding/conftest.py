@@ -1,4 +1,4 @@
-"""A map that is fitted already, and rows that are not in it."""
+"""A fitted map, and rows that are not in the map."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Whatever an array method of an embedding returns is no embedding that lacks its state."""
+"""No array method of an embedding returns an embedding without its state."""
 
 import copy
 import pickle
@@ -87,7 +87,7 @@ def test_methods_are_those_of_plain_arrays(embedding, name):
 
 
 @pytest.mark.parametrize("name", [n for n in PUBLIC if n not in METHODS])
-def test_attributes_are_no_embeddings(embedding, name):
+def test_attributes_are_not_embeddings(embedding, name):
     value = getattr(embedding, name)
     assert not isinstance(value, EmbeddingArray)
     assert not isinstance(getattr(value, "base", None), EmbeddingArray)

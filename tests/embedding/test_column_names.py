@@ -1,4 +1,4 @@
-"""New rows of a table have the columns of the fitted one, in its order, or are refused."""
+"""New rows are refused unless they have the columns of the fitted table, in the same order."""
 
 import numpy as np
 import pandas as pd

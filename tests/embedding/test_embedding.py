@@ -91,7 +91,7 @@ def test_arithmetic_in_place_keeps_the_embedding(embedding, start):
         lambda e: pickle.loads(pickle.dumps(e)),
     ],
 )
-def test_fault_11_copies_and_pickles_go_on_where_the_original_would(embedding, duplicate):
+def test_fault_11_copies_and_pickles_continue_like_the_original(embedding, duplicate):
     embedding.optimize(5, inplace=True)
     other = duplicate(embedding)
     assert type(other) is TSNEEmbedding
@@ -304,7 +304,7 @@ def test_plan_is_kept_between_calls_and_dropped_when_it_no_longer_fits(embedding
     assert planned == [1, 0.5]
 
 
-def test_other_affinities_make_another_plan(affinities, start):
+def test_other_affinities_need_another_plan(affinities, start):
     first, second = affinities.matrix, PrecomputedAffinities(np.ones((80, 80)) - np.eye(80)).matrix
     holder = Affinities(first)
     embedding = TSNEEmbedding(start, holder, negative_gradient_method="exact")

@@ -33,7 +33,7 @@ def test_extended_map(embedding, data):
     model = TSNE(n_iter=250, early_exaggeration_iter=80, random_state=0, perplexity=15)
     whole = model.fit(np.concatenate(data))
     assert grown.kl_divergence < 1.05 * whole.kl_divergence
-    # Old points keep to their sides of the map, and new ones lie with their cluster.
+    # Old points stay on their side of the map, and new points lie in their cluster.
     for axis in (0, 1):
         assert np.corrcoef(grown[:300, axis], before[:, axis])[0, 1] > 0.95
     distances = np.linalg.norm(grown[300:, None] - grown[None, :300], axis=2)
@@ -59,7 +59,7 @@ def test_new_points_form_a_cluster_of_their_own(embedding, data):
     assert (np.sort(within, axis=1)[:, 1] < between.min(axis=1)).mean() > 0.9
 
 
-def test_equal_new_rows_do_not_end_on_one_spot(embedding, data):
+def test_equal_new_rows_do_not_end_in_one_place(embedding, data):
     grown = embedding.extend(np.repeat(data[1][:1], 10, axis=0), n_iter=0)
     assert len(np.unique(np.asarray(grown)[300:], axis=0)) == 10
     assert np.linalg.norm(np.ptp(grown[300:], axis=0)) < embedding.std()

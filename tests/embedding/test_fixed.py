@@ -9,19 +9,19 @@ from tsnekit import PartialTSNEEmbedding
 @pytest.mark.parametrize("method", ["barnes_hut", "mesh", "exact"])
 def test_fixed_points_stay_to_the_bit_and_the_others_move(embedding, method):
     fixed = np.arange(300) % 3 == 0
-    embedding += 5  # off the origin, where recentering would bring it back
+    embedding += 5  # away from the origin: recentering would move it back
     later = embedding.optimize(20, fixed=fixed, negative_gradient_method=method)
     np.testing.assert_array_equal(later[fixed], embedding[fixed])
     assert (later[~fixed] != embedding[~fixed]).all()
 
 
-def test_the_others_go_where_they_would_if_only_they_were_stepped(embedding):
+def test_the_other_points_move_as_in_a_free_map(embedding):
     fixed = np.arange(300) < 100
     free = embedding.copy()
     free.optimize(1, inplace=True, negative_gradient_method="exact")
     shift = free[0] - embedding.optimize(1, fixed=~fixed, negative_gradient_method="exact")[0]
     others = embedding.optimize(1, fixed=fixed, negative_gradient_method="exact")
-    # One step from the same start: the free map differs by its recentering alone.
+    # One step from the same start: the free map differs only by its recentering.
     np.testing.assert_allclose(others[100:] + shift, free[100:], atol=1e-4)
 
 
@@ -29,7 +29,7 @@ def test_weights_shorten_steps(embedding):
     def step(weight):
         return embedding.optimize(1, fixed=np.full(300, weight)) - embedding
 
-    whole = step(1e-7)  # all but free, yet not recentered
+    whole = step(1e-7)  # nearly free, but not recentered
     np.testing.assert_allclose(step(0.75), whole * 0.25, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(step(1), 0)
 

@@ -1,4 +1,4 @@
-"""New points and their affinities to those of a map."""
+"""New points, and their affinities to the points of a map."""
 
 import pickle
 
@@ -37,14 +37,14 @@ def test_fault_11_partial_embeddings_are_pickled_whole(embedding, data):
     )
 
 
-def test_dense_affinities_will_do(embedding, data):
+def test_dense_affinities_are_accepted(embedding, data):
     partial = embedding.prepare_partial(data[1])
     dense = PartialTSNEEmbedding(np.asarray(partial), embedding, partial.P.toarray())
     sparse = PartialTSNEEmbedding(np.asarray(partial), embedding, scipy.sparse.csc_array(partial.P))
     np.testing.assert_array_equal(dense.optimize(5), sparse.optimize(5))
 
 
-def test_a_random_state_is_taken_and_makes_no_difference(embedding, data):
+def test_a_random_state_is_accepted_and_changes_nothing(embedding, data):
     partial = embedding.prepare_partial(data[1])
     seeded = PartialTSNEEmbedding(np.asarray(partial), embedding, partial.P, random_state=1)
     np.testing.assert_array_equal(seeded.optimize(5), partial.optimize(5))

@@ -1,4 +1,4 @@
-"""The field of a map, in which new points move: it is of the map as it is, and planned once."""
+"""The field of a map, in which new points move. It fits the current map, and is planned once."""
 
 import pickle
 import threading
@@ -70,7 +70,7 @@ def test_fault_26_the_field_is_planned_once(embedding, data):
     embedding += 1
     embedding.transform(data[1], n_iter=3)
     assert method.plans == 2
-    embedding -= 1  # other rounding, or back: it only matters where the points are
+    embedding -= 1  # the points are back, except for rounding: only positions count
     embedding.transform(data[1], n_iter=3)
     assert method.plans == 3
 

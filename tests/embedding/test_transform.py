@@ -1,4 +1,4 @@
-"""New points in an embedding that stays."""
+"""New points in an embedding that does not move."""
 
 import numpy as np
 import pytest
@@ -10,11 +10,11 @@ from tsnekit.initialization import median, weighted_mean
 
 
 def same_place(embedding):
-    """Return how far apart places may be that count as the same."""
+    """Return the largest distance between two places that count as the same."""
     return 1e-6 * np.ptp(np.asarray(embedding), axis=0).max()
 
 
-# -- Where new points come to lie ------------------------------------------------------------------
+# -- The places of new points ------------------------------------------------------------------
 
 
 def test_new_points_lie_with_their_cluster(embedding, data):
@@ -118,7 +118,7 @@ def test_fault_35_the_nearest_counts_most(embedding, data):
 
 @pytest.mark.parametrize("k", [1, 25, 60])
 def test_placement_looks_at_as_many_neighbors_as_asked(embedding, data, k):
-    # Affinities of perplexity 2 need but 6.
+    # Affinities of perplexity 2 only need 6 neighbors.
     start = embedding.prepare_partial(data[1], k=k, perplexity=2)
     graph = embedding.affinities.knn_index.query(data[1], k)
     np.testing.assert_allclose(start, median(np.asarray(embedding), graph.indices), rtol=1e-6)
@@ -142,7 +142,7 @@ def test_random_placement_is_seeded(embedding, data):
 
 @pytest.mark.parametrize("method", ["barnes_hut", "fft", "mesh"])
 def test_gradient_methods_agree_on_the_places(embedding, data, method):
-    # Early on, points on their way magnify any difference; these settle.
+    # While points still move far, they magnify any difference. These points have settled.
     exact = using(embedding, "exact").transform(data[1])
     approximate = using(embedding, method).transform(data[1])
     np.testing.assert_allclose(approximate, exact, atol=0.2)
@@ -198,7 +198,7 @@ def test_fault_30_a_point_that_leaves_the_grid_does_not_disturb_the_others(embed
 
 
 def test_steps_and_gradients_are_clipped(embedding, data):
-    start = np.zeros((60, 2))  # all on one spot, amid the reference
+    start = np.zeros((60, 2))  # all in one place, within the reference
     P = embedding.affinities.to_new(data[1], perplexity=5)
     partial = PartialTSNEEmbedding(start, embedding, P, learning_rate=1e4)
     for _ in range(10):
@@ -287,7 +287,7 @@ def test_other_kernels_take_new_rows_too(fitted, data):
     assert np.isfinite(model.fit(data[0]).transform(data[1], n_iter=10)).all()
 
 
-def test_affinities_of_ones_own_need_to_new_only(fitted, data):
+def test_custom_affinities_only_need_to_new(fitted, data):
     class Mine(Affinities):
         def to_new(self, rows, return_distances, perplexity):
             return fitted.affinities.to_new(rows, return_distances, perplexity=perplexity)

@@ -193,7 +193,7 @@ def test_every_parameter_of_the_class_is_an_option(capsys, monkeypatch):
 
 
 def links(tmp_path, target, ending):
-    """Yield paths of that ending by which a file can be reached."""
+    """Yield other paths of a file, with the given ending."""
     if target.suffix == ending:
         yield target
         (tmp_path / "folder").mkdir(exist_ok=True)
@@ -238,7 +238,7 @@ def test_two_outputs_are_two_files(tmp_path, table, capsys):
     for other in (picture, tmp_path / "." / "p.png"):
         assert main([*arguments, "--report", str(other)]) == 2
         assert "--plot and --report are the same file" in capsys.readouterr().err
-    (tmp_path / "soft.png").symlink_to(tmp_path / "map.npy")  # of which there is none yet
+    (tmp_path / "soft.png").symlink_to(tmp_path / "map.npy")  # which does not exist yet
     arguments = ["embed", str(table), "--output", str(tmp_path / "map.npy"), "--quiet", *QUICK]
     assert main([*arguments, "--plot", str(tmp_path / "soft.png")]) == 2
     assert "--output and --plot are the same file" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What a search estimates of its own accuracy is kept on the map."""
+"""The map keeps the recall that its search estimates."""
 
 import json
 
@@ -26,7 +26,7 @@ def test_approximate_searches_say_what_they_found(name, tmp_path):
     assert tsnekit.load(tmp_path / "map.tsnekit").backends == embedding.backends
 
 
-def test_who_does_not_estimate_says_nothing():
+def test_a_search_without_an_estimate_has_no_recall():
     backends = TSNE(neighbors="exact", **QUICK).fit(X[:100]).backends
     assert {choice.recall for choice in backends.values()} == {None}
 

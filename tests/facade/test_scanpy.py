@@ -18,7 +18,7 @@ from tsnekit.sklearn import KNeighborsTransformer
 
 anndata = pytest.importorskip("anndata", reason="AnnData input needs the package anndata")
 
-# anndata still sets an option that pandas has since deprecated.
+# anndata sets an option that pandas has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'future.infer_string' option is deprecated")
 
 QUICK = {"n_iter": 30, "early_exaggeration_iter": 20, "random_state": 0}

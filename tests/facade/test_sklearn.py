@@ -1,4 +1,4 @@
-"""t-SNE among scikit-learn's estimators."""
+"""t-SNE as an estimator of scikit-learn."""
 
 import functools
 import inspect
@@ -37,7 +37,7 @@ EXPECTED_FAILURES = {
     "check_transformer_general": NOT_THE_SAME,
 }
 
-# Before scikit-learn 1.6, an estimator had to name its failures itself.
+# Before scikit-learn 1.6, an estimator had to list its expected failures itself.
 if "expected_failed_checks" in inspect.signature(parametrize_with_checks).parameters:
     checks = functools.partial(
         parametrize_with_checks, expected_failed_checks=lambda estimator: EXPECTED_FAILURES
@@ -46,7 +46,7 @@ else:
     checks = parametrize_with_checks
 
 
-# The checks' own data has many rows that are equal.
+# The data of these checks has many equal rows.
 @pytest.mark.filterwarnings("ignore::tsnekit.errors.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @checks([TSNE(**QUICK | {"perplexity": 3})])
@@ -153,7 +153,7 @@ def test_polars_in_and_out(blobs):
     new = model.transform(frame[:5])
     assert isinstance(new, polars.DataFrame)
     np.testing.assert_array_equal(new.to_numpy(), TSNE(**QUICK).fit(blobs).transform(blobs[:5]))
-    # Names are for scikit-learn to find, which 1.7 does not in the newest frames of polars.
+    # scikit-learn finds the names. Version 1.7 does not find them in the newest frames of polars.
     if hasattr(StandardScaler().fit(frame), "feature_names_in_"):
         assert list(model.feature_names_in_) == frame.columns
         with pytest.raises(ValueError, match="feature names should match"):
@@ -161,7 +161,7 @@ def test_polars_in_and_out(blobs):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_columns_that_are_no_numbers(blobs, library):
+def test_columns_that_are_not_numbers(blobs, library):
     frames = pytest.importorskip(library)
     frame = frames.DataFrame({"x": blobs[:, 0], "y": blobs[:, 1], "type": ["a", "b", "c"] * 100})
     for model in (TSNE(**QUICK), Facade(**QUICK)):
@@ -219,7 +219,7 @@ def test_grid_search_by_kept_neighbors(blobs):
     search.fit(blobs)
     scores = search.cv_results_["mean_test_score"]
     assert search.best_params_["perplexity"] == grid["perplexity"][scores.argmax()]
-    # By chance it would be 10 of 149; a perplexity of 1 is no way to make a map.
+    # By chance it would be 10 of 149. A perplexity of 1 makes a bad map.
     assert scores[2] > 0.2
     assert scores[2] > scores[0]
     fold = np.arange(150, 300)
@@ -329,7 +329,7 @@ def test_read_only_and_memory_mapped_data(blobs, tmp_path):
 
 
 def test_equal_data_in_another_representation(blobs):
-    """What scikit-learn's own checks would read otherwise."""
+    """Data that the checks of scikit-learn itself would read differently."""
     X = np.round(np.maximum(blobs, 0), 2)
     whole = scipy.sparse.csr_matrix(X)
     parts = scipy.sparse.csr_matrix(

@@ -160,7 +160,7 @@ def test_map_of_digits_keeps_neighborhoods(digits, method):
     assert type(embedding) is TSNEEmbedding
     # openTSNE 1.0.4 keeps 0.585 to 0.588 and scikit-learn 1.9 0.585 of the ten nearest.
     assert kept(X, np.asarray(embedding)) > 0.57
-    # Their divergences, by Barnes-Hut, are 0.750 and 0.753; grids are coarser than trees here.
+    # Their divergences, by Barnes-Hut, are 0.750 and 0.753. Here grids are coarser than trees.
     exact = embedding.copy()
     exact.state.parameters = exact.state.parameters.replace(negative_gradient_method="exact")
     assert exact.kl_divergence < (0.80 if method in {"mesh", "fft"} else 0.755)
@@ -199,7 +199,7 @@ def test_dimensions_and_degrees_of_freedom(blobs, d, dof):
     assert embedding.kl_divergence > 0
 
 
-def test_fault_22_many_dimensions_do_without_a_tree(blobs):
+def test_fault_22_many_dimensions_use_no_tree(blobs):
     embedding = TSNE(**QUICK, n_components=8, perplexity=15).fit(blobs[:60])
     assert embedding.shape == (60, 8)
     assert embedding.backends["negative_gradient_method"].name == "exact"
@@ -207,7 +207,7 @@ def test_fault_22_many_dimensions_do_without_a_tree(blobs):
         TSNE(n_components=50, negative_gradient_method="bh").fit(blobs)
 
 
-def test_optimization_goes_on_where_fit_stopped(blobs):
+def test_optimize_continues_where_fit_stopped(blobs):
     longer = TSNE(**(QUICK | {"n_iter": 60})).fit(blobs)
     shorter = TSNE(**QUICK).fit(blobs)
     np.testing.assert_array_equal(longer, shorter.optimize(20))
@@ -230,7 +230,7 @@ def test_affinities_in_place_of_data(blobs):
     assert embedding.backends["initialization"].name == "spectral"
     with_data = TSNE(**QUICK).fit(blobs, affinities=affinities)
     assert with_data.backends["initialization"].name == "pca"
-    with pytest.raises(ValueError, match="X has 299 rows, but affinities are of 300"):
+    with pytest.raises(ValueError, match="X has 299 rows, but affinities are those of 300"):
         TSNE().fit(blobs[:299], affinities=affinities)
 
 

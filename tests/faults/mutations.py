@@ -269,8 +269,8 @@ MUTATIONS = [
     Mutation(
         31,
         "_native/kernels/tree/barnes_hut.cpp",
-        # Points nearer than about 1e-6 look like one. A merged node at their centre would not do:
-        # at this scale forces are linear, and so it has the right one.
+        # With this fault, points nearer than about 1e-6 look like one point. Merging such points
+        # into one node would be no fault: at this scale forces are linear, and the sum is right.
         "offset[c] = y[c] - Floats::load(source[c] + k);",
         "offset[c] = (y[c] - Floats(16.0f)) - (Floats::load(source[c] + k) - Floats(16.0f));",
     ),
@@ -302,13 +302,13 @@ MUTATIONS = [
     Mutation(
         36,
         "_util/validation.py",
-        "    if value < at_least:\n",
+        "    if number < at_least:\n",
         "    if False:\n",
     ),
 ]
 
 
-# Faults that this package had, by cause. One cause may have several places, each with its tests.
+# Faults that this package had, by cause. A cause may have several places, and each has its tests.
 OWN = [
     Mutation(
         "interrupt without a map",
@@ -360,7 +360,7 @@ def try_native(mutation: Mutation, sources: Path) -> bool:
 
 
 def install(sources: Path) -> None:
-    # Without isolation the build's tools stay where they are, and only what changed is compiled.
+    # Without isolation, the build's tools keep their paths, and only changed files are compiled.
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall",
          "--no-build-isolation", f"-Cbuild-dir={sources / 'build'}", str(sources)],

@@ -1,8 +1,8 @@
 """Tests of some faults of other packages, and the check that every known fault has a test.
 
 A test named ``test_fault_<number>_...`` is about the fault of that number in the list of faults.
-`mutations.py` puts each of them back and checks that its tests notice, and so for the faults that
-this package had.
+`mutations.py` puts each fault back and checks that its tests notice. It does the same for the
+faults that this package had.
 """
 
 import importlib.util
@@ -98,7 +98,7 @@ def test_fault_21_positions_in_p_are_64_bits_wide():
 
 
 def test_fault_21_entries_beyond_2_to_the_31():
-    """Rows at the end of a matrix whose other entries are never touched, so take no memory."""
+    """Only rows at the end of the matrix are used. The other entries take no memory."""
     from tsnekit._native.attraction import attraction_cost, gradient_from_repulsion
     from tsnekit._native.compact import CompactAffinities
 
@@ -140,7 +140,7 @@ def test_fault_26_one_row_takes_no_time():
     X = np.random.default_rng(0).normal(size=(2_000, 10)).astype(np.float32)
     model = tsnekit.TSNE(n_iter=50, early_exaggeration_iter=50, random_state=0, neighbors="exact")
     embedding = model.fit(X)
-    embedding.transform(X[:1])  # what is prepared, is prepared once
+    embedding.transform(X[:1])  # everything is now prepared
     started = time.process_time()
     embedding.transform(X[:1] + np.float32(0.01))
     assert time.process_time() - started < 1

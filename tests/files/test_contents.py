@@ -1,4 +1,4 @@
-"""Files that are whole, and whose contents make no sense: each says what is wrong."""
+"""Undamaged files whose contents are wrong: each error says what is wrong."""
 
 import numpy as np
 import pytest
@@ -101,10 +101,10 @@ def pcg(inc=1, **others):
 
 CHANGES = {
     "later version": (edit("version", to=2), "by a later version of tsnekit: its format is 2"),
-    "unknown kind": (edit("kind", to="check_real"), "kind is of an unknown kind, 'check_real'"),
+    "unknown kind": (edit("kind", to="check_real"), "kind has the unknown value 'check_real'"),
     "kind is a list": (edit("kind", to=[]), "kind must be a string"),
-    "unknown field": (edit("more", to=1), "more does not belong there"),
-    "no optimizer": (edit("optimizer", to=...), "optimizer is not there"),
+    "unknown field": (edit("more", to=1), "more is an unknown entry"),
+    "no optimizer": (edit("optimizer", to=...), "optimizer is missing"),
     "optimizer gone": (edit("optimizer", "name", to="gone"), "optimizer='gone'"),
     "optimizer is text": (edit("optimizer", to="momentum"), "optimizer must be a mapping"),
     "optimizer option": (edit("optimizer", "options", "x", to=1), "does not have this option"),
@@ -114,14 +114,14 @@ CHANGES = {
     "seconds": (edit("seconds", to={"neighbors": "x"}), "seconds/neighbors must be a real number"),
     "seconds are NaN": (edit("seconds", to={"n": float("nan")}), "seconds/n must be finite"),
     "huge seconds": (edit("seconds", to={"n": 10**400}), "too large"),
-    "backends": (edit("backends", to={"x": {}}), "backends/x is of an unknown kind"),
+    "backends": (edit("backends", to={"x": {}}), "backends/x is not one of"),
     "backend's name": (edit("backends", "optimizer", "name", to=1), "name must be a string"),
     "parameter unknown": (edit("parameters", "thet", to=1), "parameters: 'thet'"),
     "parameter": (edit("parameters", "theta", to=-1), "parameters: theta must be at least 0"),
     "parameter's type": (edit("parameters", "dof", to="x"), "parameters: dof must be a real"),
     "huge parameter": (edit("parameters", "dof", to=10**400), "dof: .* has more than 64 bits"),
     "huge grid": (edit("parameters", "min_num_intervals", to=2**63), "has more than 64 bits"),
-    "n_jobs": (edit("parameters", "n_jobs", to=2**40), "parameters/n_jobs cannot be"),
+    "n_jobs": (edit("parameters", "n_jobs", to=2**40), "n_jobs must be a number of threads"),
     "method": (edit("parameters", "negative_gradient_method", to=3), "must be a mapping"),
     "method gone": (
         edit("parameters", "negative_gradient_method", to="gone"),
@@ -135,17 +135,17 @@ CHANGES = {
         edit("parameters", "gradient_params", to={"mapping": {"theta": "x"}}),
         "parameters/negative_gradient_method: ",
     ),
-    "untagged value": (edit("parameters", "gradient_params", to={"x": 1}), "of an unknown kind"),
-    "seed": (edit("random_state", to=-1), "random_state cannot be -1"),
-    "seed is text": (edit("random_state", to="x"), "random_state cannot be 'x'"),
+    "untagged value": (edit("parameters", "gradient_params", to={"x": 1}), "is not a saved value"),
+    "seed": (edit("random_state", to=-1), "random_state must be a seed from 0"),
+    "seed is text": (edit("random_state", to="x"), "random_state must be a seed from 0"),
     "generator": (edit("random_state", to={"random_state": "x"}), "not the state of a random"),
-    # Beyond its key the Mersenne Twister would read memory that is not its own.
+    # The Mersenne Twister would read memory after the end of its key.
     "position": (edit("random_state", to=mersenne(pos=10**6)), "pos of a random number generator"),
     "negative": (edit("random_state", to=mersenne(pos=-1)), "pos of a random number generator"),
     "short key": (edit("random_state", to=mersenne(length=623)), "key of a random number"),
-    # All of its numbers would be equal, and a normal deviate would be looked for without end.
-    "stuck": (edit("random_state", to=mersenne(fill=0)), "is 0, and stays so"),
-    "even": (edit("random_state", to=pcg(inc=0)), "the increment of the PCG64 generator is even"),
+    # All its numbers would be equal, and the search for a normal deviate would never end.
+    "stuck": (edit("random_state", to=mersenne(fill=0)), "must not be 0"),
+    "even": (edit("random_state", to=pcg(inc=0)), "increment of the PCG64 generator must be odd"),
     "gauss": (edit("random_state", to=pcg(gauss=float("inf"))), "gauss of a random number"),
     "dtype": (
         edit("random_state", to={"array": [1], "dtype": "O"}),
@@ -153,8 +153,8 @@ CHANGES = {
     ),
     "ragged": (edit("random_state", to={"array": [1, [2]], "dtype": "<f8"}), "not an array of"),
     "overflow": (edit("random_state", to={"array": [2**70], "dtype": "<i8"}), "not an array of"),
-    "affinities": (edit("affinities", "kind", to="check_real"), "of an unknown kind"),
-    "no class": (edit("affinities", "kind", to="NeighborIndex"), "of an unknown kind"),
+    "affinities": (edit("affinities", "kind", to="check_real"), "has the unknown value"),
+    "no class": (edit("affinities", "kind", to="NeighborIndex"), "has the unknown value"),
     "verbose": (edit("affinities", "verbose", to=1), "affinities/verbose must be true or false"),
     "symmetrize": (edit("affinities", "symmetrize", to=[]), "symmetrize must be"),
     "kernel": (edit("affinities", "kernel", "name", to="gone"), "affinity='gone'"),
@@ -169,10 +169,10 @@ CHANGES = {
     "metric's kind": (edit(*PROBLEM, "metric", to=None), "metric must be a string"),
     "metric_params": (edit(*PROBLEM, "metric_params", to=[1]), "metric_params must be a mapping"),
     "threads": (edit(*PROBLEM, "n_jobs", to=10**9), "n_jobs must be at most"),
-    "sparse": (edit(*PROBLEM, "sparse", to=True), "affinities/rows_data is not there"),
-    "no search": (edit(*INDEX, "search", to=...), "affinities/index/problem does not belong"),
-    "no positions": (lambda h, a: a.pop("positions"), "positions is not there"),
-    "unknown array": (lambda h, a: a.update(more=np.zeros(3)), "more does not belong there"),
+    "sparse": (edit(*PROBLEM, "sparse", to=True), "affinities/rows_data is missing"),
+    "no search": (edit(*INDEX, "search", to=...), "affinities/index/problem is an unknown"),
+    "no positions": (lambda h, a: a.pop("positions"), "positions is missing"),
+    "unknown array": (lambda h, a: a.update(more=np.zeros(3)), "more is an unknown entry"),
     "NaN positions": (fill("positions", np.nan), "positions holds NaN or infinity"),
     "far positions": (fill("positions", 1e20), "holds NaN, infinity or values beyond"),
     "float64": (replace("positions", np.float64), "positions must be of float32, got float64"),
@@ -196,9 +196,9 @@ CHANGES = {
     "negative P": (replace("affinities/data", one(-1)), "P must not be negative, got -1"),
     "NaN in P": (replace("affinities/data", one(np.nan)), "data holds NaN or infinity"),
     "short P": (replace("affinities/data", lambda d: d[:-1]), "P is a broken .*: indptr ends at"),
-    "neighbors": (fill("affinities/neighbors", -1), "neighbors must be other rows"),
-    "itself": (replace("affinities/neighbors", self_loop), "neighbors must be other rows"),
-    "twice": (replace("affinities/neighbors", repeat), "neighbors must be different rows"),
+    "neighbors": (fill("affinities/neighbors", -1), "neighbors must name other rows"),
+    "itself": (replace("affinities/neighbors", self_loop), "neighbors must name other rows"),
+    "twice": (replace("affinities/neighbors", repeat), "must not name a neighbor of a row twice"),
     "few distances": (
         replace("affinities/distances", lambda d: d[:, :-1]),
         "affinities/distances must have shape",
@@ -211,8 +211,8 @@ CHANGES = {
         r"optimizer/update must have shape \(60, 2\)",
     ),
     "NaN in the state": (fill("optimizer/gains", np.nan), "optimizer/gains holds NaN"),
-    "no gains": (lambda h, a: a.pop("optimizer/gains"), "optimizer/gains is not there"),
-    "more state": (lambda h, a: a.update({"optimizer/x": np.zeros(1)}), "x does not belong there"),
+    "no gains": (lambda h, a: a.pop("optimizer/gains"), "optimizer/gains is missing"),
+    "more state": (lambda h, a: a.update({"optimizer/x": np.zeros(1)}), "x is an unknown entry"),
 }
 
 
@@ -228,16 +228,16 @@ def test_files_that_make_no_sense(path, name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        # Native code would read beyond a field that is too short.
+        # Native code would read after the end of a field that is too short.
         (lambda h, a: a.update(field=np.zeros((3, 2), np.float32)), "field must have shape"),
         (lambda h, a: a.update(field=a["reference/positions"] * np.nan), "field holds NaN"),
         (edit("padding", to=-1), "padding must be at least 0"),
         (edit("padding", to=float("inf")), "padding must be finite"),
         (fill("P/indices", 60), "P is a broken .*: indices must be from 0 to"),
         (replace("positions", lambda Y: Y[:, :1]), r"positions must have shape \(any, 2\)"),
-        (edit("reference", "kind", to="PartialTSNEEmbedding"), "of an unknown kind"),
+        (edit("reference", "kind", to="PartialTSNEEmbedding"), "has the unknown value"),
         (edit("reference", to=None), "reference must be a mapping"),
-        (lambda h, a: h["reference"].update(more=1), "reference/more does not belong there"),
+        (lambda h, a: h["reference"].update(more=1), "reference/more is an unknown entry"),
     ],
 )
 def test_partial_maps_that_make_no_sense(path, fitted, blobs, change, message):
@@ -253,7 +253,7 @@ def test_partial_maps_that_make_no_sense(path, fitted, blobs, change, message):
     [
         (fill("affinities/rows_indices", 10), "affinities/rows"),
         (replace("affinities/rows_indptr", lambda p: p[::-1]), "affinities/rows"),
-        # The difference to the pointer before is positive, as it overflows.
+        # The difference to the previous pointer overflows and becomes positive.
         (replace("affinities/rows_indptr", one(-(2**31))), "affinities/rows: the row pointers"),
         (fill("affinities/rows_data", np.inf), "rows_data holds NaN or infinity"),
         (replace("affinities/rows_indptr", lambda p: p[:-1]), "rows_indptr must have shape"),

@@ -1,4 +1,4 @@
-"""Files that are damaged, or made to do damage: each is a ValueError that says what is wrong."""
+"""Damaged and hostile files: each is a ValueError that says what is wrong."""
 
 import json
 import os
@@ -88,7 +88,7 @@ except ValueError:
 @pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
 def test_a_file_takes_no_more_memory_than_its_size_allows(path, kind):
     header, arrays = parts(path)
-    zeros = npy(np.zeros(2**25, dtype=np.float32))  # 128 MB, which are packed into .1 MB
+    zeros = npy(np.zeros(2**25, dtype=np.float32))  # 128 MB, compressed to 0.1 MB
     if kind == zipfile.ZIP_STORED:
         zeros = zeros[:1000]  # the header still states their shape
     rest = [(f"{name}.npy", npy(each)) for name, each in arrays.items() if name != "positions"]
@@ -105,7 +105,7 @@ def test_a_member_that_is_there_twice(path, name):
     members += [(f"{each}.npy", npy(array)) for each, array in arrays.items()]
     with pytest.warns(UserWarning, match="Duplicate name"):
         put(path, [*members, (name, dict(members)[name])])
-    refused(path, "is there twice")
+    refused(path, "holds .* twice")
 
 
 def central_directory(content):
@@ -136,7 +136,7 @@ def test_a_directory_that_lies(path, offset, format, value):
 
 
 def test_members_that_share_their_bytes(path):
-    # One array, to which many names point: each alone is no longer than the file.
+    # Many names refer to one array. Each array by itself is shorter than the file.
     header, arrays = parts(path)
     arrays = {f"rows{i}": np.zeros(20_000) for i in range(20)}
     put_together(path, header, arrays)
@@ -206,7 +206,7 @@ def test_nothing_is_unpickled(path):
         '{"format": "tsnekit", "version": 1e999}',
     ],
 )
-def test_headers_that_are_none(path, text):
+def test_broken_headers(path, text):
     _, arrays = parts(path)
     put(path, [(HEADER, text), *((f"{name}.npy", npy(each)) for name, each in arrays.items())])
     refused(path, "truncated or damaged")

@@ -63,7 +63,7 @@ def test_everything_comes_back(embedding, path):
 
 @pytest.mark.parametrize("neighbors", ["exact", "annoy"])
 @pytest.mark.parametrize("method", ["barnes_hut", "mesh"])
-def test_a_run_that_was_stopped_goes_on_to_the_bit(blobs, path, neighbors, method):
+def test_a_stopped_run_continues_to_the_bit(blobs, path, neighbors, method):
     model = TSNE(**QUICK, neighbors=neighbors, negative_gradient_method=method)
     whole = model.set_params(n_iter=60).fit(blobs)
     stopped = model.set_params(n_iter=25).fit(blobs)
@@ -108,7 +108,7 @@ def test_partial_embeddings(embedding, path, blobs):
     assert type(other) is PartialTSNEEmbedding
     np.testing.assert_array_equal(other.reference_embedding, embedding)
     np.testing.assert_array_equal(other.optimize(10), partial.optimize(10))
-    embedding += 1  # the partial embedding belongs to the old places
+    embedding += 1  # the partial embedding belongs to the old positions
     other = round_trip(partial, path)
     np.testing.assert_array_equal(other.reference_embedding, embedding)
     np.testing.assert_array_equal(other.optimize(10), partial.optimize(10))
@@ -187,7 +187,7 @@ GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 
 @pytest.mark.parametrize("kind", GENERATORS)
-def test_generators_go_on_where_they_were(embedding, path, kind):
+def test_generators_continue_from_their_state(embedding, path, kind):
     embedding.random_state = np.random.RandomState(getattr(np.random, kind)(3))
     embedding.random_state.normal(size=7)
     embedding.random_state.randint(10, size=3, dtype=np.int32)
@@ -265,7 +265,7 @@ def test_what_cannot_be_restored_is_refused_before_the_file_is_touched(embedding
     assert path.read_bytes() == before
 
 
-def test_kernels_and_metrics_of_ones_own_leave_the_matrix(blobs, path, caplog):
+def test_custom_kernels_and_metrics_leave_the_matrix(blobs, path, caplog):
     class Mine(UniformKernel):
         pass
 

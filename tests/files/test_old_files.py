@@ -1,4 +1,4 @@
-"""Maps that were saved before the reader checked them: they are in tests/data/maps."""
+"""Maps in tests/data/maps, which an earlier version saved, can still be read."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_a_full_map(expected, digits):
     embedding = tsnekit.load(MAPS / "full.tsnekit")
     np.testing.assert_array_equal(embedding, expected["full"])
     assert embedding.kl_divergence == pytest.approx(float(expected["full_kl"]), rel=1e-5)
-    # The random state of that time, a tuple.
+    # The earlier version saved the random state as a tuple.
     draws = np.random.RandomState(1)
     draws.set_state(embedding.random_state.get_state())
     assert draws.normal() == embedding.random_state.normal()

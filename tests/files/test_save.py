@@ -126,7 +126,7 @@ def test_a_name_may_be_as_long_as_the_file_system_allows(embedding, tmp_path):
     np.testing.assert_array_equal(tsnekit.load(path), embedding)
 
 
-def test_what_is_no_file_is_not_replaced(embedding, tmp_path):
+def test_only_regular_files_are_replaced(embedding, tmp_path):
     with pytest.raises(IsADirectoryError):
         embedding.save(tmp_path)
     if hasattr(os, "mkfifo"):

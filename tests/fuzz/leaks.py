@@ -26,7 +26,7 @@ QUICK = {"perplexity": 5, "early_exaggeration_iter": 3, "n_iter": 4, "random_sta
 def resident():
     """Return the memory of this process that is in use, in bytes."""
     gc.collect()
-    # What the allocator keeps for later, tens of megabytes more or less each time, is no leak.
+    # Memory that the allocator keeps for later is not a leak. It varies by tens of megabytes.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     fields = Path("/proc/self/status").read_text().split("VmRSS:")

@@ -1,8 +1,8 @@
 """Use every threaded kernel, from one and from several Python threads, for ThreadSanitizer.
 
-Then several threads share one embedding, which one of them moves while the others read it, and one
-neighbor index. The results are compared as well: they can show a race that the sanitizer does not
-report.
+Then several threads share one neighbor index and one embedding. One thread moves the embedding
+while the others read it. The results are compared, too, because they can show a race that the
+sanitizer does not report.
 """
 
 import sys
@@ -27,7 +27,7 @@ from tsnekit.plugins.neighbors._rows.lists import empty_lists, rank, scan
 from tsnekit.plugins.neighbors._rows.refinement import LinkedRows
 
 N_JOBS = 4
-# Enough for several blocks in each kernel: those of the tree are the largest, 16,384 points.
+# Enough for several blocks in each kernel. The largest blocks are those of the tree, 16,384 points.
 ROWS, POINTS = 3_000, 40_000
 STEPS = 15
 """Iterations of a map that is moved while it is read."""
@@ -53,11 +53,11 @@ def searches(n_jobs):
 
 
 def affinities(n_jobs):
-    """Yield weights of made-up neighbors, and P both ways; P comes last."""
+    """Yield weights of random neighbors, then P by both symmetrizations."""
     k = 12
     distances = np.sort(np.random.default_rng(0).gamma(5, size=(POINTS, k)), axis=1)
     distances = distances.astype(np.float32)
-    # Rows next to each other and rows far apart, so that edges run both ways and one way.
+    # Near rows and far rows, so that some edges have a reverse edge and others do not.
     steps = np.append(np.arange(1, k), POINTS // 3)
     indices = ((np.arange(POINTS)[:, None] + steps) % POINTS).astype(np.int32)
     yield FixedSigmaKernel(k_neighbors=k).weights(distances, n_jobs=n_jobs)
@@ -71,7 +71,7 @@ def affinities(n_jobs):
 
 
 def maps(P, n_jobs):
-    """Yield forces in maps with a few points far outside, which grids meet pair by pair."""
+    """Yield forces in maps with a few points far outside, which grids compute pair by pair."""
     rng = np.random.default_rng(0)
     for d in (1, 2, 3):
         Y = (rng.normal(size=(POINTS, d)) * 8).astype(np.float32)
@@ -169,7 +169,7 @@ def share_embedding(affinities, X_new, method):
 
 
 def share_index(X, X_new, search):
-    """Ask one index that no one has used yet, from several threads, and check the answers."""
+    """Use a fresh index from several threads, and check the results."""
 
     def new_index():
         return PerplexityBasedNN(

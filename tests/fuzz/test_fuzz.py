@@ -4,8 +4,8 @@ Valid arguments are drawn, and then some are spoiled: another shape or dtype, st
 output, NaN and infinity. The columns of sparse matrices stay within bounds. The kernels rely on
 this, and the code that makes the matrices checks it.
 
-It tries a fixed number of calls. ``TSNEKIT_FUZZ_SECONDS`` makes it go on for longer. A build with
-sanitizers shows much more: ``nox -s sanitize``.
+The test makes a fixed number of calls. With ``TSNEKIT_FUZZ_SECONDS`` it runs longer. A build with
+sanitizers shows many more faults: ``nox -s sanitize``.
 """
 
 import inspect
@@ -168,7 +168,7 @@ def for_symmetrize(rng):
     n = size(rng, 700)
     k = size(rng, 40)
     indices = rng.integers(0, n, (n, k)).astype(np.int32)
-    # Each neighbor of a row once, as the searches promise.
+    # A row has each neighbor only once, as the searches promise.
     indices = (np.arange(n)[:, None] + np.arange(1, k + 1)).astype(np.int32) % n
     weights = rng.uniform(size=(n, k)).astype(np.float32)
     yield (
@@ -321,7 +321,7 @@ GROUPS = [
 
 
 def spoiled(rng, name, value, is_matrix):
-    """Return an argument as it should not be."""
+    """Return an argument that is not valid."""
     if not isinstance(value, np.ndarray):
         if isinstance(value, float) and rng.random() < 0.5:
             return float(rng.choice(SPECIAL))
@@ -361,7 +361,7 @@ def call(rng, function, arguments):
     for _ in range(rng.choice([0, 1, 1, 2, 3])):
         name = str(rng.choice(names))
         if is_matrix and name in ("targets", "x"):
-            continue  # what the columns point to
+            continue  # the columns refer to its rows
         kept = is_matrix and name in MATRIX
         arguments[name] = spoiled(rng, name, arguments[name], kept)
     arguments["n_threads"] = int(rng.choice([-1, 0, 1, 2, 3]))

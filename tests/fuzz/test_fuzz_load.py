@@ -1,10 +1,10 @@
-"""Saved files, spoiled at random: each is refused with a ValueError, or is a map that can be used.
+"""Saved files, changed at random: each is refused with a ValueError, or is a map that can be used.
 
-Bytes are flipped, cut out and put in; members are exchanged, left out and doubled; fields of the
-header, numbers and shapes of the arrays are changed while every checksum is right.
+Bytes are flipped, removed and inserted. Members are exchanged, left out and doubled. Fields of the
+header, and numbers and shapes of the arrays, are changed, and all checksums fit the changes.
 
-``TSNEKIT_FUZZ_FILES`` says how many files there are, ``TSNEKIT_FUZZ_SECONDS`` how long it goes on
-at least, and ``TSNEKIT_FUZZ_SEED`` which files they are.
+``TSNEKIT_FUZZ_FILES`` is the number of files. ``TSNEKIT_FUZZ_SECONDS`` is the least time that the
+test runs. ``TSNEKIT_FUZZ_SEED`` chooses the files.
 """
 
 import contextlib
@@ -163,7 +163,7 @@ def spoil_array_header(rng, content):
 
 
 def spoil_members(rng, header, arrays):
-    """Return the members of a file, of which something is changed."""
+    """Return the members of a file, with one change."""
     arrays = dict(arrays)
     how = rng.integers(7)
     one, other = pick(rng, list(arrays)), pick(rng, list(arrays))
@@ -187,13 +187,13 @@ def spoil_members(rng, header, arrays):
 
 
 def is_affordable(search):
-    """Whether the options of a search ask for what a test has time and memory for."""
+    """Whether a test has the time and the memory for the options of a search."""
     options = vars(search).values()
     return not any(isinstance(each, int | float) and each > 1000 for each in options)
 
 
 def use(embedding):
-    """Do with a map what people do with one."""
+    """Use a map in all the usual ways."""
     assert np.isfinite(np.asarray(embedding)).all()
     assert embedding.state.iteration >= 0
     assert not np.isnan(embedding.kl_divergence)
@@ -214,7 +214,7 @@ def load_and_use(path):
     except ValueError as error:
         message = str(error)
     else:
-        # Parameters that are valid alone may not go together, as when they are given by hand.
+        # Parameters that are valid by themselves may not be valid together.
         with warnings.catch_warnings(), contextlib.suppress(ValueError, TypeError):
             warnings.simplefilter("ignore")
             use(embedding)

@@ -9,7 +9,7 @@ from tsnekit.interfaces import NeighborGraph
 
 
 class BruteForce:
-    """A neighbor search that notes its data and its searches, those of its copies too."""
+    """A neighbor search that records its data and its searches, and those of its copies."""
 
     def __init__(self):
         self.searches = SharedLog()

@@ -13,7 +13,7 @@ CASES = [(MeshMethod, 1), (MeshMethod, 2), (MeshMethod, 3), (FFTMethod, 1), (FFT
 
 
 def clusters(n, d, seed=0):
-    """Clusters as in a finished map; closer in 3-D, where maps are less wide."""
+    """Clusters as in a finished map. They are closer in 3-D, because maps are smaller there."""
     return wide_clusters(n, d, seed) * np.float32(0.4 if d == 3 else 1.0)
 
 

@@ -1,4 +1,4 @@
-"""What copies of a backend write together, since every use of an instance takes a copy."""
+"""A log for all copies of a backend: every use of an instance takes a copy."""
 
 
 class SharedLog(list):

@@ -1,4 +1,4 @@
-"""Saved maps taken apart and put together again, by NumPy and zipfile alone."""
+"""Functions that split saved maps into parts and join them, with NumPy and zipfile only."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def npy(array):
 
 
 def put(path, members, compression=zipfile.ZIP_STORED):
-    """Write members, each a name and its bytes or text; a name may be there twice."""
+    """Write members, each with a name and bytes or text. A name may occur twice."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, content in members:
             archive.writestr(name, content)

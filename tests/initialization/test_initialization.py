@@ -28,7 +28,7 @@ def test_rescale_in_place():
 
 @pytest.mark.parametrize("value", [1.0, 0.1, 7.3])
 def test_rescale_of_a_constant_changes_nothing(value):
-    """Not even where the standard deviation is not 0 for rounding."""
+    """This includes constants whose standard deviation is not 0 because of rounding."""
     constant = np.full((1001, 2), value)
     np.testing.assert_array_equal(initialization.rescale(constant), constant)
     assert initialization.jitter(constant, random_state=0).std() == pytest.approx(1e-6, rel=0.1)
@@ -57,7 +57,7 @@ def test_jitter_moves_exact_ties_only():
     np.testing.assert_array_equal(moved, initialization.jitter(x, random_state=0))
 
 
-def test_jitter_in_place_and_of_one_spot():
+def test_jitter_in_place_and_of_equal_points():
     x = np.zeros((30, 2))
     assert initialization.jitter(x, inplace=True, random_state=0) is x
     assert len(np.unique(x, axis=0)) == 30
@@ -189,7 +189,7 @@ def test_fault_36_no_components(function, n_components):
 
 
 def ring(n=200, reach=3):
-    """Return a ring of points, each linked to the nearest on either side."""
+    """Return a ring of points, each linked to its nearest points on both sides."""
     offsets = np.arange(1, reach + 1)
     rows = np.repeat(np.arange(n), reach)
     columns = (rows + np.tile(offsets, n)) % n
@@ -317,7 +317,7 @@ def test_spectral_without_any_edge():
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_spectral_of_hardly_any_points(n):
+def test_spectral_of_very_few_points(n):
     positions = initialization.spectral(np.ones((n, n)) - np.eye(n), 4, random_state=0)
     assert positions.shape == (n, 4)
     assert np.isfinite(positions).all()
@@ -345,7 +345,7 @@ def test_spectral_of_bad_matrices(A, message):
 
 @pytest.mark.parametrize("scale", [1, 1e6])
 def test_spectral_of_a_directed_graph_with_an_edge_that_dominates(scale):
-    """It is that of the mean of the two directions, however large one edge is."""
+    """The result is that of the mean of both directions, even if one edge is very large."""
     A = sparse.random(300, 300, 0.05, random_state=0, format="lil")
     A[7, 8] = A[8, 7] = scale
     A = A.tocsr()
@@ -357,7 +357,7 @@ def test_spectral_of_a_directed_graph_with_an_edge_that_dominates(scale):
     assert abs(A - before).max() == 0
 
 
-def test_spectral_takes_no_edge_of_weight_0_for_one():
+def test_spectral_ignores_edges_of_weight_0():
     apart = sparse.csr_matrix(sparse.block_diag([np.ones((20, 20)), np.ones((20, 20))]))
     joined = sparse.csr_matrix(np.ones((40, 40)))
     joined.data[:] = apart.toarray().ravel()
@@ -385,7 +385,7 @@ def test_fault_35_near_neighbors_count_more():
     np.testing.assert_allclose(placed, [[0.25, 0.25], [0.75, 0.75]])
 
 
-def test_weighted_mean_of_points_that_are_there_already():
+def test_weighted_mean_at_distance_0():
     embedding = np.array([[0.0, 0], [1, 1], [4, 4]])
     neighbors = np.array([[0, 1, 2], [0, 1, 2]])
     distances = np.array([[0.0, 0, 2], [0, 1, 2]])

@@ -1,7 +1,7 @@
-"""Every entry point of the native layer, called with arguments that fit.
+"""Every entry point of the native layer, with valid arguments.
 
-The arrays are large enough for several blocks of work, and so is the memory that a kernel takes for
-itself.
+The arrays are so large that they make several blocks of work, and that kernels need much memory of
+their own.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ MODULES = (
 
 @dataclass
 class Call:
-    """A function, what it only reads, what it writes, and its other arguments."""
+    """A function, the arrays that it reads, the arrays that it writes, and its other arguments."""
 
     function: Callable[..., Any]
     reads: dict[str, Any] = field(default_factory=dict)
@@ -242,7 +242,7 @@ def trees():
     outputs = {"out": np.empty_like(Y), "row_z": np.empty(len(Y))}
 
     def repel(Y, out, row_z):
-        # A new one each time, which has to take all its memory anew.
+        # A new object for each call, which has to allocate all its memory.
         tree.BarnesHut(**plan)(Y, out, row_z)
 
     yield "tree.BarnesHut.__call__", Call(repel, {"Y": Y}, outputs)
@@ -347,6 +347,8 @@ def tables():
 def systems():
     yield "system.has_threads", Call(system.has_threads)
     yield "system.instruction_set", Call(system.instruction_set)
+    yield "system.loading", Call(system.loading)
+    yield "system.second_cache_bytes", Call(system.second_cache_bytes)
 
 
 GROUPS = (
@@ -361,7 +363,7 @@ def public_names():
     for module in MODULES:
         prefix = module.__name__.rpartition(".")[2]
         for name, value in vars(module).items():
-            # Some versions of Cython give the module's whole name, and others its last part.
+            # Some versions of Cython give the full name of a module, others its last part.
             origin = str(getattr(value, "__module__", "")).rpartition(".")[2]
             if name.startswith("_") or origin != prefix:
                 continue

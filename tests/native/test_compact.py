@@ -87,7 +87,7 @@ def test_threads_make_the_same_bits_and_a_new_order_replaces_the_old():
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5])
 def test_gradient_equals_sums_over_restored_entries(d):
-    # Rows of all lengths up to 99, more than any instruction set takes at a time.
+    # Rows of all lengths up to 99, which is longer than a vector of any instruction set.
     n = 100
     rng = np.random.default_rng(d)
     P = random_matrix(rng, n, 1.0)

@@ -1,4 +1,4 @@
-"""The forest of random projection trees against what it promises of every tree."""
+"""The forest of random projection trees keeps its promises about each tree."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_trees_divide_equal_rows_differently():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
-def test_distances_that_are_no_numbers_end_in_some_leaf(value):
+def test_rows_with_undefined_distances_get_a_leaf(value):
     X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
     X[::7, 1] = value
     forest = grown(X, n_trees=2, depth=4)
@@ -127,12 +127,12 @@ def test_another_seed_grows_another_tree():
         ((rows(5, 3)[:0], "hamming", 1, 0), "there must be rows"),
     ],
 )
-def test_what_cannot_be_grown(arguments, message):
+def test_bad_forests_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ProjectionForest(*arguments)
 
 
 @pytest.mark.parametrize("first", [-1, 1, 2**31 - 1])
-def test_more_trees_than_there_are(first):
+def test_trees_beyond_the_last_are_refused(first):
     with pytest.raises(ValueError, match="there are 2 trees"):
         ProjectionForest(rows(5, 3), "hamming", 2, 1).grow(first, seeds(2), 1)

@@ -14,7 +14,7 @@ from tsnekit.plugins.gradients._grid.convolve import (
 )
 from tsnekit.plugins.gradients._grid.spectra import kernel_spectra
 
-# Every radix, few and many passes, columns that are and are not whole blocks of lanes.
+# Every radix, few and many passes, and numbers of columns with and without a remainder.
 PADDED = [
     (4,),
     (10,),
@@ -107,7 +107,7 @@ def test_tables(d, dof, spacing):
     cutoff = spacing * 15
     table = np.empty(shape)
     potential_table(shape, spacing, dof, cutoff, table.ravel(), 2)
-    # K(r) - K(cutoff) to second order where it would cancel, and as it is elsewhere.
+    # K(r) - K(cutoff) would cancel for small spacings, so that its second-order term is used there.
     kernel = cutoff**2 - r2
     if spacing >= 1e-3:
         kernel = (1 + r2 / dof) ** -dof - (1 + cutoff**2 / dof) ** -dof
@@ -119,8 +119,8 @@ def test_tables(d, dof, spacing):
 
 @pytest.mark.parametrize("basis", [b_spline(3), b_spline(4), b_spline(6)])
 def test_spectra_undo_the_smoothing_of_the_basis(basis):
-    # From node to node the interpolated kernel is the kernel: spread a charge that sits on a node,
-    # convolve, and gather at nodes.
+    # Between nodes, interpolation gives the kernel itself. The test spreads a charge from a node,
+    # convolves it, and gathers at nodes.
     shape, kernel, convolver = make("native", (96, 120), basis=basis)
     around = np.concatenate([basis.samples[:0:-1], basis.samples])
     reach = len(basis.samples) - 1

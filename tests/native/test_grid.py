@@ -39,7 +39,7 @@ class Setup:
             self.cells.astype(np.int64),
             np.asarray(strides, np.int64),
         )
-        # On a lattice, so that single precision knows as well where in its cell a point lies.
+        # The points lie on a lattice, so that single precision gives their exact place in a cell.
         inside = rng.integers((self.cells - basis.shift) * 1024, size=(n, d)) / 1024
         self.Y = (self.corner + CELL * inside).astype(np.float32)
 
@@ -104,11 +104,11 @@ def test_gather(setup):
         np.testing.assert_allclose(out[:, axis], expected, rtol=1e-6, atol=5e-5)
 
 
-def test_own_potential_is_taken_off(setup):
+def test_own_potential_is_subtracted(setup):
     width, d = setup.basis.width, setup.d
     if width**d > 40:
         pytest.skip("the double sum over the stencil takes long")
-    # A kernel that is even along each axis, at the offsets between the nodes of a stencil.
+    # A kernel that is even along each axis, for the offsets between nodes of a stencil.
     kernel = 1.0 / (1.0 + sum(g.astype(float) ** 2 for g in np.indices((width,) * d)) / 4)
     own = kernel
     for axis in range(d):
@@ -123,7 +123,7 @@ def test_own_potential_is_taken_off(setup):
             picked = np.prod([w[:, axis, i] for axis, i in enumerate(a)], axis=0)
             spread = np.prod([w[:, axis, j] for axis, j in enumerate(b)], axis=0)
             expected += kernel[tuple(np.abs(np.subtract(a, b)))] * picked * spread
-    # Polynomials of a high degree that are not splines need more digits than single precision has.
+    # Polynomials of high degree, except splines, need more digits than single precision has.
     smooth = len(setup.basis.samples) > 1
     np.testing.assert_allclose(row_z[some], -expected, atol=2e-6 if smooth or width < 5 else 1e-3)
     np.testing.assert_array_equal(out, 0.0)
@@ -158,7 +158,7 @@ def grid_with(cells, strides):
 
 
 def test_strides_that_the_kernels_do_not_know_are_refused():
-    """Fuzzing found differences that were read from before the field."""
+    """Fuzzing found a case that read before the start of the field."""
     with pytest.raises(ValueError, match="the last stride must be 1, got 7"):
         grid_with([20], [7])
     fields = np.zeros((4, 20_000), np.float32)

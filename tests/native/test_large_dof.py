@@ -1,4 +1,4 @@
-"""Forces and costs for any degrees of freedom, up to a kernel that is a Gaussian, in float64."""
+"""Forces and costs for any degrees of freedom, up to a Gaussian kernel in float64."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Native code that finds no memory raises MemoryError and leaves the process alive."""
+"""Native code without memory raises MemoryError, and the process does not end."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 HEADROOM = [0, *(1 << k for k in range(14, 26))]
-"""Bytes that the process may still take, from none to more than any kernel wants."""
+"""Bytes that the process may still allocate, from none to more than any kernel needs."""
 
 SCRIPT = f"""
 import ctypes, resource, sys
@@ -56,7 +56,7 @@ ALLOCATES = {
     "fourier.GridConvolution.__call__", "perplexity.gaussian_weights", "refine.scan_rows",
     "reorder.curve_order", "tree.BarnesHut", "tree.BarnesHut.__call__",
 }  # fmt: skip
-"""Entry points that take more memory than a process has free below its limit."""
+"""Entry points that need more memory than a process has left below its limit."""
 
 
 @pytest.mark.parametrize("name", entry_points.NAMES)

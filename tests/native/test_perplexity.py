@@ -94,9 +94,9 @@ def test_any_distances(k, share, log_unit, shape, seed):
     order = np.argsort(distances, axis=1)
     assert (np.diff(np.take_along_axis(weights, order, axis=1), axis=1) <= 0).all()
     reached = np.abs(effective_perplexity(weights) / perplexity - 1) < 1e-5
-    # Distances that differ by more decades than floats have leave gaps that are reported too.
+    # If distances differ by more decades than floats have, the perplexity is missed and reported.
     assert (reached | (status[:, 0] <= 0)).all()
-    # Only numbers that are 0 in single precision can be out of reach.
+    # A perplexity can only be out of reach if some distances are 0 in single precision.
     if shape > 1:
         assert (status > 0).all()
 

@@ -1,4 +1,4 @@
-"""Entry points take read-only arrays for what they only read, as workers get them from a file."""
+"""Entry points take read-only inputs, such as the memory maps that worker processes get."""
 
 import numpy as np
 import pytest

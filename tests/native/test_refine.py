@@ -121,8 +121,8 @@ def test_links_point_in_different_directions():
             assert j == -1 or i in links[j, :6], "a link back from a row that did not choose it"
 
 
-def test_links_back_are_of_the_nearest():
-    """A row that is near to many keeps, of them, those to which it ranks highest."""
+def test_links_back_go_to_the_nearest_rows():
+    """A row that many rows chose links back to those rows in whose lists it ranks highest."""
     rng = np.random.default_rng(0)
     X = np.concatenate([[[0.0, 0.0]], rng.normal(size=(60, 2)) * 10]).astype(np.float32)
     indices, _, links = linked(X, "sqeuclidean", 10, 8, 10)
@@ -176,7 +176,7 @@ def test_same_bits_for_any_number_of_threads(threads):
 
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
 def test_other_instruction_sets_find_the_same(isa):
-    """The lesser instruction sets round otherwise, but find the same neighbors."""
+    """Other instruction sets round differently, but find the same neighbors."""
     code = (
         "import numpy as np, sys\n"
         "from tsnekit._native.refine import scan_rows\n"

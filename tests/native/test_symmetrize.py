@@ -90,7 +90,7 @@ def test_all_edges_run_both_ways():
     check(indices, weights)
 
 
-def test_edges_of_no_weight_are_kept():
+def test_edges_of_weight_0_are_kept():
     indices, weights = random_graph(900, 10)
     weights[:, 3:] = 0
     weights[::2, 2] = np.float32(1e-45)
@@ -110,7 +110,7 @@ def test_fault_19_threaded_with_the_same_bits(n_threads):
 
 
 @pytest.mark.parametrize("bad", [-1, 50, np.iinfo(np.int32).max, np.iinfo(np.int32).min])
-def test_neighbors_that_are_no_rows(bad):
+def test_neighbors_outside_the_rows(bad):
     indices, weights = random_graph(50, 4)
     indices[30, 2] = bad
     out = np.empty(51, np.int64), np.empty(400, np.int32), np.empty(400, np.float32)

@@ -1,4 +1,4 @@
-"""The conformance suite of affinity kernels finds the faults that it is there to find."""
+"""The conformance suite of affinity kernels finds the faults that it promises to find."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tsnekit.testing import AffinityKernelConformance
 
 
 class Faulty:
-    """Weights of exp(-d) with one fault; without one, they pass."""
+    """Weights exp(-d) with one fault, or without a fault."""
 
     def __init__(self, fault):
         self.fault = fault

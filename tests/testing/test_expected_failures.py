@@ -1,4 +1,4 @@
-"""Lists of expected failures: each has a reason, names a test, and must go on failing."""
+"""Lists of expected failures: each names a test, has a reason, and must still fail."""
 
 import pytest
 

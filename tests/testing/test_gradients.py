@@ -1,4 +1,4 @@
-"""The conformance suite finds the faults that it is there to find."""
+"""The conformance suite of gradient methods finds the faults that it promises to find."""
 
 import copy
 

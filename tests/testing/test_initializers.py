@@ -1,4 +1,4 @@
-"""The conformance suite of initializers finds the faults that it is there to find."""
+"""The conformance suite of initializers finds the faults that it promises to find."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tsnekit.testing import InitializerConformance
 
 
 class Faulty:
-    """The first columns of the data, with one fault; without one, they pass."""
+    """The first columns of the data, with one fault, or without a fault."""
 
     def __init__(self, fault):
         self.fault = fault

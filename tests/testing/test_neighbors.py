@@ -1,4 +1,4 @@
-"""The conformance suite of neighbor searches finds the faults that it is there to find."""
+"""The conformance suite of neighbor searches finds the faults that it promises to find."""
 
 import dataclasses
 

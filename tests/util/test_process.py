@@ -1,4 +1,4 @@
-"""Settings of the process have one owner, which counts the blocks that need them changed."""
+"""Settings of the process have one owner, which counts the blocks that change them."""
 
 import logging
 import os
@@ -46,7 +46,7 @@ SETTINGS = {
 
 @pytest.fixture(params=list(SETTINGS))
 def setting(request, monkeypatch):
-    """Return a block, what reads its setting, the value within and the value without."""
+    """Return a block, a function that reads its setting, and the values inside and outside."""
     block, read, within = SETTINGS[request.param]
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     with threadpool_limits(2, user_api="blas"), warnings.catch_warnings():
@@ -83,7 +83,7 @@ def test_the_first_block_changes_and_the_last_one_restores(setting):
     first.enter()
     second.enter()
     first.leave()
-    assert second.see(read) == within  # its own block has not ended
+    assert second.see(read) == within  # the block of this thread has not ended
     second.leave()
     assert read() == without
 
@@ -121,7 +121,7 @@ def test_many_threads_at_once(setting):
                 seen.append(read())
         return seen
 
-    # `read` for warnings changes the filters itself, which only one thread may do.
+    # Reading the warnings changes the filters, which only one thread may do.
     if block is without_warnings:
         read = without_warnings_seen
     with ThreadPoolExecutor(n_threads) as pool:
@@ -169,7 +169,7 @@ def test_a_forked_child_starts_clean(setting):
 
 
 def test_other_code_that_restores_the_filters_does_not_bring_silence_back():
-    """`catch_warnings` restores a list that it saved while a block was silent."""
+    """`catch_warnings` restores the filters that it saved within a silent block."""
     block = without_warnings()
     block.__enter__()
     with warnings.catch_warnings():
@@ -246,8 +246,8 @@ def test_ctrl_c_during_the_change_undoes_it(monkeypatch):
     assert library.num_threads == 4
 
 
-def test_ctrl_c_cannot_be_lost_where_blas_is_looked_for(monkeypatch):
-    """An exception of a callback from C goes nowhere; Python raises Ctrl-C in the main thread."""
+def test_ctrl_c_cannot_be_lost_while_blas_is_searched(monkeypatch):
+    """C code drops exceptions of its callbacks. Python raises Ctrl-C in the main thread only."""
     threads = []
 
     class Controller(threadpoolctl.ThreadpoolController):

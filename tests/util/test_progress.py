@@ -1,4 +1,4 @@
-"""What `verbose` shows, what it costs, and that all else is silent."""
+"""What `verbose` shows, what it costs, and that nothing is shown without it."""
 
 import io
 import logging
@@ -45,7 +45,7 @@ def test_a_bar_for_each_phase_with_kl_and_pace(blobs, capfd, evaluations):
     shown = capfd.readouterr()
     assert shown.out == ""
     bars = last_states(shown.err)
-    # KL of the last iteration: the phases are no multiples of 50.
+    # The bar shows the divergence of the last iteration, even if it is no multiple of 50.
     assert len(evaluations) == 5
     for name, total, error in (
         ("early exaggeration", 60, evaluations[1]),
@@ -63,7 +63,7 @@ def test_the_bar_asks_for_few_divergences(blobs, evaluations, capfd):
     assert evaluations == []
     embedding.optimize(200, verbose=True)
     assert len(evaluations) == 4
-    # Those that callbacks are given are shown too, and not computed twice.
+    # The divergences for callbacks are shown, too, and are not computed twice.
     evaluations.clear()
     seen = []
     embedding.optimize(

@@ -122,13 +122,13 @@ def test_frames_of_pandas_with_their_own_dtypes():
         ([1j, 2j], r"'kind' \(complex128\)"),
     ],
 )
-def test_columns_that_are_no_numbers_are_named(column, message):
+def test_columns_that_are_not_numbers_are_named(column, message):
     frame = pd.DataFrame({"a": [1.0, 2.0], "kind": column})
     with pytest.raises(ValueError, match=rf"data must have columns of numbers only, but {message}"):
         check_data(frame, name="data")
 
 
-def test_many_columns_that_are_no_numbers():
+def test_many_columns_that_are_not_numbers():
     frame = pd.DataFrame({f"name{i}": ["a", "b"] for i in range(30)})
     with pytest.raises(ValueError, match=r"'name4' \(\w+\), \.\.\. are not"):
         check_data(frame)
@@ -206,7 +206,7 @@ def counts(n=200, p=30):
 
 
 def in_parts(X):
-    """Every entry in two parts that add up to it, columns from last to first."""
+    """Split every entry into two parts, with columns from last to first."""
     whole = scipy.sparse.csr_matrix(X)
     rows = [slice(a, b) for a, b in zip(whole.indptr[:-1], whole.indptr[1:], strict=True)]
     indices = np.concatenate([np.tile(whole.indices[row][::-1], 2) for row in rows])
@@ -364,7 +364,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("make", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_table_of_numbers_is_refused_by_name(make, message):
+def test_data_that_is_not_a_table_of_numbers_is_refused_by_name(make, message):
     for check in (check_data, check_positions):
         with pytest.raises((TypeError, ValueError), match="name") as caught:
             check(make(), name="name")

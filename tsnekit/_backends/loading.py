@@ -1,19 +1,19 @@
 """Load the plugins that are installed, and collect what they register.
 
 Built-ins and entry points in group ``tsnekit`` register through the same hooks. A plugin that fails
-to load, or registers what it may not, is left out with a warning. The loader remembers it, so that
-the error for an unknown name can mention it; everything else goes on working.
+to load, or registers something invalid, is left out with a warning. The error for an unknown name
+mentions such plugins. Everything else keeps working.
 
 Two environment variables, read when the plugins are loaded, help to find out what a plugin does:
 
 ``TSNEKIT_LOAD_PLUGINS``
-    Names of distributions, separated by commas. Only the plugins of these distributions are loaded
-    beside the built-ins; an empty value loads none. A name that no installed plugin has is reported
-    with a warning.
+    Names of distributions, separated by commas. In addition to the built-ins, only the plugins of
+    these distributions are loaded; with an empty value, none. A warning tells of each name without
+    an installed plugin.
 ``TSNEKIT_TRACE_PLUGINS``
-    With any value but ``0`` and the empty one, a line on standard error tells of each plugin that
-    is loaded and of each hook that is called: what the hook returned, and how long it took. A
-    plugin that fails is shown with its traceback.
+    With any value except ``0`` and the empty one, standard error gets a line for each plugin that
+    is loaded and each hook that is called. The line shows what the hook returned and how long the
+    call took. A plugin that fails is shown with its traceback.
 
 ::
 
@@ -108,9 +108,9 @@ class WantedPlugins:
     ----------
     entry_points : tuple of importlib.metadata.EntryPoint
     left_out : tuple of str
-        Distributions that have plugins which the user does not want.
+        Distributions whose plugins the user does not want.
     unknown : tuple of str
-        Names that the user gave and that no distribution with plugins has.
+        Names that the user gave, without an installed plugin.
     """
 
     entry_points: tuple[metadata.EntryPoint, ...]
@@ -156,8 +156,8 @@ class Loader:
     Parameters
     ----------
     entry_points : iterable of importlib.metadata.EntryPoint, optional
-        Plugins beside the built-ins; by default those of the installed distributions that
-        ``TSNEKIT_LOAD_PLUGINS`` admits.
+        Plugins in addition to the built-ins. By default, those of the installed distributions that
+        ``TSNEKIT_LOAD_PLUGINS`` allows.
 
     Attributes
     ----------
@@ -192,7 +192,7 @@ class Loader:
             for point, spec in self._loaded(entry_point, distribution):
                 yield point, Registered(spec, name, distribution, version)
         for name in self._wanted.unknown:
-            self.fail(name, name, f"{LOAD_VARIABLE} names it, but it has no installed plugin")
+            self.fail(name, name, f"{LOAD_VARIABLE} names it, but no plugin of it is installed")
 
     def fail(
         self, plugin: str, distribution: str, error: str, cause: BaseException | None = None

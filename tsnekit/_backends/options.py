@@ -27,15 +27,15 @@ def kept_options(backend: Any) -> dict[str, Any]:
     Raises
     ------
     TypeError
-        If it does not keep each of them in an attribute of its name.
+        If the backend does not keep each option in an attribute of the same name.
     """
     kind = type(backend)
     names = options_of(kind)
     for name in names:
         if not hasattr(backend, name):
             raise TypeError(
-                f"{kind.__name__} does not keep its option {name!r} in an attribute of that name, "
-                "so that another one like it cannot be built"
+                f"{kind.__name__} must keep its option {name!r} in an attribute of that name, "
+                "so that tsnekit can build a second backend with the same options"
             )
     return {name: getattr(backend, name) for name in names}
 
@@ -43,17 +43,10 @@ def kept_options(backend: Any) -> dict[str, Any]:
 def with_options(backend: Any, changes: Mapping[str, Any] | None = None) -> Any:
     """Return a new backend of the same kind, with some options changed.
 
-    Parameters
-    ----------
-    backend : object
-        It is not changed.
-    changes : mapping, optional
-        Options that differ, by name.
-
     Raises
     ------
     TypeError
-        If the backend has no such option, or does not keep its options.
+        If the backend does not have a changed option, or does not keep its options.
     """
     kind = type(backend)
     check_known(changes or {}, options_of(kind), owner=kind.__name__)
@@ -65,19 +58,11 @@ def check_known(
 ) -> None:
     """Check that every given option is one of the options of a backend.
 
-    Parameters
-    ----------
-    given, options : mapping
-        By name.
-    owner : str
-        The backend, for messages.
-    parameter : str, optional
-        The parameter that holds the given options, for messages.
-
     Raises
     ------
     TypeError
-        If one is not; the message names the options that there are.
+        If an option is unknown. The message names the `owner` of the options and the `parameter`
+        that holds the given ones, and lists the known options.
     """
     unknown = sorted(set(given) - set(options))
     if unknown:

@@ -27,8 +27,8 @@ class Registry:
     Parameters
     ----------
     entry_points : iterable of importlib.metadata.EntryPoint, optional
-        Plugins beside the built-ins; by default those of the installed distributions that
-        ``TSNEKIT_LOAD_PLUGINS`` admits.
+        Plugins in addition to the built-ins. By default, those of the installed distributions that
+        ``TSNEKIT_LOAD_PLUGINS`` allows.
 
     Attributes
     ----------
@@ -66,8 +66,8 @@ class Registry:
         Raises
         ------
         UnknownPluginError
-            If no backend has the name; the message lists those that there are, and the plugins
-            that failed to load.
+            If no backend has the name. The message lists all names, and the plugins that failed to
+            load.
         PluginConflictError
             If two distributions claim the name.
         """
@@ -93,7 +93,7 @@ class Registry:
         return " ".join(parts)
 
     def _claim(self, point: str, found: Registered) -> None:
-        """Give a backend its names, unless one of them has a meaning already, which it must keep.
+        """Give a backend its names, unless one of them already has a reserved meaning.
 
         Two distributions may claim one name, as long as nobody asks for it.
         """

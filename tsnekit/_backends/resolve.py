@@ -56,7 +56,7 @@ class Choice:
     name : str
         Its registered name, or the class name of an instance.
     origin : str
-        The distribution, or for an instance the module, that it comes from.
+        The distribution that the backend comes from; for an instance, its module.
     reason : str
         Why it was chosen.
     recall : float, optional
@@ -83,9 +83,9 @@ def check_name(point: str, given: Any, registry: Registry | None = None) -> None
     Raises
     ------
     UnknownPluginError, PluginConflictError
-        If it is a name that cannot be resolved.
+        If `given` is a name that cannot be resolved.
     TypeError
-        If it is neither a name nor an instance, or is an instance that cannot be copied.
+        If `given` is neither a name nor an instance, or is an instance that cannot be copied.
     """
     if not isinstance(given, str):
         _copied(point, given)
@@ -94,7 +94,7 @@ def check_name(point: str, given: Any, registry: Registry | None = None) -> None
 
 
 def _copied(point: str, instance: Any) -> Any:
-    """Return a copy of a given backend, so that no call leaves anything in what the user keeps."""
+    """Return a copy of a given backend, so that no call changes the user's instance."""
     if isinstance(instance, type) or not isinstance(instance, _INTERFACES[point]):
         raise TypeError(
             f"{point} must be the name of a {POINTS[point].kind} or an instance of "
@@ -158,11 +158,11 @@ def resolve_backend(
     given : str or object
         A name, an automatic rule's name, or an instance of the interface, which is copied.
     problem : object, optional
-        What the backend is to serve, for its spec's `unmet`.
+        The problem to serve, which the spec's `unmet` judges.
     params : mapping, optional
         Options that the user gave for this backend; each must be one of its options.
     facade_params : mapping, optional
-        Parameters of the facade, such as ``theta``; the backend takes those that it has as options.
+        Parameters of the facade, such as ``theta``. The backend gets those that are its options.
     reason : str, optional
         Why `given` is this name, if not since the user asked for it.
     registry : Registry, optional
@@ -198,15 +198,15 @@ def check_options(
     Raises
     ------
     TypeError
-        If the backend does not have one of them, or if it is an instance, which has its options.
+        If the backend does not have an option, or is an instance, whose options are already set.
     """
     if not params:
         return
     parameter = _OPTIONS_PARAMETERS[point]
     if not isinstance(given, str):
         raise TypeError(
-            f"{parameter} goes with the name of a backend; "
-            f"{point} is already an instance of {type(given).__name__}"
+            f"{parameter} needs the name of a backend, but {point} is an instance of "
+            f"{type(given).__name__}; give the options to its constructor instead"
         )
     found = (registry or default_registry()).get(point, given)
     check_known(params, options_of(found.load()), owner=repr(found.spec.name), parameter=parameter)

@@ -1,9 +1,9 @@
 """The automatic choices, as pure functions of the problem and the specs.
 
 Each rule takes the facts of the problem and the registered specs by name. It returns the name of a
-backend and the reason for it. The documented rules choose among the built-in backends, so that a
-call which worked goes on doing the same when a plugin is installed; ``neighbors="fastest"`` alone
-chooses among all backends.
+backend and the reason for it. The documented rules only choose built-in backends, so that
+installing a plugin does not change what a call does. Only ``neighbors="fastest"`` chooses among all
+backends.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ GRADIENT_CROSSOVERS: dict[int, tuple[tuple[int | None, str], ...]] = {
     2: ((10_000, "barnes_hut"), (None, "mesh")),
     3: ((None, "barnes_hut"),),
 }
-"""For each n_components, the faster method up to so many points.
+"""For each n_components: the fastest method up to a number of points, then the next method.
 
-Read off late maps of subsets of MNIST (milliseconds a call, Barnes-Hut against mesh, one thread,
-AVX-512): in 1-D 0.08 / 0.10 at 1,500 points and 0.22 / 0.13 at 3,000; in 2-D 0.96 / 1.10 at 8,000
-and 1.52 / 1.39 at 12,000; in 3-D 5 / 328 at 20,000 and 25 / 534 at 50,000.
+The numbers come from late maps of subsets of MNIST. In milliseconds per call, Barnes-Hut / mesh, on
+one thread with AVX-512: in 1-D 0.08 / 0.10 at 1,500 points and 0.22 / 0.13 at 3,000; in 2-D 0.96 /
+1.10 at 8,000 and 1.52 / 1.39 at 12,000; in 3-D 5 / 328 at 20,000 and 25 / 534 at 50,000.
 """
 
 
@@ -77,7 +77,7 @@ def choose_fastest_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) 
             seconds = _expected_seconds(spec, problem, k)
             if seconds is not None:
                 costs.append((seconds, name))
-    # A spec may have to load its library to say what it can serve, so slow searches are not asked.
+    # A spec may have to load its library before it answers. So the slower searches are not asked.
     for seconds, name in sorted(costs):
         if not specs[name].unmet(problem):
             return name, f"the least expected time, {seconds:.2g} s"
@@ -85,14 +85,14 @@ def choose_fastest_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) 
 
 
 def _expected_seconds(spec: NeighborSpec, problem: SearchProblem, k: int) -> float | None:
-    """Return the time that a search expects to take; warn and return None if it cannot tell."""
+    """Return the expected time of a search; warn and return None if its cost function fails."""
     try:
         seconds = float(pkgutil.resolve_name(str(spec.cost))(problem, k))
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"it expects to take {seconds} s")
+            raise ValueError(f"it expects {seconds} s, which is no time")
     except FAILURES as error:
         if spec.unmet(problem):
-            return None  # it would not have been chosen
+            return None  # this search cannot be chosen anyway
         why = f"its cost {spec.cost!r} failed: {describe(error)}"
         warn(
             f"neighbors='fastest' leaves {spec.name!r} out, since {why}",

@@ -22,7 +22,8 @@ KEPT_PLANS = 2
 class ReferenceField:
     """The positions of an embedding at one moment, and the repulsions that were planned for them.
 
-    Partial embeddings share it with the embedding. An embedding that has moved makes a new field.
+    An embedding and its partial embeddings share one field. If the embedding moves, it makes a new
+    one.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ class ReferenceField:
         self._plans = Plans(KEPT_PLANS)
 
     def fits(self, positions: Any) -> bool:
-        """Whether these are the positions, bit by bit."""
+        """Return whether the field has these positions, to the bit."""
         return np.array_equal(self.positions, positions)
 
     def plan(
@@ -55,7 +56,7 @@ class ReferenceField:
     ) -> Plan:
         """Return the plan that is kept under a key, or make it.
 
-        A whole gradient belongs to the affinities of some points, and is not kept.
+        A whole gradient only serves the affinities that it was planned for, and is not kept.
         """
 
         def made() -> Plan:

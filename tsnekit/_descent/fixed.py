@@ -21,7 +21,7 @@ def check_fixed(fixed: Any, n_samples: int, *, name: str = "fixed") -> NDArray[n
     Raises
     ------
     TypeError, ValueError
-        If it is neither a mask of the points nor one weight from 0 to 1 for each.
+        If `fixed` is neither a mask of the points nor one weight from 0 to 1 for each.
     """
     if fixed is None:
         return None
@@ -37,7 +37,10 @@ def check_fixed(fixed: Any, n_samples: int, *, name: str = "fixed") -> NDArray[n
             f"got shape {weights.shape}"
         )
     if not ((weights >= 0) & (weights <= 1)).all():
-        raise ValueError(f"{name} must be a mask, or weights from 0 (free) to 1 (stays)")
+        raise ValueError(
+            f"{name} must be a mask, or weights from 0 (free) to 1 (stays), "
+            f"got {weights.min():g} to {weights.max():g}"
+        )
     return weights if weights.any() else None
 
 
@@ -45,8 +48,8 @@ class FixedPointsOptimizer:
     """An optimizer that leaves some points fixed, or moves them less far.
 
     A copy of the optimizer sees the points that may move and no others, so that no momentum builds
-    up in fixed points. After each step, the given optimizer has the whole state: the new one of the
-    points that moved, and the old one of the fixed points.
+    up in fixed points. After each step, the given optimizer has the state of all points: the new
+    state of the points that moved, and the old state of the fixed points.
 
     Parameters
     ----------

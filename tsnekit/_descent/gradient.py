@@ -11,10 +11,10 @@ from tsnekit.interfaces import Repulsion, SparseAffinities
 __all__ = ["KLGradient"]
 
 LEAST_Z = 1e-30
-"""The least Z of a gradient: below it, the forces vanish in float32; 1 / Z does not overflow."""
+"""The least Z of a gradient: with a lower Z, forces vanish in float32 and 1 / Z may overflow."""
 
 TINY = float(np.finfo(np.float64).tiny)
-"""The least Z of a divergence, of which the logarithm is a number."""
+"""The least Z of a divergence, whose logarithm is finite."""
 
 
 class KLGradient:

@@ -15,7 +15,7 @@ from tsnekit.interfaces import Optimizer, Phase, WholeGradient
 __all__ = ["Observer", "Progress", "descend", "resolve_learning_rate"]
 
 Observer: TypeAlias = Callable[[int], None]
-"""Called with the iteration, counted from 1, after each; raises to end the phase."""
+"""Called after each iteration with its number, counted from 1. An exception ends the phase."""
 
 
 @dataclass(kw_only=True)
@@ -27,8 +27,8 @@ class Progress:
     iteration : int
         Iterations so far, over all phases.
     lock : Lock
-        Held while an iteration moves the points. Who holds it finds positions, optimizer and
-        `iteration` of one moment.
+        Held while an iteration moves the points. A thread that holds it reads positions, optimizer
+        and `iteration` of the same moment.
     """
 
     iteration: int = 0
@@ -114,7 +114,7 @@ def _go_back(
     optimizer: Optimizer,
     state: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Restore positions and optimizer, also if Ctrl-C is pressed again meanwhile."""
+    """Restore positions and optimizer, even if Ctrl-C is pressed again."""
     while True:
         try:
             Y[...] = positions

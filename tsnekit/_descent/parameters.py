@@ -23,20 +23,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What is known of a parameter beside its name and default.
+    """What a parameter has besides its name and default.
 
     Parameters
     ----------
     values : str
-        The values that it takes, as documentation says it.
+        The valid values, as the documentation writes them.
     meaning : str
         One line, without a full stop.
     check : callable
         Called with name and value; raises TypeError or ValueError.
     of_method : bool
-        Whether it is an option of gradient methods.
+        Whether the parameter is an option of gradient methods.
     of_new_points : bool
-        Whether new points take it over from the embedding that they are added to.
+        Whether new points take the value from the embedding that they are added to.
     """
 
     values: str
@@ -77,7 +77,7 @@ def _check_count(name: str, value: Any) -> None:
 
 
 def _no_check(name: str, value: Any) -> None:
-    """Leave the check to who knows the valid values, such as the chosen gradient method."""
+    """Check nothing here: the code that uses the value knows what is valid."""
 
 
 def _parameter(
@@ -101,7 +101,7 @@ def _parameter(
 
 @dataclass(frozen=True, kw_only=True)
 class DescentParameters:
-    """What ``optimize`` accepts beside the number of iterations; see `tsnekit.TSNEEmbedding`."""
+    """The parameters of ``optimize`` other than `n_iter`; see `tsnekit.TSNEEmbedding`."""
 
     learning_rate: float | str = _parameter(
         "auto",
@@ -216,7 +216,7 @@ class DescentParameters:
 
     @classmethod
     def declaration(cls, name: str) -> Declaration:
-        """Return what is known of the parameter of this name."""
+        """Return the declaration of the parameter of this name."""
         found: Declaration = cls.__dataclass_fields__[name].metadata["declaration"]
         return found
 

@@ -1,4 +1,4 @@
-"""What a gradient method planned: how plans are told apart, kept, and shared by threads."""
+"""Planned gradients: how they are told apart, kept, and shared by threads."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ class PlanKey:
 class Plan:
     """A planned repulsion or gradient, which threads use one at a time.
 
-    What a gradient method plans has buffers of its own. The plan is a repulsion where it holds a
-    repulsion, and a whole gradient where it holds a whole gradient.
+    The planned object has its own buffers, so only one thread may use it at a time. Of the methods
+    below, those of the planned object's interface can be called.
 
     Parameters
     ----------
     key : PlanKey
     planned : Repulsion or WholeGradient
     affinities : SparseAffinities, optional
-        The matrix that a gradient was planned for. A repulsion serves any.
+        The matrix that a gradient was planned for. A repulsion serves any matrix.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Plan:
         self._lock = Lock()
 
     def serves(self, key: PlanKey, affinities: SparseAffinities) -> bool:
-        """Return whether the plan was made for this key, and for this very matrix or any."""
+        """Return whether the plan was made for this key, and serves this matrix."""
         return self._key == key and (self.affinities is None or self.affinities is affinities)
 
     def __call__(
@@ -118,7 +118,7 @@ class Plans:
         self._lock = Lock()
 
     def find(self, key: PlanKey, affinities: SparseAffinities, make: Callable[[], Plan]) -> Plan:
-        """Return the plan that serves, or make it; threads that ask at once get the same plan."""
+        """Return the plan for a key and a matrix, or make it; threads that ask at once share it."""
         with self._lock.held():
             found = next((each for each in self._plans if each.serves(key, affinities)), None)
             plan = make() if found is None else found
@@ -127,7 +127,7 @@ class Plans:
             return plan
 
     def forget(self, plan: Plan) -> None:
-        """Keep a plan no longer."""
+        """Remove a plan."""
         with self._lock.held():
             self._plans = [each for each in self._plans if each is not plan]
 
@@ -139,17 +139,18 @@ _THEMSELVES = (type, types.FunctionType, types.BuiltinFunctionType, types.Module
 
 
 def snapshot(value: Any) -> Hashable:
-    """Return something that stands for a value as it is now, and compares by content.
+    """Return a hashable snapshot of a value, which is compared by content.
 
     Two snapshots are equal only if the values had the same types and the same content: arrays are
     compared element by element, instances by their class and state, functions and classes by
-    identity. An object whose state cannot be read is equal to nothing, not even to itself.
+    identity. The snapshot of an object whose state cannot be read equals no other, not even one of
+    the same object.
     """
     return _frozen(value, {})
 
 
 class _Itself:
-    """An object that is compared by identity, and kept alive."""
+    """An object that is compared by identity. The reference keeps it alive."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -179,7 +180,7 @@ def _frozen(value: Any, seen: dict[int, tuple[int, Any]]) -> Hashable:
         return kind, tuple(items)
     try:
         reduced = value.__reduce_ex__(4)
-        if isinstance(reduced, str):  # the name of something global
+        if isinstance(reduced, str):  # the name of a global object
             return _Itself(value)
         parts = list(reduced)
         for iterator in (3, 4):  # the items of lists and dictionaries

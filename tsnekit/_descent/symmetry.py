@@ -1,4 +1,4 @@
-"""Affinities whose gradient and divergence belong together: those that are symmetric."""
+"""Symmetric affinities, which the kernels of the gradient need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tsnekit.interfaces import SparseAffinities
 __all__ = ["is_symmetric", "symmetric"]
 
 BLOCK = 1 << 18
-"""Entries that are looked at together, so that they stay in the cache."""
+"""Entries that are hashed at a time, so that they stay in the cache."""
 
 _FACTORS = tuple(
     np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
@@ -21,9 +21,9 @@ _SHIFT = np.uint64(32)
 def symmetric(P: SparseAffinities) -> SparseAffinities:
     """Return the matrix itself where it is symmetric, otherwise (P + P^T) / 2.
 
-    The force between two points is p_ij + p_ji times their distance, but each row is visited for
-    itself: with a matrix that is not symmetric, only one of two points would feel the edge. The
-    sum of the entries stays the same.
+    The gradient of the divergence pulls both points of a pair by p_ij + p_ji. The kernels only read
+    one row for each point, so that p_ij would pull one point and p_ji the other. The mean of both
+    directions gives the right forces. The sum of the entries stays the same.
     """
     if P.symmetric or is_symmetric(P):
         return P
@@ -45,8 +45,8 @@ def is_symmetric(P: SparseAffinities) -> bool:
     """Return whether a square matrix equals its transpose, to the bit.
 
     Each entry is hashed together with its two indices. The hashes of the entries above the diagonal
-    have to add up to the same number of 64 bits as those below it. Nothing is transposed, so that
-    no memory is needed.
+    must add up to the same 64-bit number as those below it. This needs no transpose and hardly any
+    memory.
     """
     difference = np.uint64(0)
     bits = P.data.view(np.uint32)

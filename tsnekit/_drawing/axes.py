@@ -51,7 +51,7 @@ def stacked(x: NDArray[np.float64]) -> NDArray[np.float64]:
     counts, edges = np.histogram(x, bins=min(200, 10 + len(x) // 20))
     density = np.convolve(counts, np.hanning(9)[1:-1] / 4, mode="same")
     heights = np.interp(x, (edges[1:] + edges[:-1]) / 2, density / max(density.max(), 1))
-    # Multiples of the golden ratio leave no gaps, whatever the order of the points.
+    # Multiples of the golden ratio leave no gaps, for any order of the points.
     ranks = x.argsort().argsort()
     return np.column_stack([x, heights * (ranks * (np.sqrt(5) - 1) / 2 % 1)])
 

@@ -18,7 +18,7 @@ from tsnekit._util.validation import short_repr
 __all__ = ["Classes", "Values", "days_of", "interpret_labels"]
 
 MAX_CLASSES = 40
-"""The most different whole numbers, or dates, that are classes; more are values on a scale."""
+"""Up to this many different whole numbers or dates are classes; more are values on a scale."""
 
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?")
@@ -101,7 +101,7 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
     Raises
     ------
     ValueError
-        If the labels have another shape, cannot be told apart, are not numbers or dates where they
+        If the labels have another shape, are not hashable, are not numbers or dates where they
         must be, or `kind` is unknown.
     """
     if kind not in ("auto", "categorical", "continuous"):
@@ -137,9 +137,9 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
 
 
 def _different(labels: Any, n_samples: int) -> tuple[list[Any], NDArray[np.intp], bool, bool]:
-    """Return the different labels, in order, and which of them each point has, -1 for none.
+    """Return the different labels in order, and for each point the place of its label or -1.
 
-    The other two say whether the labels come with categories, and whether these are ordered.
+    The last two values say whether the labels have categories, and whether these are ordered.
     """
     given = getattr(labels, "array", labels)  # of a pandas Series or Index
     if hasattr(given, "codes") and hasattr(given, "categories"):
@@ -211,11 +211,11 @@ def _check_shape(shape: tuple[int, ...], n_samples: int) -> None:
 def _encoded(
     elements: Sequence[Hashable], known: Iterable[Hashable]
 ) -> tuple[list[Any], NDArray[np.intp]]:
-    """Return the different elements, the known ones first, and which of them each element is."""
+    """Return the different elements, known ones first, and the place of each element among them."""
     try:
         places = {each: place for place, each in enumerate(dict.fromkeys([*known, *elements]))}
     except TypeError:
-        raise ValueError("labels must be text, numbers, dates or other plain objects") from None
+        raise ValueError("labels must be text, numbers, dates or other hashable objects") from None
     return list(places), np.array([places[each] for each in elements], dtype=np.intp)
 
 
@@ -223,7 +223,7 @@ def _used(unique: list[Any], codes: NDArray[np.intp]) -> tuple[list[Any], NDArra
     """Leave out the labels that are missing, and those that no point has."""
     counts = np.bincount(codes + 1, minlength=len(unique) + 1)[1:]
     kept = [i for i, each in enumerate(unique) if counts[i] and not _is_missing(each)]
-    places = np.full(len(unique) + 1, -1, dtype=np.intp)  # the last is that of the code -1
+    places = np.full(len(unique) + 1, -1, dtype=np.intp)  # the last place is for the code -1
     places[kept] = np.arange(len(kept))
     return [unique[i] for i in kept], places[codes]
 
@@ -243,7 +243,7 @@ def _ranks(unique: list[Any]) -> list[int]:
 
 
 def _numbers(unique: list[Any], dates: bool) -> NDArray[np.float64]:
-    """Return labels as numbers, and a NaN as the last for the code -1."""
+    """Return labels as numbers, followed by a NaN for the code -1."""
     try:
         found = days_of(unique) if dates else np.array([float(each) for each in unique])
     except (TypeError, ValueError):
@@ -254,7 +254,7 @@ def _numbers(unique: list[Any], dates: bool) -> NDArray[np.float64]:
 
 
 def _moments(unique: list[Any]) -> NDArray[np.datetime64]:
-    """Return dates and times, those with a time zone as its clocks show them."""
+    """Return dates and times, each in the local time of its own time zone."""
     plain = [
         each.replace(tzinfo=None) if getattr(each, "tzinfo", None) is not None else each
         for each in unique

@@ -20,10 +20,10 @@ __all__ = ["is_beside", "name_classes", "page_for", "show_scale"]
 logger = logging.getLogger(__name__)
 
 NAMES_BESIDE = 20
-"""More classes than these are named on the map, since a list of them would be long."""
+"""With more classes than this, names are on the map, since a list would be too long."""
 
 MANY_CLASSES = 100
-"""More classes than these have small names, and a line in the log says so."""
+"""With more classes than this, names are small, and a line in the log says so."""
 
 NAME_SIZE, MANY_SIZE = 8.0, 6.5
 """Sizes of names on the map in points, of those and of more classes."""

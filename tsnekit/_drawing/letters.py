@@ -12,7 +12,7 @@ __all__ = ["drawable"]
 logger = logging.getLogger(__name__)
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-"""What is drawn for a letter that no font has; DejaVu Sans, which matplotlib brings, has it."""
+"""Drawn for a letter that no font has. The font DejaVu Sans of matplotlib has this sign."""
 
 
 def drawable(texts: Iterable[Any]) -> tuple[list[str], dict[str, Any]]:
@@ -30,7 +30,7 @@ def drawable(texts: Iterable[Any]) -> tuple[list[str], dict[str, Any]]:
         return lines, {}
     families = []
     for font in fontManager.ttflist:
-        if "Last Resort" in font.name:  # its letters only say which script is lacking
+        if "Last Resort" in font.name:  # this font only shows which script is missing
             continue
         if font.style == "normal" and lacking & _letters_of(font.fname):
             families.append(font.name)

@@ -42,7 +42,7 @@ class Paint(Protocol):
     def pixels(self, grid: PixelGrid, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the colour of each pixel of a grid of the points, (height, width, 4).
 
-        `counts` holds how many points cover each.
+        `counts` is the number of points that cover each pixel.
         """
         ...
 
@@ -138,7 +138,7 @@ def class_colors(
     names : sequence of object
         The labels of the classes.
     colors : mapping, sequence of colour, or colormap, optional
-        Colours by label, or in order and repeated where they are too few, or the name of a
+        A colour for each label; or colours in order, which are repeated if there are too few; or a
         colormap. The default is `PALETTE`, and "viridis" for ordered classes.
     ordered : bool, default=False
         Whether the order of the classes has a meaning.
@@ -204,7 +204,7 @@ def color_scale(values: Values, colors: Any, limits: Any) -> Any:
 
 
 def _as_days(limit: Any) -> Any:
-    """Return a date as days since 1970; a number stays what it is."""
+    """Return a date as days since 1970, and a number as it is."""
     if isinstance(limit, Real):
         return limit
     try:

@@ -1,6 +1,6 @@
-"""Many points as an image: what most points of a pixel are, or what they are on average.
+"""Many points as an image: a pixel shows the most frequent class of its points, or their mean.
 
-Time and memory are bounded by the number of pixels for each class, whatever the number of points.
+The number of pixels bounds the memory, and the time for each class, for any number of points.
 """
 
 from __future__ import annotations
@@ -57,28 +57,14 @@ class PixelGrid:
         return float(left), float(left + across), float(bottom), float(bottom + up)
 
     def counts(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return how many points cover each pixel, or the sum of their weights.
-
-        Returns
-        -------
-        ndarray of shape (height, width)
-            The lowest row first.
-        """
+        """Return how many points cover each pixel, or their total weight; lowest row first."""
         return self._covered(self._columns, self._rows, self.width, self.height, weights)
 
     def majority(self, codes: NDArray[np.intp], n_codes: int) -> NDArray[np.intp]:
         """Return, for each pixel, the most frequent code of the points that cover it.
 
-        Parameters
-        ----------
-        codes : ndarray of shape (n,), int
-            From 0 to `n_codes` - 1.
-        n_codes : int
-
-        Returns
-        -------
-        ndarray of shape (height, width), int
-            -1 where there is no point. Of two codes with equally many points, the lower one.
+        `codes` are from 0 to `n_codes` - 1. The result is -1 where there is no point. Of two codes
+        with equally many points, the lower code wins.
         """
         winners = np.full(self.width * self.height, -1, dtype=np.intp)
         most = np.zeros(self.width * self.height)
@@ -142,17 +128,8 @@ class PixelGrid:
 def opacity(counts: NDArray[np.float64], least: float = 0.4) -> NDArray[np.float64]:
     """Return how opaque pixels are, by the logarithm of how many points cover each.
 
-    Parameters
-    ----------
-    counts : ndarray
-    least : float, default=0.4
-        Opacity under a single point.
-
-    Returns
-    -------
-    ndarray
-        From 0 where there is no point to 1 where there are more points than in 95 % of the other
-        covered pixels.
+    The opacity is 0 where there is no point, `least` under a single point, and 1 where there are
+    more points than in 95 % of the other covered pixels.
     """
     covered = counts > 0
     if not covered.any():

@@ -28,10 +28,10 @@ from tsnekit._util.validation import check_integer, check_real, short_repr
 __all__ = ["plot", "plot_over"]
 
 RASTERIZE_FROM = 50_000
-"""Maps of at least so many points are drawn as an image."""
+"""Maps of at least this many points are drawn as an image."""
 
 RASTERIZE_MARKS_FROM = 5_000
-"""In maps of at least so many points, a vector graphic stores the points as pixels."""
+"""In maps of at least this many points, a vector graphic stores the points as pixels."""
 
 LARGEST_RADIUS = 8
 """The largest radius of a point in an image, in pixels."""
@@ -183,7 +183,7 @@ def plot_over(
     reference : array-like of shape (n_samples, n_components)
     new : array-like of shape (n_new, n_components)
     labels, ax, **options
-        See `plot`. They are about the new points; the colours are those of the embedding too.
+        See `plot`. The labels are those of the new points; the colours also apply to the embedding.
     reference_labels : array-like of shape (n_samples,), optional
 
     Returns
@@ -216,7 +216,7 @@ def plot_over(
 
 
 def _shared_colors(both: list[Classes | Values], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the colours, or the limits of the scale, that serve two sets of labels."""
+    """Return the colours, or the limits of the scale, for both sets of labels."""
     names: list[Any] = []
     values: list[NDArray[np.float64]] = []
     for each in both:
@@ -298,7 +298,8 @@ def _draw_points(
     size: float,
     alpha: float | None,
 ) -> None:
-    # In random order, no class lies on top because its rows come last.
+    # Points are drawn in random order, so that the class of the last rows does not cover the
+    # others.
     order = np.random.default_rng(0).permutation(len(part))
     if alpha is None:
         alpha = 0.9 if len(points) < 20_000 else 0.6

@@ -24,7 +24,7 @@ class EmbeddingArray(PlainMethods):
     """Positions (n, d), float32, and the state of their optimization.
 
     A slice, a view, or the result of a function or of a method is a plain array of positions. Only
-    `copy`, the functions of `copy` and pickling keep everything that an embedding is.
+    the method `copy`, the module `copy` and pickling keep the whole embedding.
     """
 
     _state: RunState | None
@@ -92,7 +92,7 @@ def _plain(value: Any) -> Any:
 
 
 def _derived(value: Any, given: set[int]) -> Any:
-    """Strip the class from what NumPy derived, but not from an embedding that it was given."""
+    """Return results of NumPy as plain arrays, except for embeddings among its arguments."""
     if isinstance(value, EmbeddingArray):
         return value if id(value) in given else _plain(value)
     if type(value) in (tuple, list):

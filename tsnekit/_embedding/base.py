@@ -1,4 +1,4 @@
-"""What full and partial embeddings share: being optimized."""
+"""What full and partial embeddings share: the optimization."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ class BaseEmbedding(EmbeddingArray):
     def kl_divergence(self) -> float:
         """The KL divergence of the embedding, computed when asked for.
 
-        Any thread may ask. If another thread optimizes this embedding in place, the divergence is
-        that of the positions between two of its iterations.
+        Any thread may read it. If another thread optimizes this embedding in place, the divergence
+        is that of the positions between two iterations.
         """
         return self._plan(self.state.parameters).kl_divergence(self._snapshot())
 
@@ -111,8 +111,8 @@ class BaseEmbedding(EmbeddingArray):
             the embedding is returned as it is then.
         fixed : array-like of shape (n_samples,), bool or float, optional
             Points that stay while the others move: a mask, or weights from 0 for points that are
-            free to 1 for points that stay where they are, to the bit. The steps of a point of
-            weight w are 1 - w as long. The map is not recentered while any point is fixed.
+            free to 1 for points that stay where they are, to the bit. The steps of a point with
+            weight w are multiplied by 1 - w. The map is not recentered while any point is fixed.
         **gradient_descent_params
             Parameters of gradient descent in place of the embedding's own:
 
@@ -131,7 +131,7 @@ class BaseEmbedding(EmbeddingArray):
             On Ctrl-C. It is a KeyboardInterrupt; its ``final_embedding`` is the embedding after the
             last whole iteration.
         TypeError, ValueError
-            If a parameter is unknown or has no valid value; nothing has been done then.
+            If a parameter is unknown or not valid; raised before any work starts.
         """
         n_iter = check_integer("n_iter", n_iter, at_least=0)
         weights = check_fixed(fixed, len(self))
@@ -156,13 +156,13 @@ class BaseEmbedding(EmbeddingArray):
         path : path-like
             The name is taken as it is; no extension is added.
         data : bool, default=True
-            Whether to include the data, in whose rows the neighbors of new rows are found; without
-            it, the file is smaller and the restored embedding takes no new rows.
+            Whether to include the data. Without the data, the file is smaller, but the restored
+            embedding cannot place new rows, whose neighbors are searched in the data.
 
         Raises
         ------
         TypeError
-            If a parameter or backend is not one that can be restored; nothing is written then.
+            If a parameter or backend cannot be restored from a file; nothing is written then.
         OSError
             If the file cannot be written; an existing one stays as it is.
         """
@@ -185,7 +185,7 @@ class BaseEmbedding(EmbeddingArray):
         Returns
         -------
         matplotlib Axes
-            The one that was drawn on.
+            The Axes with the picture.
 
         Raises
         ------
@@ -221,7 +221,7 @@ class BaseEmbedding(EmbeddingArray):
         Parameters
         ----------
         phase_name : str
-            Shown by the progress bar, told to callbacks, and the key of `seconds`.
+            Shown by the progress bar, passed to callbacks, and the key of `seconds`.
         n_iter : int
             Number of iterations.
         parameters : DescentParameters
@@ -325,7 +325,7 @@ class BaseEmbedding(EmbeddingArray):
             return self._positions().copy()
 
     def _plan(self, parameters: DescentParameters) -> Plan:
-        """Return the planned gradient, the last one where it still fits."""
+        """Return the planned gradient: the last one if it still fits, else a new one."""
         key, affinities = PlanKey.of(parameters), self._affinity_matrix()
         return self.state.plans.find(
             key, affinities, lambda: self._new_plan(parameters, key, affinities)
@@ -367,13 +367,13 @@ class BaseEmbedding(EmbeddingArray):
         return Plan(key, gradient, affinities)
 
     def _symmetric(self, affinities: SparseAffinities) -> SparseAffinities:
-        """Return the symmetric affinities, the last ones where they are of the same matrix."""
+        """Return the affinities made symmetric; the result for the last matrix is kept."""
         state = self.state
         if state.joint is None or state.joint[0] is not affinities:
             state.joint = affinities, symmetric(affinities)
         return state.joint[1]
 
-    # -- What the kinds of embedding differ in -------------------------------------------------
+    # -- What differs between full and partial embeddings --------------------------------------
 
     _recentered: bool
 

@@ -59,7 +59,7 @@ def extend(
     new = place(
         initialization, old, neighbors, n_new=n_new, k=k, random_state=embedding.random_state
     )
-    # Points on one spot would feel the same forces and never part.
+    # Points at the same place would feel the same forces and never separate.
     start = jitter(np.concatenate([old, new]), random_state=embedding.random_state)
     start[:n_old] = old
     extended = type(embedding)(

@@ -57,7 +57,7 @@ class TSNEEmbedding(BaseEmbedding):
     ------
     TypeError, ValueError
         If the positions do not fit the affinities or are not finite, or a parameter is unknown or
-        has no valid value.
+        not valid.
 
     Examples
     --------
@@ -127,18 +127,20 @@ class TSNEEmbedding(BaseEmbedding):
     def prepare_interpolation_grid(self, padding: float = 0.25) -> None:
         """Compute the field that the embedding exerts on new points, for the next `transform`.
 
-        `transform` computes the field by itself when there is none. The field is dropped when the
-        embedding moves. Points that leave the padding still feel the right forces, but take longer.
+        Without this call, the next `transform` computes the field. The embedding drops the field
+        when it moves. New points outside the padding still feel the right forces, but these take
+        longer to compute.
 
         Parameters
         ----------
         padding : float, default=0.25
-            Empty space to add around the embedding, as a fraction of its width; kept for later.
+            Empty space to add around the embedding, as a fraction of its width. Later fields have
+            the same padding.
 
         Raises
         ------
         TypeError, ValueError
-            If the padding is not a number from 0 up.
+            If the padding is not a number of at least 0.
         """
         padding = check_real("padding", padding, at_least=0)
         with self.state.lock:
@@ -225,7 +227,7 @@ class TSNEEmbedding(BaseEmbedding):
     ) -> PartialTSNEEmbedding:
         """Embed new points into this embedding, which stays as it is.
 
-        Each new point feels the embedding and no other new point. A row comes to the same place in
+        Each new point feels the embedding and no other new point. A row gets the same position in
         any batch, unless it starts at random.
 
         Parameters
@@ -263,7 +265,7 @@ class TSNEEmbedding(BaseEmbedding):
         Raises
         ------
         TypeError, ValueError
-            If a parameter has no valid value.
+            If a parameter is not valid.
         """
         phases = []
         for name, iterations, factor, momentum in (
@@ -301,16 +303,16 @@ class TSNEEmbedding(BaseEmbedding):
     ) -> TSNEEmbedding:
         """Add new points to the map, and optimize old and new ones together.
 
-        Here new points also feel one another, which those of `transform` do not: they may form
-        clusters that the map did not have. The neighbors of all rows are searched anew, so that
-        the affinities equal those of a fit to all the data.
+        Unlike in `transform`, new points also feel one another: they may form clusters that the map
+        did not have. The neighbors of all rows are searched again, so that the affinities equal
+        those of a fit to all the data.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_new, n_features), optional
-            New rows. Needed unless `affinities` and positions are given.
+            New rows. Required unless `affinities`, and positions as `initialization`, are given.
         affinities : Affinities, optional
-            Affinities of the old points and then the new ones, in place of those of the data.
+            Affinities of all points, old points first. They replace those of the data.
         fixed : bool or array-like of shape (n_samples,), default=False
             Whether the old points stay where they are, or how much each is fixed; see `optimize`.
         initialization : {"median", "weighted", "random"} or array-like of shape \
@@ -321,7 +323,7 @@ class TSNEEmbedding(BaseEmbedding):
         n_iter : int, default=250
             Iterations of the joint optimization.
         **gradient_descent_params
-            In place of the embedding's own; see `optimize`.
+            Parameters that replace the embedding's own; see `optimize`.
 
         Returns
         -------
@@ -331,7 +333,8 @@ class TSNEEmbedding(BaseEmbedding):
         Raises
         ------
         TypeError, ValueError
-            If the rows or a parameter are not valid, or there is only a neighbor graph.
+            If the rows or a parameter are not valid, or the affinities come from a neighbor graph
+            without data.
         NotImplementedError
             If the affinities cannot be extended.
         """

@@ -23,27 +23,27 @@ __all__ = ["PartialTSNEEmbedding"]
 class PartialTSNEEmbedding(BaseEmbedding):
     """New points in an existing embedding.
 
-    Each new point feels the embedding and no other new point. So its place does not depend on the
-    points that are placed with it.
+    Each new point feels the embedding and no other new point. Its position therefore does not
+    depend on the other new points.
 
     Parameters
     ----------
     embedding : array-like of shape (n_new, n_components)
         Initial positions of the new points; copied.
     reference_embedding : TSNEEmbedding
-        The embedding to which the points are added. It is not changed, and its later changes make
-        no difference here.
+        The embedding to which the points are added. It is not changed. Its later changes have no
+        effect here.
     P : sparse matrix or array-like of shape (n_new, n_samples)
         Affinities of the new points to the embedded ones, not negative; each row should sum to 1.
     optimizer : str or Optimizer, optional
         See `TSNEEmbedding`.
     random_state : int, RandomState or None, default=None
-        Makes no difference, since nothing here is left to chance.
+        Has no effect, since nothing here is random.
     **gradient_descent_params
         Defaults of `optimize`: see there. Here ``learning_rate`` defaults to 0.1 and
-        ``max_grad_norm`` to 0.25. A ``learning_rate`` of "auto" is 1 / exaggeration: the affinities
-        of a new point sum to 1, those of an embedded one to 1 / n, so that both then take the same
-        steps under the same forces.
+        ``max_grad_norm`` to 0.25. A ``learning_rate`` of "auto" is 1 / exaggeration. The affinities
+        of a new point sum to 1, and those of an embedded point to 1 / n. With "auto", both
+        therefore take the same steps under the same forces.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class PartialTSNEEmbedding(BaseEmbedding):
         return created
 
     def prepare(self) -> None:
-        """Plan the gradient now rather than when it is first needed."""
+        """Plan the gradient now, before it is first needed."""
         self._plan(self.state.parameters)
 
     def plot(
@@ -126,7 +126,7 @@ class PartialTSNEEmbedding(BaseEmbedding):
         Returns
         -------
         matplotlib Axes
-            The one that was drawn on.
+            The Axes with the picture.
 
         Raises
         ------

@@ -22,7 +22,7 @@ def check_placement(initialization: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If it is neither.
+        If `initialization` is neither.
     """
     if not isinstance(initialization, str):
         check_positions(initialization, name="initialization")

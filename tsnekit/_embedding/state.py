@@ -1,4 +1,4 @@
-"""What an embedding is beside its positions."""
+"""Everything about an embedding except its positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["RunState", "fresh_state"]
 
 @dataclass
 class RunState(Progress):
-    """Everything about an embedding but its positions.
+    """Parameters, optimizer, backends and times of an embedding.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ class RunState(Progress):
     seconds : dict of str to float
         Time spent, by phase.
     joint : tuple of (SparseAffinities, SparseAffinities), optional
-        Affinities, and what is symmetric of them.
+        The last affinity matrix, and its symmetric form.
     plans : Plans
         Keeps the gradient that was planned last.
     phase_lock : RLock
-        Held by the thread that runs a phase: two threads that optimize one embedding in place do
-        so one after the other.
+        Held by the thread that runs a phase, so that threads which optimize one embedding in place
+        take turns.
     """
 
     parameters: DescentParameters

@@ -107,8 +107,8 @@ def check_initialization(
     Raises
     ------
     TypeError, ValueError
-        If it is none of them, the positions have another shape, or the initializer does not have
-        the options that are given for it.
+        If `given` is none of these, the positions have another shape, or the initializer does not
+        have a given option.
     """
     if given is None or isinstance(given, str) or callable(given):
         check_name("initialization", given)
@@ -120,12 +120,12 @@ def check_initialization(
 
 
 def check_gradient_method(parameters: DescentParameters, n_samples: int, n_components: int) -> None:
-    """Check that the gradient method can serve, and has the options that are given for it.
+    """Check that the gradient method can serve this embedding and has the given options.
 
     Raises
     ------
     TypeError, ValueError
-        If it cannot serve, or does not have them.
+        If it cannot serve the embedding, or does not have a given option.
     """
     method = parameters.negative_gradient_method
     if isinstance(method, str):
@@ -150,9 +150,8 @@ def compute_initialization(
 ) -> NDArray[np.float32]:
     """Return initial positions (n, n_components).
 
-    `given` is what `check_initialization` returned. An initializer that cannot start from what
-    there is, say ``pca`` without the data, gives way to ``spectral``, which starts from the
-    affinities.
+    `given` is what `check_initialization` returned. If the input of an initializer is missing, such
+    as the data for ``pca``, ``spectral`` replaces it and starts from the affinities.
     """
     n_samples = affinities.n_samples
     if isinstance(given, np.ndarray):

@@ -41,8 +41,8 @@ class TSNE(BaseEstimator):
     Parameters
     ----------
     n_components : int, default=2
-        Dimensions of the embedding. The approximate gradient methods have 1, 2 and 3 (``fft`` 1
-        and 2); ``exact`` has any.
+        Dimensions of the embedding. The approximate gradient methods support 1 to 3 (``fft`` 1 and
+        2), and ``exact`` any number.
     perplexity : float or sequence of float, default=30
         Effective number of neighbors whose distances the embedding tries to keep. Several values
         give the mixture of their affinities.
@@ -72,7 +72,7 @@ class TSNE(BaseEstimator):
     initialization : str, array-like of shape (n_samples, n_components) or Initializer, \
 default="pca"
         ``pca``, ``spectral``, ``random``, a plugin's name, an instance, or positions. Given
-        positions should have a small standard deviation, say 1e-4.
+        positions should have a small standard deviation, such as 1e-4.
     metric : str or callable, default="euclidean"
         Metric of the data space.
     metric_params : dict, optional
@@ -90,8 +90,8 @@ default="pca"
     neighbors : str or NeighborSearch, default="auto"
         ``exact``, ``annoy``, ``forest``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's
         name, an instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above,
-        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and
-        ``fastest`` is what is expected to take the least time.
+        ``approx`` is Annoy for dense data in a metric that Annoy has, else PyNNDescent, and
+        ``fastest`` is the search with the lowest expected time.
     negative_gradient_method : str or GradientMethod, default="auto"
         ``bh`` (or ``BH``, ``barnes-hut``, ``barnes_hut``), ``fft`` (or ``FFT``,
         ``interpolation``), ``mesh``, ``exact``, a plugin's name, an instance, or ``auto`` for the
@@ -116,9 +116,9 @@ dict, optional
     knn_kwargs : dict, optional
         Another name for `neighbors_params`; only one of the two can be given.
     memory_limit : int or str, optional
-        What neighbors and affinities, which take the most, may take: bytes, or a text such as
-        "4GB". A fit that surely needs more is refused with a MemoryError before it starts. By
-        default, what the machine has, or a cgroup of the process where that has less.
+        Memory for neighbors and affinities, the largest part of a fit: bytes, or a text such as
+        "4GB". A fit that certainly needs more raises a MemoryError before it starts. The default is
+        the memory of the machine, or the limit of the process's cgroup if that is lower.
 
     References
     ----------
@@ -224,16 +224,16 @@ dict, optional
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), optional
-            The data. Needed unless `affinities` are given. A float array or CSR matrix is kept
-            without a copy, since new rows are compared with it: what is written to it after the
-            fit changes later calls of ``transform`` and ``extend``.
+            The data. Required unless `affinities` are given. A float array or CSR matrix is kept
+            without a copy, because new rows are compared with it. Writing to it after the fit
+            changes later calls of ``transform`` and ``extend``.
         affinities : Affinities, optional
             Affinities that were computed before; then all parameters about perplexity and
             neighbors are ignored. A matrix is given as
             `tsnekit.affinity.PrecomputedAffinities`.
         initialization : str, array-like or Initializer, optional
-            In place of the parameter of that name. An initialization that needs the data falls
-            back to ``spectral`` where there is none.
+            Replaces the parameter of that name. If there is no data, ``spectral`` replaces an
+            initialization that needs data.
 
         Returns
         -------
@@ -247,7 +247,7 @@ dict, optional
         MemoryError
             If the fit needs more than `memory_limit`; raised before any work starts.
         InterruptedByUser
-            On Ctrl-C during the optimization; its ``final_embedding`` is the map as it was.
+            On Ctrl-C during the optimization; its ``final_embedding`` is the map at that moment.
         """
         early, final = self._phases()
         embedding = self.prepare_initial(X, affinities, initialization)
@@ -291,7 +291,7 @@ dict, optional
         initialization = self.initialization if initialization is None else initialization
         n_jobs = resolve_n_jobs(self.n_jobs)
         rng = check_random_state(self.random_state)
-        # Drawn whether it is needed or not, so that a random start does not depend on that.
+        # The seed is always drawn, so that a random start is the same with and without a search.
         seed = int(rng.randint(np.iinfo(np.int32).max))
         if affinities is not None:
             check_affinities(affinities)
@@ -303,7 +303,8 @@ dict, optional
         feature_names = column_names(X)
         with show_logs(self.verbose):
             if X is not None:
-                # A distance of 0 that a sparse matrix stores is not one that is left out.
+                # In a sparse matrix of distances, a stored 0 differs from an entry that is not
+                # stored.
                 X = check_data(X, keep_zeros=self._reads_distances())
             n_samples = X.shape[0] if affinities is None else affinities.n_samples
             initialization = pipeline.check_initialization(
@@ -337,12 +338,13 @@ dict, optional
                 )
             elif X is not None and X.shape[0] != affinities.n_samples:
                 raise ValueError(
-                    f"X has {X.shape[0]} rows, but affinities are of {affinities.n_samples}"
+                    f"X has {X.shape[0]} rows, but affinities are those of {affinities.n_samples}; "
+                    "give X and the affinities of the same rows"
                 )
             started = time.perf_counter()
             positions = pipeline.compute_initialization(
                 initialization,
-                # Distances between rows are no coordinates of them.
+                # An initializer cannot start from distances between rows.
                 None if self._reads_distances() else X,
                 affinities,
                 n_components=self.n_components,
@@ -353,12 +355,14 @@ dict, optional
                 choices=choices,
             )
             seconds["initialization"] = time.perf_counter() - started
+            if optimizer.state():
+                optimizer.start(positions)  # a fit does not go on from an earlier one
         embedding = TSNEEmbedding(
             positions,
             affinities,
             random_state=self.random_state,
             optimizer=optimizer,
-            **{name: getattr(parameters, name) for name in DescentParameters.names()},
+            **parameters.values(),
         )
         embedding.state.seconds.update(seconds)
         embedding.state.backends.update(choices)
@@ -399,7 +403,7 @@ dict, optional
         return check_real("early_exaggeration", self.early_exaggeration, above=0)
 
     def _reads_distances(self) -> bool:
-        """Whether the data are distances between the rows, which are no coordinates of them."""
+        """Return whether X holds distances between rows instead of features."""
         return any(
             isinstance(given, str) and given == "precomputed"
             for given in (self.metric, self.neighbors)

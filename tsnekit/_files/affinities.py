@@ -26,7 +26,7 @@ __all__ = ["MAX_JOBS", "pack", "pack_matrix", "unpack", "unpack_matrix"]
 logger = logging.getLogger(__name__)
 
 MAX_JOBS = 4096
-"""The greatest number of threads that a file may ask for."""
+"""The largest number of threads in a file."""
 
 KINDS = {
     name: each
@@ -38,8 +38,8 @@ KINDS = {
 def pack(affinities: Affinities, data: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return a header and arrays that stand for affinities.
 
-    A kernel or search whose class is not registered and a function as metric cannot be saved. They
-    are left out with a logged warning. P is always there.
+    P is always saved. A kernel or search whose class is not registered, and a function as metric,
+    cannot be saved. They are left out with a logged warning.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def unpack(fields: Fields, arrays: Arrays, n_samples: int) -> Affinities:
     Raises
     ------
     ValueError
-        If the fields and arrays are not those of affinities between so many points.
+        If the fields and arrays are not those of affinities between `n_samples` points.
     """
     cls = KINDS[fields.text("kind", among=KINDS)]
     restored: Affinities = cls.__new__(cls)
@@ -94,12 +94,15 @@ def unpack(fields: Fields, arrays: Arrays, n_samples: int) -> Affinities:
 
 
 def check_jobs(fields: Fields) -> int | None:
-    """Take a number of threads, None or -1, -2, ... for the processors."""
+    """Take a number of threads: None, a positive number, or -1, -2, ... for the processors."""
     given = fields.value("n_jobs")
     if given is None:
         return None
     if type(given) is not int or given == 0 or not -MAX_JOBS <= given <= MAX_JOBS:
-        raise ValueError(f"{fields.path('n_jobs')} cannot be {short_repr(given)}")
+        raise ValueError(
+            f"{fields.path('n_jobs')} must be a number of threads, -1, -2, ... or null, "
+            f"got {short_repr(given)}"
+        )
     return given
 
 
@@ -131,7 +134,7 @@ def _check_rows(
 ) -> None:
     """Check that arrays are those of a CSR matrix.
 
-    Pointers are compared, not subtracted: the differences of integers overflow.
+    Pointers are compared and not subtracted, since differences of integers may overflow.
     """
     if indptr.shape != (shape[0] + 1,) or indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
         raise ValueError(f"{name}: the row pointers are not those of {shape[0]} rows")
@@ -205,9 +208,9 @@ def _unpack_index(fields: Fields, arrays: Arrays, n: int) -> NeighborIndex:
 def _check_neighbors(indices: NDArray[Any], name: str) -> None:
     own = np.arange(len(indices))[:, None]
     if ((indices < 0) | (indices >= len(indices)) | (indices == own)).any():
-        raise ValueError(f"{name} must be other rows, from 0 to {len(indices) - 1}")
+        raise ValueError(f"{name} must name other rows, from 0 to {len(indices) - 1}")
     if (np.diff(np.sort(indices, axis=1), axis=1) == 0).any():
-        raise ValueError(f"{name} must be different rows")
+        raise ValueError(f"{name} must not name a neighbor of a row twice")
 
 
 def _unpack_problem(fields: Fields, n: int) -> SearchProblem:
@@ -230,7 +233,7 @@ def _unpack_problem(fields: Fields, n: int) -> SearchProblem:
 
 
 def _unpack_names(fields: Fields) -> tuple[str, ...] | None:
-    # Files of before do not have the field.
+    # Older files do not have the field.
     given = fields.value("feature_names") if "feature_names" in fields else None
     if given is None:
         return None

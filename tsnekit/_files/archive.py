@@ -1,7 +1,7 @@
 """The file format: a zip archive of plain arrays (.npy) and one JSON header, all uncompressed.
 
-Nothing in the archive is pickled, so that reading it runs no code that it brings. NumPy opens it as
-it opens any ``.npz``.
+Nothing in the archive is pickled, so that reading a file runs no code from it. NumPy opens the
+archive like any ``.npz``.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def write_archive(
     Raises
     ------
     OSError
-        If the file cannot be written, or the path names something that is not a file.
+        If the file cannot be written, or the path leads to something other than a file.
     """
     text = json.dumps({"format": "tsnekit", "version": VERSION, **header}, indent=1)
     target = Path(os.path.realpath(path))
     mode = _existing_mode(target)
-    # The name is short whatever the file's name is: a file system limits the length of both.
+    # This name does not contain the name of the file, since file systems limit the length of names.
     temporary = target.with_name(f".tsnekit-{uuid.uuid4().hex}.part")
     try:
         with open(temporary, "xb") as file:

@@ -26,7 +26,7 @@ def backend_to_plain(point: str, backend: Any) -> dict[str, Any]:
     if name is None:
         raise TypeError(
             f"{point} cannot be saved: {type(backend).__name__} is not the class of a registered "
-            "backend, so that it could not be found again"
+            "backend; register it as a plugin, so that tsnekit.load can find it"
         )
     options = kept_options(backend)
     return {

@@ -1,4 +1,4 @@
-"""Embeddings in files, which go on where the saved ones stood."""
+"""Save embeddings to files, and load them to continue."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def save(
 def load(path: str | os.PathLike[str]) -> TSNEEmbedding | PartialTSNEEmbedding:
     """Read an embedding from a file that its method ``save`` has written.
 
-    The embedding goes on to the bit where the saved one stood: optimization, and new points too.
-    Only the callbacks are not kept. The index that finds neighbors of new rows is built again when
-    it is first needed.
+    The loaded embedding gives the same bits as the saved one, in further optimization and for new
+    points. Only the callbacks are not saved. The index that finds neighbors of new rows is built
+    again when it is first needed.
 
-    The file may come from anywhere. No code in it is run, everything in it is checked, and it takes
-    no more memory than its size allows. The backends that it names must be installed.
+    The file may come from anywhere: no code in it is run, everything in it is checked, and its size
+    bounds the memory that it takes. The backends that it names must be installed.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def _pack(embedding: BaseEmbedding, data: bool) -> tuple[dict[str, Any], dict[st
         arrays |= _with_prefix("P", saved_affinities.pack_matrix(embedding._matrix))
         field = embedding._field
         header["padding"] = field.padding
-        if not field.fits(reference):  # which has moved since
+        if not field.fits(reference):  # the reference has moved since then
             arrays["field"] = field.positions
     elif isinstance(embedding, TSNEEmbedding):
         header["random_state"] = to_plain(embedding.random_state, "random_state")
@@ -183,7 +183,10 @@ def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
     if not isinstance(random_state, np.random.RandomState | None) and not (
         type(random_state) is int and 0 <= random_state < 2**32
     ):
-        raise ValueError(f"{fields.path('random_state')} cannot be {short_repr(random_state)}")
+        raise ValueError(
+            f"{fields.path('random_state')} must be a seed from 0 to {2**32 - 1}, a RandomState or "
+            f"null, got {short_repr(random_state)}"
+        )
     with refusals(fields.path("parameters")):
         embedding = TSNEEmbedding(
             positions,
@@ -235,13 +238,13 @@ def _unpack_state(
     state.backends = {}
     for point in backends.names():
         if point not in POINTS:
-            raise ValueError(f"{backends.path(point)} is of an unknown kind")
+            raise ValueError(f"{backends.path(point)} is not one of {', '.join(POINTS)}")
         choice = backends.fields(point)
         state.backends[point] = Choice(
             choice.text("name"),
             choice.text("origin"),
             choice.text("reason"),
-            # Files of before do not have the field.
+            # Older files do not have the field.
             choice.share("recall") if "recall" in choice else None,
         )
         choice.finish()
@@ -250,7 +253,7 @@ def _unpack_state(
     with refusals(saved.path("state"), of=Exception):
         state.optimizer.start(np.array(embedding, subok=False))
         started = state.optimizer.state()
-        # The names and types of a state's arrays do not change, and it is empty before the start.
+        # The arrays of a state keep their names and types. Before the start, the state is empty.
         of_points = {
             name: saved.take(name, each.shape, each.dtype.type)
             for name, each in (started if saved.names() else {}).items()
@@ -260,7 +263,7 @@ def _unpack_state(
 
 
 def _check_method(parameters: DescentParameters, n_samples: int, n_components: int) -> None:
-    """Build the gradient method once, so that what it refuses is refused now."""
+    """Build the gradient method once, so that its errors are raised now."""
     problem = RepulsionProblem(
         n_samples=n_samples, n_components=n_components, dof=float(parameters.dof)
     )
@@ -277,7 +280,7 @@ def _check_method(parameters: DescentParameters, n_samples: int, n_components: i
 
 def _parameters_to_plain(parameters: DescentParameters) -> dict[str, Any]:
     values = {name: getattr(parameters, name) for name in DescentParameters.names()}
-    del values["callbacks"]  # which belong to the program that runs
+    del values["callbacks"]  # they belong to the running program
     method = values.pop(METHOD)
     plain = {name: to_plain(value, name) for name, value in values.items()}
     plain[METHOD] = method if isinstance(method, str) else backend_to_plain(METHOD, method)

@@ -1,7 +1,7 @@
 """The states of random number generators, checked before one is taken over.
 
-NumPy takes a state as it is, and reads memory that is not its own, or never returns, where the
-state is not one of a generator.
+NumPy does not check a state. With an invalid state, it may read memory that is not its own, or
+never return.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GENERATORS = {
 TUPLE = ("bit_generator", "key", "pos", "has_gauss", "gauss")
 
 GREATEST = {"has_gauss": 1, "has_uint32": 1, "uinteger": 2**32 - 1, "pos": 624, "buffer_pos": 4}
-"""The greatest values of integers in states. All others have 128 bits."""
+"""The largest values of integers in states. All other integers have 128 bits."""
 
 
 def state_of(random_state: np.random.RandomState) -> dict[str, Any] | None:
@@ -43,12 +43,12 @@ def state_of(random_state: np.random.RandomState) -> dict[str, Any] | None:
 
 
 def from_state(state: Any) -> np.random.RandomState:
-    """Return a generator that goes on from a state.
+    """Return a generator that continues from a state.
 
     Raises
     ------
     ValueError
-        If it is not the state of one of NumPy's generators.
+        If `state` is not that of one of NumPy's generators.
     """
     if isinstance(state, list) and len(state) == len(TUPLE):
         state = dict(zip(TUPLE, state, strict=True))
@@ -60,15 +60,15 @@ def from_state(state: Any) -> np.random.RandomState:
     _check_like(state, restored.get_state(legacy=False), name)
     inner = state["state"]
     if name == "MT19937" and not (inner["key"][1:].any() or inner["key"][0] >> 31):
-        raise ValueError("the state of the MT19937 generator is 0, and stays so")
+        raise ValueError("the state of the MT19937 generator must not be 0")
     if "inc" in inner and inner["inc"] % 2 == 0:
-        raise ValueError(f"the increment of the {name} generator is even")
+        raise ValueError(f"the increment of the {name} generator must be odd")
     restored.set_state(state)
     return restored
 
 
 def _check_like(given: Any, example: Any, what: str) -> None:
-    """Check that a state has the names, types and shapes of another one of its kind."""
+    """Check that a state has the names, types and shapes of an example."""
     if isinstance(example, Mapping):
         fits = isinstance(given, dict) and given.keys() == example.keys()
         if fits:
@@ -86,4 +86,4 @@ def _check_like(given: Any, example: Any, what: str) -> None:
     else:
         fits = type(given) is int and 0 <= given <= GREATEST.get(what, 2**128 - 1)
     if not fits:
-        raise ValueError(f"{what} of a random number generator cannot be {short_repr(given)}")
+        raise ValueError(f"{what} of a random number generator is not valid: {short_repr(given)}")

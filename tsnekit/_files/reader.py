@@ -1,7 +1,7 @@
-"""The checked reader of saved files: whatever is wrong with one is a ValueError.
+"""The reader of saved files, which turns every fault of a file into a ValueError.
 
-A file may come from anywhere. No length, position or shape that it states is believed before it is
-compared with the bytes that there are, so that a file takes no more memory than its size allows.
+A file may come from anywhere. Every length, position and shape in it is compared with the actual
+bytes before it is used. The size of the file therefore bounds the memory that it takes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 BRACKET = re.compile(r"[\[{\]}]")
 
 NPY_PREFIX = struct.Struct("<6sBBH")
-# What NumPy writes for arrays of numbers. Its own reader takes any Python literal.
+# The header that NumPy writes for arrays of numbers. NumPy's own reader accepts any Python literal.
 NPY_HEADER = re.compile(
     rb"\{'descr': '([<>|][biuf]\d{1,2})', 'fortran_order': (True|False), "
     rb"'shape': \((|\d+,|\d+(?:, \d+)+)\), \} *\n"
@@ -39,7 +39,7 @@ NPY_HEADER = re.compile(
 
 Arrays = dict[str, NDArray[Any]]
 
-# What zipfile, json and NumPy raise on bytes that make no sense.
+# The exceptions that zipfile, json and NumPy raise on invalid bytes.
 DAMAGE = (
     zipfile.BadZipFile,
     ValueError,
@@ -73,7 +73,7 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            # A position that the file states is not one of any file.
+            # The file states a position that no file can have.
             raise ValueError(f"{path} is truncated or damaged: {error}") from error
     if version > VERSION:
         raise ValueError(
@@ -101,21 +101,21 @@ def _read(file: BinaryIO) -> tuple[dict[str, Any], int, Arrays]:
 
 
 def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """Return the members by name, all of them uncompressed and no longer than the file together."""
+    """Return the members by name; all are uncompressed, and together no longer than the file."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.filename
         if name in members:
-            raise ValueError(f"{name!r} is there twice")
+            raise ValueError(f"the archive holds {name!r} twice")
         if name != HEADER and not name.endswith(".npy"):
             raise ValueError(f"{name!r} is not an array")
         if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-            raise ValueError(f"{name!r} is compressed, which tsnekit does not do")
+            raise ValueError(f"{name!r} is compressed, but tsnekit saves uncompressed arrays")
         members[name] = member
     if sum(member.file_size for member in members.values()) > size:
-        raise ValueError("its arrays are longer than the file")
+        raise ValueError("the arrays are longer than the file")
     if HEADER not in members:
-        raise ValueError("the header is not there")
+        raise ValueError("the header is missing")
     return members
 
 

@@ -18,17 +18,17 @@ __all__ = ["Arrays", "Fields", "refusals"]
 MAX_INTEGER = 2**62
 
 REFUSALS = (TypeError, ValueError, OverflowError)
-"""What this package raises on values that are not valid."""
+"""The exceptions that this package raises on invalid values."""
 
 
 @contextmanager
 def refusals(
     what: str, of: type[Exception] | tuple[type[Exception], ...] = REFUSALS
 ) -> Iterator[None]:
-    """Make a ValueError that names `what` of the exceptions with which saved values are refused.
+    """Turn exceptions that refuse a saved value into a ValueError that names `what`.
 
-    What a backend of another package raises on values that it never gave out can be anything: there
-    `of` is Exception.
+    A backend of another package may raise any exception on values that it did not save. For such a
+    backend, `of` is Exception.
     """
     try:
         yield
@@ -39,7 +39,7 @@ def refusals(
 
 
 class _Entries:
-    """Entries by name, each to be taken once."""
+    """Entries by name, each of which must be taken once."""
 
     def __init__(self, entries: Any, where: str) -> None:
         if not isinstance(entries, Mapping):
@@ -51,21 +51,21 @@ class _Entries:
         return name in self._left
 
     def path(self, name: str) -> str:
-        """Return the name with where it is, for messages."""
+        """Return the name with its path in the file, for messages."""
         return f"{self._where}/{name}" if self._where else name
 
     def names(self) -> list[str]:
-        """Return the names of what has not been taken yet."""
+        """Return the names of the entries that have not been taken yet."""
         return list(self._left)
 
     def finish(self) -> None:
-        """Check that everything has been taken."""
+        """Check that all entries have been taken."""
         if self._left:
-            raise ValueError(f"{self.path(min(self._left))} does not belong there")
+            raise ValueError(f"{self.path(min(self._left))} is an unknown entry")
 
     def _take(self, name: str) -> Any:
         if name not in self._left:
-            raise ValueError(f"{self.path(name)} is not there")
+            raise ValueError(f"{self.path(name)} is missing")
         return self._left.pop(name)
 
 
@@ -77,7 +77,7 @@ class Fields(_Entries):
         return Fields(self._take(name), self.path(name))
 
     def raw(self, name: str) -> Any:
-        """Take what JSON holds, unchecked."""
+        """Take an unchecked JSON value."""
         return self._take(name)
 
     def value(self, name: str) -> Any:
@@ -86,12 +86,12 @@ class Fields(_Entries):
             return from_plain(self._take(name))
 
     def text(self, name: str, among: Iterable[str] | None = None) -> str:
-        """Take a string, one of some if they are given."""
+        """Take a string, which must be one of `among` if given."""
         value = self._take(name)
         if not isinstance(value, str):
             raise ValueError(f"{self.path(name)} must be a string, got {short_repr(value)}")
         if among is not None and value not in among:
-            raise ValueError(f"{self.path(name)} is of an unknown kind, {short_repr(value)}")
+            raise ValueError(f"{self.path(name)} has the unknown value {short_repr(value)}")
         return value
 
     def flag(self, name: str) -> bool:
@@ -123,7 +123,7 @@ class Fields(_Entries):
 
 
 class Arrays(_Entries):
-    """The arrays of the file, or those whose names share a beginning."""
+    """The arrays of the file, or those whose names begin alike."""
 
     def arrays(self, prefix: str) -> Arrays:
         """Take the arrays under a name and a slash."""
@@ -136,9 +136,9 @@ class Arrays(_Entries):
     def take(
         self, name: str, shape: tuple[int | None, ...], *dtypes: type[np.generic]
     ) -> NDArray[Any]:
-        """Take an array of a shape, None for any length, as the first of the dtypes.
+        """Take an array as the first of the dtypes; None in `shape` stands for any length.
 
-        It may be stored as any of the dtypes. Floats must be finite.
+        The file may hold any of the dtypes. Floats must be finite.
         """
         array = self._take(name)
         fits = len(shape) == array.ndim and all(

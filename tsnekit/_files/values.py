@@ -1,4 +1,4 @@
-"""Values as what JSON can hold, and back."""
+"""Values in a form that JSON can hold, and back."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ NUMBERS = re.compile(r"[<>|=][biuf]\d{1,2}")
 """The dtypes of arrays of numbers."""
 
 BITS = 64
-"""How long integers may be: no option needs more, and longer ones overflow where they are used."""
+"""The most bits of an integer, with its sign.
+
+No option needs more, and longer integers would overflow where they are used.
+"""
 BITS_OF_STATES = 129
-"""How long integers may be in states of generators, which have 128 bits and no sign."""
+"""The most bits of an integer in states of generators, which have 128 bits and no sign."""
 
 
 def to_plain(value: Any, what: str, *, bits: int = BITS) -> Any:
-    """Return a value as what JSON can hold.
+    """Return a value in a form that JSON can hold.
 
     Parameters
     ----------
@@ -34,12 +37,12 @@ def to_plain(value: Any, what: str, *, bits: int = BITS) -> Any:
     what : str
         Where the value comes from, for the message.
     bits : int, default=64
-        How long integers may be, with their sign.
+        The most bits of an integer, with its sign.
 
     Raises
     ------
     TypeError
-        If it is anything else.
+        If `value` is anything else.
     """
     if value is None or isinstance(value, bool | str):
         return value
@@ -61,7 +64,10 @@ def to_plain(value: Any, what: str, *, bits: int = BITS) -> Any:
         return sorted((to_plain(each, what, bits=bits) for each in value), key=str)
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {"mapping": {key: to_plain(each, what, bits=bits) for key, each in value.items()}}
-    raise TypeError(f"{what} cannot be saved: {short_repr(value)}")
+    raise TypeError(
+        f"{what} cannot be saved: {short_repr(value)}; numbers, strings, arrays of numbers, "
+        "RandomStates, and lists and mappings of them can be saved"
+    )
 
 
 def from_plain(value: Any, *, bits: int = BITS) -> Any:
@@ -70,7 +76,7 @@ def from_plain(value: Any, *, bits: int = BITS) -> Any:
     Raises
     ------
     ValueError
-        If `to_plain` does not return such a thing.
+        If `to_plain` does not return such a value.
     """
     if isinstance(value, list):
         return [from_plain(each, bits=bits) for each in value]
@@ -84,7 +90,7 @@ def from_plain(value: Any, *, bits: int = BITS) -> Any:
         return from_state(from_plain(value["random_state"], bits=BITS_OF_STATES))
     if value.keys() == {"mapping"} and isinstance(value["mapping"], dict):
         return {key: from_plain(each, bits=bits) for key, each in value["mapping"].items()}
-    raise ValueError(f"{short_repr(value)} is of an unknown kind")
+    raise ValueError(f"{short_repr(value)} is not a saved value")
 
 
 def _has_bits(number: int, bits: int) -> bool:

@@ -1,4 +1,4 @@
-// The one switch over the number of dimensions, so that a kernel is written once for all of them.
+// The one switch over the number of dimensions. With it, a kernel is written once for all of them.
 #pragma once
 
 #include <type_traits>
@@ -15,7 +15,7 @@ auto with_small_dimension(int d, Body&& body) {
   }
 }
 
-// The same for any d: above 3, the constant is 0, and the kernel uses the d known at run time.
+// The same for any d. Above 3, the constant is 0, and the kernel uses the d known at run time.
 template <class Body>
 auto with_dimension(int d, Body&& body) {
   if (d > 3) return body(std::integral_constant<int, 0>{});

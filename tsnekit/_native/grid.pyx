@@ -119,7 +119,8 @@ cdef class PointGrid:
                 raise ValueError("cells and strides must be at least 1")
         if strides[self.grid.d - 1] != 1:
             raise ValueError(f"the last stride must be 1, got {strides[self.grid.d - 1]}")
-        # Weights are worked on four at a time, beyond the last node that they belong to.
+        # Four weights are worked on at a time, so that some lie beyond the last node of the
+        # stencil.
         cdef object nodes = 1 + -weight.shape[0] % 4  # an object, which cannot overflow
         for c in range(self.grid.d):
             nodes += ((<object>cells[c] - 1) * step + weight.shape[0] - 1) * strides[c]
@@ -158,7 +159,7 @@ cdef class PointGrid:
                 raise ValueError(f"nodes must be at least 1, got {nodes[c]}")
             size += (<object>nodes[c] - 1) * self.grid.stride[c]
         if self.grid.d == 3 and self.grid.stride[0] != nodes[1] * self.grid.stride[1]:
-            # The kernel numbers the rows of both axes in one.
+            # The kernel uses one number for a row of the first two axes.
             raise ValueError("the planes of the node array must follow each other without a gap")
         expect_least("each field", fields.shape[1], size)
         with nogil:

@@ -1,8 +1,8 @@
 // Which instruction set the kernels run on.
 //
-// A kernel is written once, in `kernels/NAME.cpp`, inside `namespace tsnekit::TSNEKIT_ISA`, and is
-// compiled once per instruction set. Its header declares it with TSNEKIT_DECLARE, which also makes
-// `tsnekit::NAME` call the copy for the instruction set in use.
+// A kernel is written once, in `kernels/FOLDER/NAME.cpp`, inside `namespace tsnekit::TSNEKIT_ISA`.
+// It is compiled once per instruction set. Its header declares it with TSNEKIT_DECLARE, which also
+// makes `tsnekit::NAME` call the copy for the instruction set in use.
 #pragma once
 
 #include <utility>
@@ -12,7 +12,7 @@ namespace tsnekit {
 enum class Isa { baseline, avx2, avx512 };
 
 // The best set that both the processor and the build have. The environment variable TSNEKIT_ISA
-// (baseline, avx2 or avx512), read once, asks for a lower one; for tests and benchmarks.
+// (baseline, avx2 or avx512) asks for a lower set, for tests and benchmarks. It is read once.
 Isa active_isa() noexcept;
 
 const char* isa_name() noexcept;

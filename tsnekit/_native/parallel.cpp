@@ -28,8 +28,8 @@ inline void pause() noexcept {
 #endif
 }
 
-// While an object of this class lives, the calling thread blocks all signals, and a thread that it
-// starts inherits this: signals are left to the threads of the program.
+// While an object of this class lives, the calling thread blocks all signals. A thread that it
+// starts inherits this, so that the threads of the program receive the signals.
 class NoSignals {
 #ifndef _WIN32
  public:
@@ -45,7 +45,7 @@ class NoSignals {
 #endif
 };
 
-// Address space that is kept for what a new thread allocates for itself.
+// Address space that is reserved for the allocations of a new thread.
 class Reserve {
 #ifndef _WIN32
  public:
@@ -108,7 +108,7 @@ class Pool {
 
     const auto all_left = [this] { return inside_.load(std::memory_order_acquire) == 0; };
     std::unique_lock<std::mutex> lock(mutex_);
-    vacancies_ = 0;  // a thread that comes now is too late
+    vacancies_ = 0;  // a thread that arrives now is too late
     lock.unlock();
     const bool left = soon(all_left);
     lock.lock();
@@ -134,10 +134,10 @@ class Pool {
     }
   }
 
-  // What a thread does for as long as the process lasts.
+  // The loop of a thread, which lasts as long as the process.
   void serve(Reserve& reserve) {
-    // A thread's state of exceptions is allocated when it is first used, and the system ends the
-    // process if there is no memory for it. So it is used now, while the caller waits.
+    // C++ allocates a thread's state of exceptions at its first use. Without memory for it, the
+    // process would end. So it is used now, while the caller waits.
     reserve.release();
     [[maybe_unused]] volatile const int first_use = std::uncaught_exceptions();
     ready_.fetch_add(1, std::memory_order_release);
@@ -159,7 +159,7 @@ class Pool {
       lock.unlock();
       work(worker);
       if (inside_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        lock.lock();  // the caller has not looked yet, or it sleeps and is woken
+        lock.lock();  // the caller has not looked yet, or sleeps and is woken
         left_.notify_one();
       }
     }
@@ -192,8 +192,8 @@ class Pool {
   std::exception_ptr failure_;
 };
 
-// The pool is never destroyed, since its threads may outlive every destructor. A forked child has
-// none of the parent's threads: there, a new pool is made in the same place, which takes no memory.
+// The pool is never destroyed, because its threads may outlive every destructor. A forked child has
+// no thread of its parent. There, a new pool is made in the same place, which takes no memory.
 Pool& pool() {
   alignas(Pool) static unsigned char place[sizeof(Pool)];
   static Pool* const instance = [] {

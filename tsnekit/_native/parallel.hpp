@@ -1,7 +1,8 @@
 // Threads over fixed blocks, so that results do not depend on the number of threads.
 //
-// The blocks depend on n alone. One thread computes a block, always in the same order, and sums over
-// blocks are added up in block order: the same bits for any number of threads.
+// The blocks depend on n alone. One thread computes a block, always in the same order. Sums over
+// blocks are added up in the order of the blocks. So the result has the same bits for any number of
+// threads.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +15,8 @@ namespace tsnekit {
 
 using index_t = std::int64_t;
 
-// One block of work. `worker` is the number of the thread among those that share the work: 0 for
-// the caller, and below `threads`.
+// One block of work. `worker` is the number of the thread among the threads that share the work. It
+// is 0 for the caller, and always below `threads`.
 using BlockTask = void (*)(void* context, index_t block, int worker);
 
 // Calls task(context, block, worker) for each block below `blocks`, on the calling thread and on up
@@ -24,14 +25,14 @@ using BlockTask = void (*)(void* context, index_t block, int worker);
 //
 // An exception of a task, on any thread, ends the work and is thrown here. If the system gives no
 // thread, fewer threads do the work. The function can be called from several threads and from
-// within a task; a call that finds the threads taken works alone.
+// within a task. If the threads are taken, the caller does the work alone.
 void run_blocks(index_t blocks, int threads, BlockTask task, void* context);
 
 // Whether there can be more than one thread.
 bool has_threads() noexcept;
 
 // Calls body(block, begin, end) for each block of `block_size` consecutive items out of n, or
-// body(block, begin, end, worker) if the body takes this.
+// body(block, begin, end, worker) if the body has this parameter.
 template <class Body>
 void for_blocks(index_t n, index_t block_size, int threads, Body&& body) {
   struct Call {

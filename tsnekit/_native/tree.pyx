@@ -55,7 +55,7 @@ cdef class BarnesHut:
         self.dof = dof
         self.theta = theta
         self.n_threads = max(1, n_threads)
-        # The square of a distance must not overflow, nor its quotient by dof.
+        # Neither the square of a distance nor its quotient by dof may overflow.
         self.limit = 1e18 * min(1.0, sqrt(dof))
         self.has_reference = reference is not None
         if self.has_reference:

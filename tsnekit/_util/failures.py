@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["FAILURES", "describe"]
 
 FAILURES = (Exception, SystemExit)
-"""What the core catches around code of a plugin; Ctrl-C is not among it."""
+"""The exceptions that the core catches around code of a plugin; Ctrl-C is not one of them."""
 
 
 def describe(error: BaseException) -> str:

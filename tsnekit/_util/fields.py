@@ -1,4 +1,4 @@
-"""Checks of the fields of specs, which other people write.
+"""Checks of the fields of specs, which plugin authors write.
 
 Every message names the field, what was given and what is valid.
 """
@@ -19,7 +19,7 @@ _REQUIREMENT = re.compile(f"{_MODULE}(?::[\\w.-]+)?")
 
 
 def check_text(field: str, value: Any, *, empty: bool = False) -> str:
-    """Return `value` if it is a string, and one that holds something unless it may be empty."""
+    """Return `value` if it is a string; it must not be empty unless `empty` is set."""
     if not isinstance(value, str):
         raise TypeError(f"{field} must be a string, got {short_repr(value)}")
     if not empty and not value.strip():
@@ -35,7 +35,7 @@ def check_bool(field: str, value: Any) -> bool:
 
 
 def check_path(field: str, value: Any) -> str:
-    """Return `value` if it is a dotted path, whether or not the path leads anywhere."""
+    """Return `value` if it has the form of a dotted path; its target need not exist."""
     if not _PATH.fullmatch(check_text(field, value)):
         raise ValueError(
             f"{field} must be a dotted path such as 'package.module:name', got {value!r}"
@@ -49,7 +49,7 @@ def check_names(field: str, value: Any) -> tuple[str, ...]:
         raise TypeError(f"{field} must be a collection of strings, got {short_repr(value)}")
     names = tuple(check_text(f"each of {field}", name) for name in value)
     if len(set(names)) < len(names):
-        raise ValueError(f"{field} must differ from one another, got {short_repr(value)}")
+        raise ValueError(f"{field} must all be different, got {short_repr(value)}")
     return names
 
 

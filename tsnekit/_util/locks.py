@@ -13,10 +13,10 @@ __all__ = ["Lock"]
 
 
 class Lock:
-    """A reentrant lock that is free in a forked child, whoever held it in the parent.
+    """A reentrant lock that is free in a forked child, even if a thread of the parent held it.
 
-    A child has none of the parent's other threads, so nobody would release what they held. Copies
-    are locks of their own, which are free.
+    A forked child does not have the other threads of its parent, so that nothing in the child would
+    release their locks. A copy of a lock is a new lock, which is free.
     """
 
     def __init__(self) -> None:

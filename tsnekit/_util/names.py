@@ -11,7 +11,7 @@ __all__ = ["did_you_mean"]
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a question that ends a message and names the closest of `known`.
 
-    Where no name is close, this is the full stop that ends the message.
+    If no name is close, return the full stop that ends the message.
     """
     close = difflib.get_close_matches(name, tuple(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else "."

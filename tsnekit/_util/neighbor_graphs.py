@@ -68,8 +68,8 @@ def check_neighbor_graph(indices: Any, distances: Any, *, name: str = "graph") -
     own = indices == np.arange(n)[:, None]
     k -= int(own.any())
     if k == 0:
-        raise ValueError(f"{name} must hold other rows than the row itself")
-    # Where a row holds itself, that is put last and left out.
+        raise ValueError(f"{name} must hold neighbors other than the row itself")
+    # An entry of a row for itself is sorted last and left out.
     order = np.lexsort((indices, np.where(own, np.inf, distances)), axis=1)[:, :k]
     return NeighborGraph(
         np.take_along_axis(indices, order, axis=1).astype(np.int32),
@@ -78,7 +78,7 @@ def check_neighbor_graph(indices: Any, distances: Any, *, name: str = "graph") -
 
 
 def check_distances(distances: Any, *, name: str = "distances") -> NDArray[Any]:
-    """Return an array of distances, if that is what it is.
+    """Return distances as an array, checked.
 
     Raises
     ------

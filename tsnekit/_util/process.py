@@ -1,8 +1,9 @@
 """The settings that belong to the whole process: BLAS threads, warnings, logging.
 
-Every thread sees these settings, so nobody may change one and put it back alone. Each has one owner
-here, which counts the blocks that need the change. The first block makes the change, and the last
-one that ends undoes it, in whatever order and in whichever threads they begin and end.
+All threads share these settings, so that no thread may change and restore one on its own. Each
+setting has one owner here, which counts the blocks that need the change. The first block makes the
+change, and the last block to end undoes it. Blocks may begin and end in any order and in any
+thread.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Setting(ABC):
     """A setting of the process, and the blocks that need it changed."""
 
     def __init__(self) -> None:
-        # Reentrant, since the collector of garbage may end a block while its thread begins another.
+        # Reentrant, since the garbage collector may end a block while the same thread begins
+        # another.
         self._lock = Lock()
         self._blocks: set[object] = set()
         if hasattr(os, "register_at_fork"):
@@ -37,7 +39,8 @@ class Setting(ABC):
         block = object()
         try:
             with self._lock.held():
-                # The block counts before the change, so that a Ctrl-C during the change undoes it.
+                # The block is counted before the change, so that Ctrl-C during the change undoes
+                # it.
                 self._blocks.add(block)
                 self._change(*objects)
             yield
@@ -64,7 +67,7 @@ class Setting(ABC):
 
 
 class _BlasThreads(Setting):
-    """One thread for each BLAS library whose threads all callers share."""
+    """One thread for each BLAS library whose number of threads all callers share."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +97,7 @@ def _set_threads(library: Any, n_threads: int) -> None:
 
 @contextmanager
 def _limited_here(libraries: list[Any]) -> Iterator[None]:
-    """Keep libraries that count threads for each caller to one thread for this one."""
+    """Keep libraries with a number of threads for each caller to one thread for this caller."""
     before = [library.num_threads for library in libraries]
     try:
         for library in libraries:
@@ -126,8 +129,8 @@ def _blas_libraries() -> list[Any]:
 class _SilentFilter:
     """The pattern of a warning filter: it matches every message while a block is silent.
 
-    Other code copies the list of filters and later puts its copy back, so that a filter may return
-    after it was removed. This one then matches nothing.
+    Other code copies the list of filters and later restores its copy. A filter may therefore come
+    back after it was removed. This filter then matches nothing.
     """
 
     def __init__(self, blocks: set[object]) -> None:
@@ -208,7 +211,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Ignore warnings within the block, and in other threads as long as it lasts."""
+    """Ignore warnings within the block, and in other threads as long as the block lasts."""
     with _warnings.changed():
         yield
 

@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["ProgressBar"]
 
 ERROR_EVERY = 50
-"""Iterations between two looks at the KL divergence, each of which takes as long as one or two."""
+"""Iterations between two KL divergences, since each takes as long as one or two iterations."""
 
 LINE_EVERY = 10.0
 """Seconds between two lines in a file."""

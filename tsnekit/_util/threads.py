@@ -7,7 +7,7 @@ from numbers import Integral
 __all__ = ["resolve_n_jobs"]
 
 MAX_JOBS = 65_536
-"""More threads than any machine runs at once; a larger number is a mistake."""
+"""No machine runs this many threads at once; a larger number is a mistake."""
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MAX_POSITION = 1e15
-"""Farthest positions; squares of their differences, and of their sums, are numbers in float32."""
+"""The farthest position: squares of differences and sums of positions are finite in float32."""
 
 MAX_COUNT = 2**31 - 1
 """Largest count of anything: what an integer of 32 bits holds."""
@@ -99,9 +99,9 @@ def check_data(
 ) -> Any:
     """Return data as a finite float array (n, p) or CSR matrix, copied only where it must be.
 
-    float32 and float64 stay what they are, integers of up to 16 bits become float32, which holds
-    them exactly, and everything else numeric becomes float64. Equal data gives equal results,
-    whatever it comes in: see `check_table`.
+    float32 and float64 keep their type. Integers of up to 16 bits become float32, which holds them
+    exactly. All other numbers become float64. Equal data gives equal results in any container; see
+    `check_table`.
 
     Parameters
     ----------
@@ -111,13 +111,13 @@ def check_data(
     n_features : int, optional
         The number of columns that the data must have.
     keep_zeros : bool, default=False
-        Whether a stored 0 of a sparse matrix differs from one that is not stored, as it does where
-        the data are distances.
+        Whether a stored 0 of a sparse matrix differs from an entry that is not stored, as in a
+        matrix of distances.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no such thing, is empty, or holds NaN, infinity, text or dates.
+        If `X` is not a table, is empty, or holds NaN, infinity, text or dates.
     """
     X = as_plain(X, name=name)
     given = getattr(X, "dtype", None)
@@ -139,8 +139,7 @@ def check_table(
     Parameters
     ----------
     X : array-like, DataFrame or sparse matrix of shape (n, p)
-        Entries that a sparse matrix holds several times are added up, as SciPy does; zeros that it
-        stores are left out.
+        Repeated entries of a sparse matrix are added up, as SciPy does. Stored zeros are left out.
     name : str
         Name of the parameter, for messages.
     dtype : dtype or tuple of dtype
@@ -153,14 +152,14 @@ def check_table(
     Raises
     ------
     TypeError, ValueError
-        If it is no such thing.
+        If `X` is not a table of numbers.
     """
     from scipy.sparse import issparse
     from sklearn.utils import check_array
 
     X = as_plain(X, name=name)
     if all(str(dtype).startswith("Sparse") for dtype in getattr(X, "dtypes", [None])):
-        X = X.sparse.to_coo()  # a frame of pandas
+        X = X.sparse.to_coo()  # a sparse frame of pandas
     if issparse(X):
         X = _canonical_rows(X, name=name, keep_zeros=keep_zeros)
     try:
@@ -181,8 +180,8 @@ def check_table(
 def as_plain(X: Any, *, name: str = "X") -> Any:
     """Return data in a form that NumPy and SciPy read alike.
 
-    Frames and sparse matrices stay what they are, and everything else becomes an array of NumPy's
-    own class in the byte order of the machine, without a copy where that is possible.
+    Frames and sparse matrices keep their class. Everything else becomes a plain array of NumPy. The
+    byte order becomes that of the machine. Data is only copied if necessary.
 
     Parameters
     ----------
@@ -194,7 +193,7 @@ def as_plain(X: Any, *, name: str = "X") -> Any:
     Raises
     ------
     TypeError, ValueError
-        If it holds masked values, or values that are no real numbers; the message says how to
+        If `X` holds masked values, or values that are not real numbers; the message says how to
         convert them.
     """
     from scipy.sparse import issparse
@@ -230,16 +229,16 @@ _REMEDIES = {
 
 
 def _check_kind(kind: str, dtype: str, name: str) -> None:
-    """Check that values of this kind are numbers, or may be text or objects that stand for them."""
+    """Check that values of this kind are numbers, or text or objects that may be converted."""
     if kind == "c":
-        # The words are those that scikit-learn's tests of estimators look for.
+        # scikit-learn's tests of estimators look for these words.
         raise ValueError(f"Complex data not supported: {name} is {dtype}; {_REMEDIES[kind]}")
     if kind in _REMEDIES:
         raise TypeError(f"{name} must hold numbers, but it is {dtype}; {_REMEDIES[kind]}")
 
 
 def _kind_of(value: Any) -> str:
-    """Return the kind of an object, by NumPy's letter for it; "O" for all that is not refused."""
+    """Return NumPy's letter for the kind of an object; "O" for every kind that is accepted."""
     if isinstance(value, np.timedelta64 | datetime.timedelta):
         return "m"
     if isinstance(value, np.datetime64 | datetime.date):
@@ -264,7 +263,7 @@ def _canonical_rows(X: Any, *, name: str, keep_zeros: bool) -> Any:
     if X.dtype.kind == "f" and X.dtype.itemsize not in (4, 8):
         X = X.astype(np.float64)
     given = X.tocsr()
-    # The flags of the given matrix may not tell the truth; these are found anew.
+    # The flags of the given matrix may be wrong. The new matrix computes its own.
     rows = csr_matrix((given.data, given.indices, given.indptr), given.shape, copy=False)
     if not rows.has_canonical_format:
         rows = rows.copy()
@@ -276,7 +275,7 @@ def _canonical_rows(X: Any, *, name: str, keep_zeros: bool) -> Any:
 
 
 def check_columns(X: Any, *, name: str = "X") -> None:
-    """Check that the columns of a frame are numbers; anything else passes.
+    """Check that all columns of a frame hold numbers; data of other classes is not checked.
 
     Parameters
     ----------
@@ -288,7 +287,7 @@ def check_columns(X: Any, *, name: str = "X") -> None:
     Raises
     ------
     ValueError
-        If a column of a frame holds something else; the message names the column.
+        If a column of a frame does not; the message names the column.
     """
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
@@ -307,7 +306,7 @@ def check_columns(X: Any, *, name: str = "X") -> None:
 
 
 def column_names(X: Any) -> tuple[str, ...] | None:
-    """Return the names of the columns of a frame; None where X has no names, or not only text."""
+    """Return the names of the columns of a frame; None if there are none, or one is not text."""
     names = tuple(X.columns) if hasattr(X, "columns") and hasattr(X, "dtypes") else ()
     return names if names and all(isinstance(name, str) for name in names) else None
 
@@ -315,12 +314,12 @@ def column_names(X: Any) -> tuple[str, ...] | None:
 def check_column_names(X: Any, known: tuple[str, ...] | None, *, name: str) -> None:
     """Check that a frame has the columns of the fitted one, in its order.
 
-    Data without names passes, and so does all data if the fitted data had none.
+    Data without names is accepted. If the fitted data had no names, all data is accepted.
 
     Raises
     ------
     ValueError
-        If it has others, or has them in another order; the message names the first of them.
+        If the columns or their order differ; the message names the first difference.
     """
     given = column_names(X)
     if given is None or known is None or given == known:
@@ -367,7 +366,7 @@ def check_positions(
     if plain.dtype.kind in "US":
         raise ValueError(f"{name} must be an array of numbers, got {short_repr(Y)}")
     try:
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+        with np.errstate(over="ignore"):  # an overflow gives infinity, which is refused below
             checked = np.array(plain, dtype=np.float32, order="C")
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be an array of numbers, got {short_repr(Y)}") from None

@@ -13,8 +13,8 @@ __all__ = ["Affinities", "PrecomputedAffinities", "check_affinities"]
 class Affinities:
     """The affinities P between the points of a data set.
 
-    To compute affinities in a way of your own, derive a class that sets ``self.P``, and
-    `to_new` if new points are to be embedded too.
+    To compute affinities in your own way, derive a class that sets ``self.P``. Define `to_new` as
+    well if new points are to be embedded.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Affinities:
     Raises
     ------
     TypeError, ValueError
-        If the matrix is not a square matrix of finite numbers from 0 up.
+        If the matrix is not a square matrix of finite numbers of at least 0.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Affinities:
 
     @property
     def matrix(self) -> SparseAffinities:
-        """P, as the native layer reads it; what is set here is checked and copied."""
+        """P, as the native layer reads it; a matrix that is set here is checked and copied."""
         if self._matrix is None:
             raise ValueError(
                 f"{type(self).__name__} has no affinities: its __init__ must set self.P"
@@ -66,8 +66,8 @@ class Affinities:
     def P(self) -> Any:  # noqa: N802
         """P as a SciPy CSR matrix (n, n), which shares the memory of `matrix` and is read-only.
 
-        It can be set to a sparse matrix or an array, which is checked and copied. None where it is
-        not set yet.
+        It can be set to a sparse matrix or an array, which is checked and copied. It is None until
+        it is set.
         """
         return None if self._matrix is None else to_scipy(self._matrix)
 
@@ -86,7 +86,7 @@ class Affinities:
         Raises
         ------
         NotImplementedError
-            Unless a derived class does it.
+            Unless a derived class defines this method.
         """
         raise NotImplementedError(
             f"{type(self).__name__} has no affinities of new rows; compute affinities "
@@ -103,7 +103,7 @@ class Affinities:
         data : array-like or sparse matrix of shape (n_new, p)
             New rows.
         k : int
-            Fewer are returned where `to_new` returns fewer.
+            Number of neighbors; fewer if `to_new` returns fewer.
         **affinity_params
             Passed on to `to_new`.
 
@@ -121,7 +121,7 @@ class Affinities:
         Raises
         ------
         NotImplementedError
-            Unless a derived class does it.
+            Unless a derived class defines this method.
         """
         raise NotImplementedError(
             f"{type(self).__name__} cannot be extended by new rows; give the affinities of all rows"
@@ -141,8 +141,8 @@ class PrecomputedAffinities(Affinities):
     Raises
     ------
     TypeError, ValueError
-        If the matrix is not square or not numeric, or holds a value that is negative or not
-        finite, or is to be normalized and sums to 0.
+        If the matrix is not square or not numeric, if a value is negative or not finite, or if the
+        matrix is to be normalized and sums to 0.
 
     Examples
     --------
@@ -161,7 +161,7 @@ class PrecomputedAffinities(Affinities):
 
 
 def check_affinities(given: Any) -> Affinities:
-    """Return affinities that the user gave, if that is what they are.
+    """Return affinities that the user gave, checked.
 
     Raises
     ------

@@ -19,8 +19,8 @@ __all__ = ["NeighborIndex"]
 class NeighborIndex:
     """The nearest neighbors of every row of a data set.
 
-    The search is made once, and again only when more neighbors are asked for than it found. Several
-    threads may use one index at a time.
+    The search runs once, and again only if more neighbors are needed than it found. Several threads
+    may use one index at the same time.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class NeighborIndex:
     graph : NeighborGraph, optional
         Neighbors that are known already.
     search : NeighborSearch, optional
-        A search that is fitted to the data when it is first needed. Without it there are no more
-        neighbors than those of `graph`, and none of new rows.
+        A search, which is fitted to the data when it is first needed. Without a search, only the
+        neighbors of `graph` are known, and none of new rows.
     problem : SearchProblem, optional
-        What the search is for. Needed with `search`.
+        What the search is for. Required with `search`.
     data : float array or CSR matrix of shape (n_samples, p), optional
-        What is searched. Needed with `search`; kept, not copied.
+        The rows to search. Required with `search`; kept, not copied.
     """
 
     def __init__(
@@ -70,15 +70,15 @@ class NeighborIndex:
         return index
 
     def extended(self, X: Any) -> NeighborIndex:
-        """Return the index of the data and more rows, for a new search of the same kind.
+        """Return an index of the data and more rows, with a new search of the same kind.
 
         Raises
         ------
         TypeError, ValueError
-            If the rows are not like the data, or there is no data or no way to search it again.
+            If the rows do not fit the data, there is no data, or the search cannot be built again.
         """
         if self.search is None or self.problem is None or self.data is None:
-            raise ValueError("more rows need the data; only a neighbor graph was given")
+            raise ValueError("adding rows needs the data, but only a neighbor graph was given")
         X = self._like_data(X)
         if self.problem.sparse:
             from scipy.sparse import vstack
@@ -118,9 +118,9 @@ class NeighborIndex:
 
     @property
     def available(self) -> int:
-        """The most neighbors of each row that there are.
+        """The largest number of neighbors that each row can have.
 
-        All other rows, or as many as a given graph has.
+        This is the number of other rows, or the number of neighbors in a given graph.
         """
         if self.search is None:
             return self.n_found
@@ -136,7 +136,7 @@ class NeighborIndex:
         Raises
         ------
         ValueError
-            If there are not so many, or there is only a graph with fewer.
+            If there are fewer other rows, or a given graph has fewer neighbors.
         """
         k = check_integer("k", k, at_least=1)
         if k >= self.n_samples:
@@ -146,7 +146,7 @@ class NeighborIndex:
                 search = self._fitted_search()
                 if search is None:
                     raise ValueError(
-                        f"{k} neighbors of each row are needed, but the given graph has "
+                        f"{k} neighbors of each row are needed, but the given graph only has "
                         f"{self.n_found}"
                     )
                 self._graph = search.neighbors(k)
@@ -164,7 +164,7 @@ class NeighborIndex:
         Raises
         ------
         TypeError, ValueError
-            If the rows are not like the data, or the search cannot find neighbors of new rows.
+            If the rows do not fit the data, or the search cannot find neighbors of new rows.
         """
         if self.search is None:
             raise ValueError("neighbors of new rows need the data; only a neighbor graph was given")
@@ -174,7 +174,7 @@ class NeighborIndex:
                 "neighbor search"
             )
         X = self._like_data(X)
-        # A search may prepare itself for queries when the first one comes.
+        # The first query may prepare the search for queries.
         with self._lock.held():
             search: Any = self._fitted_search()
             found: NeighborGraph = search.query(X, min(k, self.n_samples))
@@ -185,13 +185,13 @@ class NeighborIndex:
             if self._fitted is None and self.search is not None and self.problem is not None:
                 self._fitted = self.search.fit(self.data, self.problem)
                 if self.n_found:
-                    # A search for new rows may use links that it only makes when it searches the
-                    # data. The neighbors are known here, from a file, but the links are not.
+                    # A search may make links while it searches the data, and use them for new rows.
+                    # The neighbors are known here, from a file, but the links are not.
                     self._fitted.neighbors(self.n_found)
             return self._fitted
 
     def _like_data(self, X: Any) -> Any:
-        """Return new rows checked, and as sparse or dense as the data."""
+        """Return new rows, checked, and sparse if and only if the data is sparse."""
         if self.problem is None:
             raise ValueError("neighbors of new rows need the data; only a neighbor graph was given")
         check_column_names(X, self.problem.feature_names, name="data")

@@ -31,8 +31,8 @@ def joint_affinities(
     weights : ndarray of shape (n, k), float32
         Their weights.
     how : {"mean", "max"}, default="mean"
-        "mean" is W + W^T, "max" the larger of the two; either is divided by its sum, which for
-        "mean" is 2n where the rows of W sum to 1.
+        "mean" is W + W^T, and "max" the larger of the two. The result is divided by its sum. For
+        "mean", the sum is 2n if the rows of W sum to 1.
     n_jobs : int, default=1
         Number of threads, already resolved. The result is the same for any.
 
@@ -44,13 +44,13 @@ def joint_affinities(
     Raises
     ------
     ValueError
-        If a neighbor is not a row.
+        If the index of a neighbor is not that of a row.
     """
     import tsnekit._native.symmetrize as native
 
     n, k = indices.shape
-    # The buffers hold every edge twice, and shrink in place to what remains when edges that run
-    # both ways are joined.
+    # The buffers hold every edge in both directions. Where an edge and its reverse are both given,
+    # they are joined, and the buffers shrink in place.
     joined = np.empty(2 * n * k, dtype=np.int32)
     data = np.empty(2 * n * k, dtype=np.float32)
     indptr = np.empty(n + 1, dtype=np.int64)
@@ -69,25 +69,9 @@ def conditional_affinities(
     scale: float = 1.0,
     n_jobs: int = 1,
 ) -> SparseAffinities:
-    """Put conditional weights into a sparse matrix, without symmetrizing.
+    """Put conditional weights (n, k), times `scale`, into a sparse matrix (n, n_columns).
 
-    Parameters
-    ----------
-    indices : ndarray of shape (n, k), int32
-        Neighbors of each row.
-    weights : ndarray of shape (n, k), float32
-        Their weights.
-    n_columns : int
-        Number of rows among which the neighbors are.
-    scale : float, default=1
-        Factor of all weights.
-    n_jobs : int, default=1
-        Number of threads, already resolved.
-
-    Returns
-    -------
-    SparseAffinities of shape (n, n_columns)
-        With sorted rows.
+    The matrix is not symmetrized. Its rows are sorted.
 
     Raises
     ------
@@ -119,8 +103,8 @@ def to_scipy(matrix: SparseAffinities) -> Any:
 def from_scipy(rows: Any) -> SparseAffinities:
     """Return a CSR matrix of this package in the form that the native layer reads.
 
-    Nothing is checked, and memory is shared where the types allow it. What comes from outside goes
-    through `check_matrix`.
+    Nothing is checked, and memory is shared if the types allow it. Matrices from outside go through
+    `check_matrix`.
     """
     return SparseAffinities(
         rows.indptr.astype(np.int64, copy=False),
@@ -140,13 +124,14 @@ def check_matrix(
 ) -> SparseAffinities:
     """Return affinities that come from outside, checked and copied.
 
-    All affinities that this package did not compute itself pass here, since native code relies on
-    them without a look of its own.
+    All affinities that this package did not compute pass here, since native code does not check
+    them again.
 
     Parameters
     ----------
     given : SparseAffinities, sparse matrix or array-like of shape (n, m)
-        Repeated entries of a sparse matrix are added up, as SciPy does. It is not changed.
+        Repeated entries of a sparse matrix are added up, as SciPy does. The given matrix is not
+        changed.
     name : str, default="P"
         Name of the parameter, for messages.
     square : bool, default=False
@@ -164,12 +149,13 @@ def check_matrix(
     Raises
     ------
     TypeError, ValueError
-        If it is not a matrix of real numbers, has another shape, or holds a value that is negative,
-        not finite or too large for single precision; or if it is to be normalized and sums to 0.
+        If `given` is not a matrix of real numbers, has another shape, or holds a value that is
+        negative, not finite or too large for single precision; or if it is to be normalized and
+        sums to 0.
     """
     from scipy.sparse import csr_matrix
 
-    # In a matrix of this form, zeros stay: sums are then added up in the same order as before.
+    # The zeros of a SparseAffinities stay, so that sums are computed in the same order as before.
     native = isinstance(given, SparseAffinities)
     checked = check_table(
         _check_parts(given, name) if native else given,
@@ -192,7 +178,7 @@ def check_matrix(
         if not total > 0:
             raise ValueError(f"{name} must not all be 0")
         values = values / total
-    with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+    with np.errstate(over="ignore"):  # an overflow gives infinity, which is refused below
         data = values.astype(np.float32)
     if not np.isfinite(data).all():
         raise ValueError(f"{name} must fit into single precision, got {rows.data.max():g}")
@@ -202,7 +188,7 @@ def check_matrix(
 
 
 def _check_parts(given: SparseAffinities, name: str) -> Any:
-    """Return the arrays as a CSR matrix, if they are those of one."""
+    """Return the arrays as a CSR matrix, checked."""
     from scipy.sparse import csr_matrix
 
     broken = f"{name} is a broken sparse matrix: "

@@ -1,4 +1,4 @@
-"""How much memory a fit takes, known before it starts, and how much there is."""
+"""How much memory a fit needs, computed before it starts, and how much there is."""
 
 from __future__ import annotations
 
@@ -16,43 +16,29 @@ UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KI": 2**10, "MI": 2**2
 UNITS["TI"] = 2**40
 
 BYTES_PER_NEIGHBOR = 20
-"""An index, a distance, a weight, and an entry of P: two entries where an edge runs one way."""
+"""An index, a distance, a weight and one entry of P, or two for an edge without its reverse."""
 
 MEMBERSHIP = Path("/proc/self/cgroup")
-"""Where Linux tells which cgroups the process is in."""
+"""The file in which Linux lists the cgroups of the process."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 """Where cgroups are mounted."""
 
 
 def affinities_bytes(n_samples: int, n_neighbors: int) -> int:
-    """Return what the neighbors and affinities of a data set take at their peak.
+    """Return the peak memory of the neighbors and affinities of a data set.
 
-    This much is surely needed, so that nothing that fits is refused. The optimization takes less,
-    or hardly more where it packs the affinities of a large map. A neighbor search takes less too,
-    beside its copy of the data.
-
-    Parameters
-    ----------
-    n_samples : int
-    n_neighbors : int
-        Neighbors of each.
-
-    Returns
-    -------
-    int
-        Bytes.
+    A fit certainly needs this much, so that no fit is refused that has enough memory. The
+    optimization needs less, or hardly more if it makes a compact copy of the affinities of a large
+    map. A neighbor search needs less too, apart from its copy of the data.
     """
     return BYTES_PER_NEIGHBOR * n_samples * n_neighbors
 
 
 def machine_bytes() -> int | None:
-    """Return the memory of the machine, or of the process's cgroup where that has less.
+    """Return the memory of the machine, or the limit of the process's cgroup if that is lower.
 
-    Returns
-    -------
-    int or None
-        Bytes; None where the system does not say.
+    Return None if the system does not say.
     """
     known = []
     with contextlib.suppress(AttributeError, ValueError, OSError):  # not on every system
@@ -66,10 +52,10 @@ def machine_bytes() -> int | None:
 
 
 def _limit_files() -> list[Path]:
-    """Return the files that may limit the memory of the process: of its cgroups and all above."""
+    """Return the files with the memory limits of the process's cgroups and of all above them."""
     v2 = CGROUPS, "memory.max"
     v1 = CGROUPS / "memory", "memory.limit_in_bytes"
-    # Within a container, the path may be one that only the host sees; the root is what it sees.
+    # In a container, the path may only exist on the host. The container then sees the root.
     files = [root / name for root, name in (v2, v1)]
     try:
         lines = MEMBERSHIP.read_text().splitlines()
@@ -93,19 +79,14 @@ def parse_bytes(name: str, value: Any) -> int | None:
     Parameters
     ----------
     name : str
-        Name of the parameter, for messages.
     value : int, str or None
-        A number of bytes, or one with a unit such as "4GB" or "512 MiB"; None for no limit but
-        the machine's.
-
-    Returns
-    -------
-    int or None
+        A number of bytes, or a text with a unit such as "4GB" or "512 MiB"; None for the limit of
+        the machine.
 
     Raises
     ------
     TypeError, ValueError
-        If it is none of these, or not positive.
+        If `value` is none of these, or not positive.
     """
     if value is None:
         return None
@@ -124,16 +105,12 @@ def parse_bytes(name: str, value: Any) -> int | None:
 def check_memory(n_samples: int, n_neighbors: int, memory_limit: int | None) -> None:
     """Check that there is memory for the affinities of a data set.
 
-    Parameters
-    ----------
-    n_samples, n_neighbors : int
-    memory_limit : int or None
-        Bytes; None for what the machine has.
+    Without `memory_limit`, the memory of the machine is the limit.
 
     Raises
     ------
     MemoryError
-        If there is not.
+        If there is not enough memory.
     """
     needed = affinities_bytes(n_samples, n_neighbors)
     limit = machine_bytes() if memory_limit is None else memory_limit

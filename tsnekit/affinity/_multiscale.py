@@ -88,9 +88,9 @@ class MultiscaleMixture(NeighborAffinities):
         return asked
 
     def set_perplexities(self, new_perplexities: float | Sequence[float]) -> None:
-        """Change the perplexities, and compute P anew.
+        """Change the perplexities, and compute P again.
 
-        Neighbors are searched again only if more are needed than are known.
+        Neighbors are searched again only if P needs more of them than are known.
 
         Parameters
         ----------

@@ -22,15 +22,16 @@ class PerplexityBasedNN(NeighborAffinities):
     ----------
     data : array-like or sparse matrix of shape (n, p), optional
         The data; needed unless `knn_index` is given. A float array or CSR matrix is kept without a
-        copy, since new rows are compared with it: what is written to it later changes them.
+        copy, because new rows are compared with it. Writing to it later changes the affinities of
+        new rows.
     perplexity : float, default=30
-        Effective number of neighbors, at least 1. Where there are too few neighbors for it, in the
-        data or in a given graph, a third of their number is used, with a warning.
+        Effective number of neighbors, at least 1. If the data or a given graph has too few
+        neighbors, a third of their number is used, with a warning.
     method : str or NeighborSearch, default="auto"
         ``exact``, ``annoy``, ``forest``, ``pynndescent``, ``hnsw``, ``precomputed``, a plugin's
         name, an instance, or a rule: ``auto`` is exact below 1,000 rows and ``approx`` above,
-        ``approx`` is Annoy for dense data in a metric that it has, else PyNNDescent, and
-        ``fastest`` is what is expected to take the least time.
+        ``approx`` is Annoy for dense data in a metric that Annoy has, else PyNNDescent, and
+        ``fastest`` is the search with the lowest expected time.
     metric : str or callable, default="euclidean"
         Metric of the data space.
     metric_params : dict, optional
@@ -58,7 +59,7 @@ class PerplexityBasedNN(NeighborAffinities):
     P : CSR matrix of shape (n, n), float32
         Affinities; they sum to 1. Read-only.
     knn_index : NeighborIndex
-        The neighbors, which other affinities of the same data can take.
+        The neighbors, which other affinities of the same data can use.
     effective_perplexity_ : float
         The perplexity in use.
 
@@ -122,9 +123,9 @@ class PerplexityBasedNN(NeighborAffinities):
         return self.kernel.perplexity
 
     def set_perplexity(self, new_perplexity: float) -> None:
-        """Change the perplexity, and compute P anew.
+        """Change the perplexity, and compute P again.
 
-        Neighbors are searched again only if more are needed than are known.
+        Neighbors are searched again only if P needs more of them than are known.
 
         Parameters
         ----------
@@ -152,7 +153,7 @@ class PerplexityBasedNN(NeighborAffinities):
         data : array-like or sparse matrix of shape (n_new, p)
             New rows.
         perplexity : float, optional
-            By default that of the points.
+            The default is the perplexity of the points.
         return_distances : bool, default=False
             Whether to return the neighbors and their distances too.
         k_neighbors : int or "auto", default="auto"
@@ -277,7 +278,7 @@ class FixedSigmaNN(NeighborAffinities):
         return_distances : bool, default=False
             Whether to return the neighbors and their distances too.
         **options
-            In place of the kernel's options of these names.
+            Options that replace those of the kernel.
 
         Returns
         -------

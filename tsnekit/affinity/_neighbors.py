@@ -38,7 +38,7 @@ class NeighborAffinities(Affinities):
     Parameters
     ----------
     knn_index : NeighborIndex
-        Neighbors of the rows. One may serve many affinities.
+        Neighbors of the rows. One index may serve many affinities.
     kernel : AffinityKernel
         Turns distances into weights.
     symmetrize : bool or {"mean", "max", "none"}, default=True
@@ -87,7 +87,7 @@ class NeighborAffinities(Affinities):
         self.set_kernel(kernel)
 
     def set_kernel(self, kernel: AffinityKernel) -> None:
-        """Compute P anew by another kernel, from the same neighbors where they suffice.
+        """Compute P again with another kernel, from the same neighbors if they are enough.
 
         Parameters
         ----------
@@ -98,9 +98,9 @@ class NeighborAffinities(Affinities):
 
     @property
     def effective_perplexities_(self) -> tuple[float, ...]:
-        """The perplexities in use: those of the kernel, as far as there are neighbors for them.
+        """The perplexities in use: those of the kernel, lowered if there are too few neighbors.
 
-        Kernels that have no perplexity do not have it.
+        With a kernel that has no perplexity, this attribute does not exist.
         """
         if not hasattr(self.kernel, "effective_perplexities"):
             raise AttributeError(f"{type(self.kernel).__name__} has no perplexity")
@@ -109,7 +109,7 @@ class NeighborAffinities(Affinities):
 
     @property
     def effective_perplexity_(self) -> float:
-        """The perplexity in use, of kernels that have only one."""
+        """The perplexity in use, for kernels with a single one."""
         found = self.effective_perplexities_
         if len(found) != 1:
             raise AttributeError(
@@ -135,10 +135,10 @@ class NeighborAffinities(Affinities):
         return_distances : bool, default=False
             Whether to return the neighbors and their distances too.
         perplexity : float, optional
-            In place of the kernel's, and then for as many neighbors as the kernel takes by default.
-            Kernels that have no perplexity ignore it.
+            Replaces the perplexity of the kernel. The number of neighbors is then the kernel's
+            default for this perplexity. Kernels without a perplexity ignore it.
         **options
-            In place of the kernel's options of these names.
+            Options that replace those of the kernel.
 
         Returns
         -------
@@ -156,7 +156,8 @@ class NeighborAffinities(Affinities):
             cannot find neighbors of new rows.
         """
         if not isinstance(return_distances, (bool, np.bool_)):
-            # A perplexity or a number of neighbors in the second place would be taken for it.
+            # Otherwise a perplexity or a number of neighbors as second argument would count as
+            # True.
             raise TypeError(f"return_distances must be True or False, got {return_distances!r}")
         P, graph = self.to_new_with_neighbors(data, 1, perplexity=perplexity, **options)
         return (P, graph.indices, graph.distances) if return_distances else P
@@ -179,7 +180,7 @@ class NeighborAffinities(Affinities):
         """
         known = options_of(type(self.kernel))
         if perplexity is not None and "perplexity" in known:
-            # A number of neighbors that was given for another perplexity may not do for this one.
+            # A number of neighbors that was given for another perplexity may not fit this one.
             defaults = {name: known[name] for name in ("k_neighbors",) if name in known}
             options = defaults | options | {"perplexity": perplexity}
         kernel = with_options(self.kernel, options) if options else self.kernel
@@ -227,7 +228,7 @@ class NeighborAffinities(Affinities):
             raise ValueError(f"affinities need at least 2 rows, got {n_samples}")
         with show_logs(self.verbose):
             started = time.perf_counter()
-            # A kernel that is told of so many rows asks for no more neighbors than there are.
+            # For this number of rows, the kernel asks for no more neighbors than there are.
             k = kernel.n_neighbors(self.knn_index.available + 1)
             check_memory(n_samples, k, self.memory_limit)
             graph = self.knn_index.neighbors(k)
@@ -259,7 +260,7 @@ def build_affinities(
     verbose: bool = False,
     memory_limit: int | None = None,
 ) -> NeighborAffinities:
-    """Search the neighbors of data and turn their distances into affinities.
+    """Search the neighbors of the rows and turn their distances into affinities.
 
     Parameters
     ----------
@@ -269,7 +270,7 @@ def build_affinities(
     search : NeighborSearch
         Not fitted yet.
     problem : SearchProblem
-        Also says how many threads there are.
+        Also holds the number of threads.
     symmetrize, verbose, memory_limit
         See `NeighborAffinities`.
 
@@ -294,7 +295,7 @@ def check_symmetrize(given: bool | str) -> str | None:
     Raises
     ------
     ValueError
-        If it is none of the ways.
+        If `given` is not one of the valid values.
     """
     if not isinstance(given, bool | str) or given not in SYMMETRIZATIONS:
         raise ValueError(
@@ -304,7 +305,7 @@ def check_symmetrize(given: bool | str) -> str | None:
 
 
 def _checked_weights(kernel: AffinityKernel, distances: Any, n_jobs: int) -> Any:
-    """Return the kernel's weights, if they are what the interface promises."""
+    """Return the kernel's weights, checked against the interface."""
     weights = np.ascontiguousarray(kernel.weights(distances, n_jobs=n_jobs), dtype=np.float32)
     if weights.shape != distances.shape:
         raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import Backend, check_name, resolve_backend
-from tsnekit._util.metrics import canonical_metric
+from tsnekit._util.metrics import canonical_metric, check_metric_params
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_data, column_names, short_repr
@@ -25,12 +25,13 @@ def check_neighbors(method: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If it does not, or is a `NeighborIndex`, which has been searched already.
+        If `method` is neither, or is a `NeighborIndex`, which already holds a search.
     """
     if isinstance(method, NeighborIndex):
         raise TypeError(
-            f"neighbors must name a search or be one, got {type(method).__name__}; neighbors that "
-            "are known already are given as knn_index to a class of tsnekit.affinity"
+            f"neighbors must be the name of a neighbor search or an instance of one, got "
+            f"{type(method).__name__}; give known neighbors as knn_index to a class of "
+            "tsnekit.affinity"
         )
     check_name("neighbors", method)
 
@@ -63,8 +64,9 @@ def resolve_search(
     """
     check_neighbors(method)
     metric = canonical_metric(metric)
+    check_metric_params(metric, metric_params, X.shape[1])
     if metric == "precomputed" and isinstance(method, str) and method == "exact":
-        method = "precomputed"  # to read off distances is to search exactly
+        method = "precomputed"  # reading off distances is an exact search
     problem = SearchProblem(
         n_samples=X.shape[0],
         n_features=X.shape[1],
@@ -96,7 +98,7 @@ def find_index(
     verbose: bool,
     knn_kwargs: Mapping[str, Any] | None,
 ) -> NeighborIndex:
-    """Return the index that was given, or one of the data, which is searched when it is used."""
+    """Return the given index, or a new index of the data, which is searched at its first use."""
     if (data is None) == (knn_index is None):
         given = "neither" if data is None else "both"
         raise ValueError(f"give either data or knn_index, got {given}")

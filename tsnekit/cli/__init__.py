@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 2 after an error in what was given, 130 after Ctrl-C.
+        0 after success, 2 after an error in the input, 130 after Ctrl-C.
     """
     parser = Parser(prog="tsnekit", description="t-SNE with swappable backends.")
     parser.add_argument("--version", action=_Version, help="show the version and exit")
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("tsnekit: interrupted", file=sys.stderr)
         return _embed.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; do not complain again while shutting down.
+        # The reader of the output has closed it. Python must not report this again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, TypeError, OSError, MemoryError) as error:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Version(argparse.Action):
-    """Prints the version, which takes time to find, only when it is asked for."""
+    """Finds and prints the version only if asked for, since finding it takes time."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
         super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
@@ -71,7 +71,7 @@ class _Version(argparse.Action):
 
 @contextlib.contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Show what a warning says, and not the line of the program that it came from."""
+    """Show the text of a warning without the line of code that it came from."""
 
     def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
         return f"tsnekit: warning: {' '.join(str(message).split())}\n"

@@ -1,4 +1,4 @@
-"""Lets ``python -m tsnekit.cli`` do what ``tsnekit`` does."""
+"""Make ``python -m tsnekit.cli`` do what ``tsnekit`` does."""
 
 import sys
 

@@ -15,7 +15,7 @@ DATA_KEYS = ("X", "data", "x")
 LABEL_KEYS = ("y", "labels", "target")
 SPARSE_KEYS = {"format", "shape", "data"}
 
-SAVED_AS_OBJECTS = "an array of Python objects; save text as str, say by y.astype(str)"
+SAVED_AS_OBJECTS = "an array of Python objects; save text as str, for example by y.astype(str)"
 
 
 def read_npy(source: str) -> NDArray[Any]:
@@ -28,7 +28,7 @@ def read_npy(source: str) -> NDArray[Any]:
     """
     with Path(source).open("rb") as file:
         if file.read(6) != b"\x93NUMPY":
-            raise ValueError(f"{source} is not a .npy file, whatever its name says")
+            raise ValueError(f"{source} is not a .npy file, although its name says so")
     try:
         array: NDArray[Any] = np.load(source, allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -74,7 +74,7 @@ def read_npz(source: str, key: str | None) -> tuple[Any, Any, tuple[str, ...]]:
         if key is None or key not in names:
             wanted = "X, data or x" if key is None else repr(key)
             raise ValueError(
-                f"{source} has no array {wanted}; --key says which of its arrays are the data: "
+                f"{source} has no array {wanted}; choose one of its arrays with --key: "
                 f"{', '.join(names)}"
             )
         X = _member(archive, source, key)

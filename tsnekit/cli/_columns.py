@@ -15,14 +15,14 @@ from tsnekit.cli._text import Table
 __all__ = ["ColumnOptions", "Columns", "filled", "select_columns"]
 
 INDEX_NAMES = frozenset({"", "index", "id", "ids", "row", "rowname", "rownames", "row_names"})
-"""Names, in small letters, that a first column of row numbers or row names may have."""
+"""Names, in lower case, that a first column of row numbers or row names may have."""
 
 SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
-    """What the user said of the columns.
+    """The user's options for the columns.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class ColumnOptions:
     columns : sequence of str, optional
         The only columns that are features.
     drop : sequence of str, default=()
-        Columns that are no features.
+        Columns that are not features.
     label_column : str, optional
         The column that holds the labels.
     missing : {"error", "drop", "mean"}, default="error"
-        What becomes of rows with missing values.
+        What to do with rows that have missing values.
     of_map : bool, default=False
         Whether `columns` are those that a map was made of. Other columns are left out then.
     """
@@ -64,7 +64,7 @@ class Columns:
     names : sequence of str
         The names of the features.
     notes : tuple of str
-        What was taken for what.
+        Which column was taken for what.
     """
 
     features: NDArray[Any]
@@ -82,8 +82,8 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     Raises
     ------
     ValueError
-        If a column does not exist, a feature holds text, or values are missing and `options` do
-        not say what to do with their rows.
+        If a column does not exist, a feature holds text, or values are missing and
+        `options.missing` is "error".
     """
     frame, notes = table.frame, []
     options, note = _with_vectors(table, options)
@@ -144,7 +144,7 @@ def _check_name(option: str | None, name: str, table: Table) -> None:
 
 
 def _find_index(table: Table) -> tuple[str | None, str | None]:
-    """Return the first column where it holds ids of the rows, and what to say of it."""
+    """Return the first column if it holds ids of the rows, and a note about it."""
     name = table.frame.columns[0]
     column = table.frame[name]
     if table.frame.shape[1] < 2 or column.isna().any() or not column.is_unique:
@@ -169,7 +169,7 @@ def _find_index(table: Table) -> tuple[str | None, str | None]:
             f"--index {name!r} takes it for their ids"
         )
     if name.lower() in INDEX_NAMES and table.has_header:
-        return name, f"{kept}, since of its name and a different number in each row; {remedy}"
+        return name, f"{kept}, since its name fits and each row has a different number; {remedy}"
     return None, None
 
 
@@ -217,7 +217,7 @@ def filled(
     names : sequence of str
         Of the columns.
     missing : {"error", "drop", "mean"}
-        What becomes of rows with values that are missing or infinite.
+        What to do with rows that have missing or infinite values.
     place : callable
         Returns where a row stands in the file.
 
@@ -232,7 +232,7 @@ def filled(
     Raises
     ------
     ValueError
-        If values are missing and nobody said what to do with them.
+        If values are missing and `missing` is "error".
     """
     rows = np.arange(len(values))
     holes = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)

@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     add_input(parser)
     parser.add_argument(
-        "--transform", metavar="NAME", help="of each value first: log1p, arcsinh or arcsinh:150"
+        "--transform", metavar="NAME", help="transform values first: log1p, arcsinh or arcsinh:150"
     )
     parser.add_argument(
         "--scale",

@@ -32,7 +32,7 @@ def add_input(parser: argparse.ArgumentParser, **options: Any) -> None:
     )
     cells = parser.add_argument_group("cells")
     cells.add_argument(
-        "--use-rep", metavar="KEY", help="what of a .h5ad file to embed (default X_pca, else X)"
+        "--use-rep", metavar="KEY", help="data of a .h5ad file to embed (default X_pca, else X)"
     )
     cells.add_argument(
         "--n-pcs", type=integer, metavar="N", help="only the first N columns of X_pca"
@@ -46,15 +46,17 @@ def add_input(parser: argparse.ArgumentParser, **options: Any) -> None:
         help="whether the first line names the columns (default: all rows decide)",
     )
     table.add_argument(
-        "--index", metavar="COLUMN", help="ids of the rows, or none (default: found by itself)"
+        "--index", metavar="COLUMN", help="ids of the rows, or none (default: found automatically)"
     )
-    table.add_argument("--columns", nargs="+", metavar="COLUMN", help="the only features")
-    table.add_argument("--drop", nargs="+", metavar="COLUMN", default=(), help="no features")
+    table.add_argument("--columns", nargs="+", metavar="COLUMN", help="use only these as features")
+    table.add_argument(
+        "--drop", nargs="+", metavar="COLUMN", default=(), help="columns to leave out"
+    )
     table.add_argument(
         "--missing",
         choices=("error", "drop", "mean"),
         default="error",
-        help="what becomes of rows with missing values (default error)",
+        help="what to do with rows that have missing values (default error)",
     )
     add_label_options(parser)
 
@@ -64,9 +66,9 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="one label a row: .npy or a text table; of cells also a column of obs, or a gene",
+        help="one label per row: .npy or a text table; for cells also a column of obs, or a gene",
     )
-    parser.add_argument("--label-column", metavar="COLUMN", help="labels, and no feature")
+    parser.add_argument("--label-column", metavar="COLUMN", help="labels; not used as a feature")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,7 @@ def run_plugins(args: argparse.Namespace) -> int:
     columns = ("kind", "name", "aliases", "distribution", "version", "available", "capabilities")
     rows: list[tuple[str, ...]] = [columns]
     for backend in found["backends"]:
-        # Why one is not available takes the place of what it could do.
+        # If a backend is not available, the reason takes the place of its capabilities.
         shown = backend if backend["available"] else backend | {"capabilities": backend["missing"]}
         rows.append(tuple(_cell(shown[name]) for name in columns))
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns) - 1)]
@@ -59,7 +59,7 @@ def _describe_plugins() -> dict[str, Any]:
 
     common = {field.name for field in dataclasses.fields(Spec)}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # the list has them, among its failures
+        warnings.simplefilter("ignore", PluginWarning)  # the list shows these failures
         registry = default_registry()
     backends = []
     for point, kind in POINTS.items():
@@ -135,7 +135,7 @@ def run_info(args: argparse.Namespace) -> int:
 def _describe_machine() -> dict[str, Any]:
     from importlib import metadata
 
-    from tsnekit._native.system import has_threads, instruction_set
+    from tsnekit._native.system import has_threads, instruction_set, loading
     from tsnekit._util.threads import resolve_n_jobs
 
     def version(distribution: str) -> str:
@@ -152,5 +152,6 @@ def _describe_machine() -> dict[str, Any]:
         "threads": resolve_n_jobs(-1) if has_threads() else "1, the build has no threads",
         "processors": os.cpu_count(),
         "instruction set": instruction_set(),
+        "loads points": loading().replace("_", " "),
         "packages": {name: version(name) for name in names},
     }

@@ -15,14 +15,14 @@ from typing import Any
 __all__ = ["add_parameters", "given_parameters", "integer"]
 
 DEFAULTS = {"n_jobs": -1, "random_state": 0}
-"""Where the command line differs from the class: it uses all processors, and repeats its maps."""
+"""Defaults that differ from those of the class: all processors, and a fixed seed."""
 
 LEFT_OUT = ("callbacks", "callbacks_every_iters", "verbose", "X", "affinities", "fixed", "history")
-"""Parameters that have no meaning here, or another option."""
+"""Parameters that have no meaning here, or that other options replace."""
 
 
 def text(given: str) -> str:
-    """Read anything."""
+    """Read any text."""
     return given
 
 
@@ -76,7 +76,7 @@ def _read(kind: Callable[[str], Any], given: str, what: str) -> Any:
         raise argparse.ArgumentTypeError(f"must be {what}, got {given!r}") from None
 
 
-# By the annotation of a parameter: what reads its value, and what help calls the value.
+# By the annotation of a parameter: the function that reads a value, and its name in the help.
 READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (integer, "N"),
     "int | None": (integer_or_none, "N"),
@@ -87,7 +87,7 @@ READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "Mapping[str, Any] | None": (option, "KEY=VALUE"),
 }
 ANYTHING = text, "NAME"
-# Any stands for what can be an object too: a backend, an array, a generator.
+# By name for parameters that may also be objects, whose annotation is Any.
 BY_NAME: dict[str, tuple[Callable[[str], Any], str]] = {
     "perplexity": (numbers, "X,..."),
     "random_state": (integer_or_none, "N"),
@@ -154,7 +154,7 @@ def _parameters(called: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _described(called: Callable[..., Any]) -> dict[str, str]:
-    """Return the first sentence that the docstring says of each parameter."""
+    """Return the first sentence of the docstring about each parameter."""
     section = (inspect.getdoc(called) or "").partition("Parameters\n----------\n")[2]
     described = {}
     for names, body in re.findall(r"^(\w[\w, ]*) : .*\n((?:    .*\n?)+)", section, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""A parser of arguments whose errors take one line and suggest what may have been meant."""
+"""A parser of arguments whose errors take one line and suggest the closest name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Parser(argparse.ArgumentParser):
     Parameters
     ----------
     complete : callable, optional
-        Called with the parser before it parses for the first time: it adds options that take time
-        to find out.
+        Called with the parser before it first parses. It adds the options that take time to
+        collect.
     **options
         See `argparse.ArgumentParser`.
     """

@@ -65,7 +65,7 @@ def check_outputs(
     ------
     ValueError
         If a name has another ending, if its folder does not exist, or if it is the same file as an
-        input or another output, which can be by a link.
+        input or another output, also by a link.
     """
     written = {option: path for option, path in outputs.items() if path is not None}
     read = {option: path for option, path in inputs.items() if path is not None}
@@ -84,7 +84,7 @@ def check_outputs(
 
 
 def _is_same_as_input(given: str, source: str) -> bool:
-    """Whether an output is the file that is read, "-" for the one at standard input."""
+    """Return whether an output is the input file; "-" is the file at standard input."""
     if source != "-":
         return os.path.isfile(source) and _is_same(given, source)
     try:

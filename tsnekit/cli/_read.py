@@ -67,12 +67,12 @@ class Data:
     ids_name : str
         What the file calls them.
     n_rows : int, optional
-        Rows of the file, where some of them were left out; `rows` are those that were kept.
+        Number of rows in the file, if some of them were left out; `rows` are the kept ones.
     rows : ndarray of shape (n,), int, optional
     names : sequence of str, optional
         Names of the features, where a table has them.
     notes : tuple of str
-        What was taken for what, where the file does not say so.
+        How the file was understood, where it is ambiguous.
     cells : str, optional
         The .h5ad file that holds the rows.
     colors : mapping, optional
@@ -116,7 +116,7 @@ def read_data(source: str, reading: Reading | None = None) -> Data:
         return _read_shipped(source)
     if source != STDIN and not Path(source).exists():
         raise ValueError(
-            f"{source!r} is neither a file nor a data set that ships: {', '.join(SHIPPED)}"
+            f"{source!r} is neither a file nor a data set of scikit-learn: {', '.join(SHIPPED)}"
         )
     with readable(source):
         return _checked(_read_file(source, reading), source, reading.columns.missing)
@@ -143,7 +143,7 @@ def _read_file(source: str, reading: Reading) -> Data:
     }
     given = [option for option, value in of_cells.items() if value is not None]
     if given and kind != ".h5ad":
-        raise ValueError(f"{given[0]} is for .h5ad files, which {source} is not")
+        raise ValueError(f"{given[0]} needs a .h5ad file as input, got {source!r}")
     if kind == ".h5ad":
         if reading.transpose:
             raise ValueError(f"--transpose is not for .h5ad files such as {source}")
@@ -269,16 +269,16 @@ def read_labels(
     ----------
     source : str
     data : Data
-        The rows of which these are the labels.
+        The data whose rows the labels belong to.
     header : bool, optional
-        Whether the first line of a table is a name; by default, the number of rows tells.
+        Whether the first line of a table is a name; by default, the number of rows decides.
     column : str, optional
         The column of a table that has several.
 
     Returns
     -------
     labels : ndarray or pandas.Series of shape (n,)
-        Numbers are numbers; missing values are missing.
+        Numbers have a numeric dtype, and missing labels are missing values.
     notes : tuple of str
 
     Raises
@@ -294,13 +294,15 @@ def read_labels(
     if file_kind(Path(source)) == ".npy":
         labels = read_npy(source)
         if labels.ndim != 1:
-            raise ValueError(f"labels in {source!r} must be one-dimensional, got {labels.ndim}")
+            raise ValueError(
+                f"labels in {source!r} must be one-dimensional, got shape {labels.shape}"
+            )
     else:
         table = read_table(source, header=header, n_labels=n_rows)
         if len(table.frame) == n_rows + 1 and table.frame.iloc[-1].isna().all():
             table = replace(table, frame=table.frame.iloc[:-1])  # the empty line at the end
         if header is None and len(table.frame) != n_rows:
-            # The number of rows says more of the first line than what it looks like.
+            # The number of rows tells more about the first line than its text.
             other = read_table(source, header=not table.has_header, n_labels=n_rows)
             table = other if len(other.frame) == n_rows else table
         labels, notes = _label_column(table, column), table.notes
@@ -322,7 +324,7 @@ def _label_column(table: Any, column: str | None) -> Any:
     elif len(names) > 1:
         raise ValueError(
             f"{table.source} has {len(names)} columns ({', '.join(map(repr, names[:5]))}), but "
-            "labels are one column: --label-column says which"
+            "labels are one column; choose it with --label-column"
         )
     else:
         labels = table.frame[names[0]]

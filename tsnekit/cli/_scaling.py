@@ -1,4 +1,4 @@
-"""What is done to the features before the map is made, and when it should be."""
+"""Transforms and scales of the features, and when a scale should be chosen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SCALES", "dominating_columns", "scale_of", "scaled", "transformed"]
 SCALES = ("none", "standard", "robust")
 
 DOMINATING_SHARE = 0.9
-"""Share of the total variance from which one or two columns alone decide who is whose neighbor."""
+"""Share of the total variance from which one or two columns alone decide about neighbors."""
 
 
 def transformed(X: Any, transform: str) -> Any:
@@ -24,7 +24,7 @@ def transformed(X: Any, transform: str) -> Any:
     Raises
     ------
     ValueError
-        If there is no such transform, or the data does not have it.
+        If the transform is unknown, or not defined for a value of the data.
     """
     X = check_data(X)
     name, colon, text = transform.partition(":")
@@ -74,7 +74,7 @@ def scaled(X: Any, center: NDArray[Any] | None, scale: NDArray[Any] | None) -> A
 
 
 def dominating_columns(X: Any, names: Sequence[str]) -> str | None:
-    """Return what to say where a column or two have nearly all of the variance."""
+    """Return a note if one or two columns have nearly all of the variance."""
     if hasattr(X, "indptr") or X.shape[1] < 3 or X.shape[0] < 2:
         return None
     largest = np.abs(X).max()

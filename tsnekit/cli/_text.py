@@ -1,4 +1,4 @@
-"""Text tables as people have them: delimiter, decimal sign, encoding, compression and header."""
+"""Text tables of all usual kinds: delimiter, decimal sign, encoding, compression and header."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ STDIN = "-"
 TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".dat")
 COMPRESSED = (".gz", ".bz2", ".xz")
 
-# A file that splits at a tab in every line is split there, whatever else it holds, and so on.
+# The first delimiter that splits nearly all lines into equally many cells is used.
 DELIMITERS = ("\t", ";", "|", ",")
-# No text holds it, so that a file of one column is split nowhere.
+# No text holds this character, so that it never splits a file of one column.
 NO_DELIMITER = "\x1f"
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "-nan", "<na>"})
@@ -47,7 +47,7 @@ class Table:
     lines : sequence of int
         Where each row stands, counted from 1 in a text file and from 0 in others.
     notes : tuple of str
-        What was taken for what, where the file does not say so.
+        How the file was understood, where it is ambiguous.
     unit : str, default="line"
         What `lines` count.
     vectors : mapping of str to tuple of str
@@ -68,7 +68,7 @@ class Table:
 
 
 def file_kind(path: Path) -> str:
-    """Return the ending of a file in small letters, without that of its compression."""
+    """Return the ending of a file in lower case, without that of its compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
@@ -98,7 +98,7 @@ def read_table(source: str, *, header: bool | None = None, n_labels: int | None 
         If the file is empty, is not text, or has rows of different lengths.
     """
     text, notes = _decode(source)
-    # Only a line feed ends a line: the other characters that end one for Python may be text.
+    # Only a line feed ends a line. Other characters that end a line for Python may be text.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not lines[-1]:
         lines.pop()
@@ -111,7 +111,7 @@ def read_table(source: str, *, header: bool | None = None, n_labels: int | None 
         raise ValueError(f"{source} is empty")
     delimiter = _find_delimiter([lines[number] for number in kept[: 2 * SAMPLED_LINES]])
     if delimiter == NO_DELIMITER:
-        # pandas has no rows for empty lines at the start.
+        # pandas skips empty lines at the start.
         lines = [line if line.strip() else '""' for line in lines]
     else:
         kept = [number for number in kept if lines[number].strip()]
@@ -198,7 +198,7 @@ def _parse(
 
     body = typed(lines[1:]) if len(lines) > 1 else typed(lines).iloc[:0]
     width = body.shape[1]
-    # A delimiter at the end of every line begins a column of nothing.
+    # A delimiter at the end of every line makes an empty last column.
     ends = width > 1 and len(body) > 0 and bool(body[width - 1].isna().all())
     if ends and (len(first) == width - 1 or not first[-1]):
         width -= 1
@@ -239,7 +239,7 @@ def _decode(source: str) -> tuple[str, list[str]]:
         text = raw.decode("cp1252", errors="replace")
         notes = [f"{source} is not in UTF-8; it was read as Windows-1252"]
     if "\0" in text:
-        raise ValueError(f"{source} is not a text table: it holds bytes of zero")
+        raise ValueError(f"{source} is not a text table: it holds zero bytes")
     return text, notes
 
 
@@ -256,9 +256,9 @@ def _read_bytes(source: str) -> bytes:
     import lzma
     import zlib
 
-    unpack = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}[ending]
+    decompress = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}[ending]
     try:
-        return unpack(raw)
+        return decompress(raw)
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(f"{source} is not a whole {ending} file: {error}") from None
 
@@ -270,7 +270,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _find_delimiter(lines: list[str]) -> str:
-    """Return the delimiter that splits the lines alike."""
+    """Return the delimiter that splits the lines into equally many cells."""
     lines = [line for line in lines if line.strip() and not line.startswith("#")] or lines
     lines = lines[:SAMPLED_LINES]
     for delimiter in DELIMITERS:
@@ -306,7 +306,7 @@ def _without_comments(
 def _judge_header(
     first: list[str], second: list[str], body: Any, decimal: str
 ) -> tuple[bool, str | None]:
-    """Return whether the first line names the columns, and what to say where that is a guess."""
+    """Return whether the first line names the columns, and a note if this is a guess."""
     if not len(body):
         return False, None
     numbers = [_is_number(cell, decimal) for cell in first]
@@ -317,7 +317,7 @@ def _judge_header(
     if any(text and is_numeric for text, is_numeric in pairs):
         return True, None
     if any(texts):
-        # Columns of text alone: a name does not come again among the values, which do repeat.
+        # All columns hold text. Values repeat within a column, but its name is not among them.
         columns = [i for i, text in enumerate(texts) if text and i < body.shape[1]]
         names = all(not (body[i].astype(str) == first[i]).any() for i in columns)
         return names and any(body[i].duplicated().any() for i in columns), None
@@ -341,7 +341,7 @@ def _judge_header(
 
 
 def _counts(cells: list[str]) -> bool:
-    """Whether the cells are whole numbers at equal steps upward, as no row of data mostly is."""
+    """Return whether the cells are whole numbers that rise in equal steps, unlike most data."""
     if not cells or not all(re.fullmatch(r"\d+", cell) for cell in cells):
         return False
     values = [int(cell) for cell in cells]
@@ -368,7 +368,7 @@ def _is_missing(cell: str) -> bool:
 
 
 def unique(names: list[str]) -> list[str]:
-    """Return names of which none comes twice, as pandas writes them."""
+    """Return the names, with numbers added to repeated ones, as pandas does."""
     seen: dict[str, int] = {}
     unique = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Data beside its map: the ranks in the data of neighbors in the map, and pairs of distances."""
+"""Data compared with its map: ranks of neighbors, and distances of pairs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Comparison:
         self._positions = in_scale(positions)
 
     def ranks(self, rows: Rows, k: int) -> Rows:
-        """Return how near in the data the nearest neighbors in the map are.
+        """Return the ranks in the data of the nearest neighbors in the map.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Comparison:
     def distances(self, rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the distances between all pairs of rows, in the data and in the map.
 
-        Each is divided by a power of two, as `DataDistances.exponent` says.
+        Both are divided by powers of two; see `DataDistances`.
         """
         pairs = [(row, rows[i + 1 :]) for i, row in enumerate(rows[:-1])]
         in_data, in_map = (
@@ -105,7 +105,7 @@ class Comparison:
         """Return the nearest neighbors of some rows in the map, (m, k)."""
         from sklearn.neighbors import NearestNeighbors
 
-        # A tree compares positions by their differences, and products of matrices would cancel.
+        # A tree computes with differences of positions. Products of matrices would lose digits.
         search = NearestNeighbors(n_neighbors=k + 1, algorithm="kd_tree").fit(self._positions)
         found = search.kneighbors(self._positions[rows], return_distance=False)
         # Among equal positions a row need not come first, and it can be absent.
@@ -130,7 +130,7 @@ def _ranks_of(
     limits = limits[order]
     nearer = np.flatnonzero(low < limits[-1])
     nearer = nearer[nearer != row]
-    # How many of the limits each row is not nearer than.
+    # For each row, the number of limits that are at most its distance.
     places = np.searchsorted(limits, low[nearer], side="right")
     if high is not None:
         unsure = np.flatnonzero(places != np.searchsorted(limits, high[nearer], side="right"))
@@ -143,15 +143,7 @@ def _ranks_of(
 
 
 def sample_rows(n: int, n_sampled: int | None, random_state: Any) -> Rows:
-    """Return rows drawn at random, in ascending order, or all rows.
-
-    Parameters
-    ----------
-    n : int
-        Number of rows.
-    n_sampled : int or None
-        How many to draw; None for all.
-    random_state : int, RandomState or None
+    """Return `n_sampled` of `n` rows, drawn at random, in ascending order; all rows for None.
 
     Raises
     ------

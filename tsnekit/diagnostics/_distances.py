@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._util.metrics import canonical_metric, metric_name
+from tsnekit._util.metrics import canonical_metric, check_metric_params, metric_name
 from tsnekit._util.process import without_warnings
 from tsnekit.interfaces import Metric
 
@@ -36,16 +36,16 @@ class DataDistances(Protocol):
     def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
         """Return bounds (m, n) of the distances from some rows to all rows.
 
-        Both are one array where the distances are exact.
+        Both are the same array if the distances are exact.
         """
         ...
 
     def between(self, row: int, others: Indices) -> Floats:
-        """Return the exact distances (m,) from one row to some others, which `bounds` bounds."""
+        """Return the exact distances (m,) from one row to others, which lie within the bounds."""
         ...
 
     def measured(self, distances: Floats) -> Floats:
-        """Turn distances of `between` into values of the metric, which keeps their order."""
+        """Turn distances of `between` into values of the metric, in the same order."""
         ...
 
 
@@ -66,6 +66,7 @@ def distances_of(
     ValueError
         If neither SciPy nor scikit-learn has the metric for such data.
     """
+    check_metric_params(canonical_metric(metric), metric_params, X.shape[1])
     metric, params = _plain_name(canonical_metric(metric), dict(metric_params or {}))
     if metric == "precomputed":
         if X.shape[0] != X.shape[1] or hasattr(X, "indptr"):
@@ -82,12 +83,12 @@ def distances_of(
 
 
 def in_scale(X: Any) -> Any:
-    """Return rows, float64, divided by a power of two such that squares can be computed."""
+    """Return rows in float64, divided by a power of two, so that squares can be computed."""
     return _scaled(X, -_exponent(X))
 
 
 def _plain_name(metric: Metric, params: dict[str, Any]) -> tuple[Metric, dict[str, Any]]:
-    """Return the simplest name for a metric, so that each has one implementation."""
+    """Return the simplest name for a metric, so that each metric has one implementation."""
     if metric == "nan_euclidean" and not params:
         return "euclidean", params  # the data holds no NaN
     if metric == "minkowski" and params.get("p", 2) in (1, 2, math.inf):
@@ -134,7 +135,7 @@ class _Vectors:
     exponent : int
         See `DataDistances`.
     factor : float, optional
-        What the square of the Euclidean distance is multiplied by; None for the distance itself.
+        Factor of the squared Euclidean distance; None for the distance itself.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class _Vectors:
         self._factor = factor
         some = transform(X[:: max(1, X.shape[0] // 1000)])
         self._sparse = hasattr(some, "indptr")
-        # Products cancel less between rows around the origin. A median follows no outlier.
+        # Products lose fewer digits for rows around the origin. Outliers do not move a median.
         self._middle = None if self._sparse else np.median(some, axis=0)
 
     def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
@@ -159,7 +160,7 @@ class _Vectors:
             total = lengths + _squares(others)
             products = queries @ others.T
             found = total - 2 * (products.toarray() if self._sparse else products)
-            # Rounding, and squares that vanish, move the result by no more than this.
+            # Rounding and underflow change the result by at most this.
             total *= 4 * (p + 4) * np.finfo(float).eps
             total += _TINY
             low[:, block] = np.sqrt(np.maximum(found - total, 0))
@@ -213,7 +214,7 @@ def _without_mean(rows: Floats, weights: Any) -> Floats:
     rows = _scaled(rows, -_exponents_of_rows(rows))
     largest = np.abs(rows).max(axis=1)
     rows -= np.average(rows, axis=1, weights=weights)[:, None]
-    # What remains of a row of equal values is rounding.
+    # Only rounding errors remain of a row of equal values.
     rows[np.abs(rows).max(axis=1) <= 1e-14 * largest] = 0.0
     return rows
 
@@ -261,7 +262,7 @@ class _Computed:
         )
         for name, metric_with_it in (("V", "seuclidean"), ("VI", "mahalanobis")):
             if metric == metric_with_it and name not in params:
-                # What is learned from the rows changes with their scale, and the distances do not.
+                # V and VI follow the scale of the rows, so that the distances do not.
                 follows_scale = False
                 params[name] = self._covariance(inverse=name == "VI")
         self.exponent = scale if follows_scale else 0
@@ -273,10 +274,11 @@ class _Computed:
             self._function = _function(metric, params)
         try:
             self.between(0, np.arange(1, 2))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
             raise ValueError(
-                f"the metric {metric_name(metric)} cannot be computed for X: {error}"
-            ) from None
+                f"the metric {metric_name(metric)} cannot be computed for X: {reason}"
+            ) from error
 
     def bounds(self, rows: Indices) -> tuple[Floats, Floats]:
         queries = self._take(rows)
@@ -307,7 +309,7 @@ class _Computed:
 def _function(metric: Metric, params: dict[str, Any]) -> Callable[[Floats, Floats], Floats]:
     """Return the function that computes a metric between dense rows.
 
-    Where a metric has no value for two rows, nothing is near.
+    Two rows for which the metric has no value are infinitely far apart.
     """
     from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS, haversine_distances
 
@@ -333,7 +335,7 @@ def _function(metric: Metric, params: dict[str, Any]) -> Callable[[Floats, Float
 
 
 def _minkowski(queries: Floats, rows: Floats, *, p: float, w: Any = None) -> Floats:
-    """Return Minkowski distances; the powers are of numbers up to 1, which do not overflow."""
+    """Return Minkowski distances; powers are taken of numbers up to 1, so that none overflows."""
     if not p > 0:
         raise ValueError(f"p must be greater than 0, got {p!r}")
     weights = np.ones(rows.shape[1]) if w is None else np.asarray(w, dtype=float)
@@ -350,7 +352,7 @@ def _minkowski(queries: Floats, rows: Floats, *, p: float, w: Any = None) -> Flo
 # -- Rows, dense or sparse ----------------------------------------------------------------------
 
 _TINY = 1e-290
-"""Sums of squares below this have lost digits to the end of the range of float64."""
+"""Sums of squares below this have lost digits by underflow."""
 
 
 def _blocks(n: int, p: int) -> Iterator[slice]:
@@ -366,8 +368,8 @@ def _dense(rows: Any) -> Any:
 def _exponent(X: Any) -> int:
     """Return the exponent of the power of two by which `X` is to be divided.
 
-    The widest column then spans some ``2 ** 400``: the squares do not overflow, and rows that are
-    very much closer to each other than the farthest keep their digits.
+    The widest column then spans some ``2 ** 400``. Squares do not overflow, and distances that are
+    much smaller than the largest keep their digits.
     """
     low, high = (_dense(getattr(X, end)(axis=0)) for end in ("min", "max"))
     low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
@@ -383,7 +385,7 @@ def _exponents_of_rows(rows: Any) -> NDArray[np.intc]:
 
 
 def _scaled(rows: Any, exponent: int | NDArray[np.intc]) -> Any:
-    """Return rows, float64, multiplied by ``2 ** exponent``, of all or of each."""
+    """Return rows in float64, multiplied by ``2 ** exponent``; each row may have its exponent."""
     if not hasattr(rows, "indptr"):
         return _times_power(rows, exponent)
     if isinstance(exponent, np.ndarray):
@@ -394,8 +396,8 @@ def _scaled(rows: Any, exponent: int | NDArray[np.intc]) -> Any:
 
 
 def _times_power(values: NDArray[Any], exponent: int | NDArray[np.intc]) -> Floats:
-    """Return ``values * 2 ** exponent`` in float64; `numpy.ldexp` is right, and slow."""
-    if np.abs(exponent).max(initial=0) > 1000:  # the power itself is not a number
+    """Return ``values * 2 ** exponent`` in float64, without the slow `numpy.ldexp` if possible."""
+    if np.abs(exponent).max(initial=0) > 1000:  # the power itself is out of range
         return np.ldexp(values.astype(np.float64), exponent)
     return np.multiply(values, np.ldexp(1.0, exponent), dtype=np.float64)
 

@@ -39,7 +39,7 @@ def neighbors_kept(
     n_sampled: int | None = 2000,
     random_state: Any = 0,
 ) -> float:
-    """Return the share of the nearest neighbors in the data that the map keeps nearest.
+    """Return the share of the nearest neighbors in the data that are nearest neighbors in the map.
 
     Parameters
     ----------
@@ -148,8 +148,8 @@ def distance_correlation(
     method : {"spearman", "pearson"}, default="spearman"
         Whether to correlate the ranks of the distances or the distances.
     n_sampled : int or None, default=1000
-        Number of rows, drawn at random, between all pairs of which the distances are taken; None
-        for all rows.
+        Number of rows, drawn at random. The distances are those of all their pairs. None for all
+        rows.
 
     Returns
     -------
@@ -361,7 +361,7 @@ def _correlation(x: NDArray[Any], y: NDArray[Any], *, method: str) -> float:
 
 
 def _standardized(x: NDArray[Any]) -> NDArray[np.float64]:
-    """Return numbers less their mean, divided by a power of two such that squares are numbers."""
+    """Return numbers minus their mean, divided by a power of two, so that squares are finite."""
     x = np.ldexp(x, -np.frexp(np.abs(x).max())[1])
     return np.asarray(x - x.mean(dtype=float))
 

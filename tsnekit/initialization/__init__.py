@@ -1,7 +1,7 @@
 """Starting positions of an embedding.
 
-Positions start close together, at a standard deviation of 1e-4, so that the early exaggeration
-can still arrange them. Everything here is the same for the same seed.
+Positions start close together, at a standard deviation of 1e-4, so that the early exaggeration can
+still arrange them. The same seed gives the same positions.
 """
 
 from tsnekit.initialization._diffusion_map import spectral

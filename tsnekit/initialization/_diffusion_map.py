@@ -53,8 +53,8 @@ def spectral(
     max_iter : int, optional
         The most iterations of the eigensolver, 10 n by default.
     random_state : int, RandomState or None, default=None
-        Seed of the noise that fills what the graph leaves open; None draws from ``numpy.random``.
-        The eigensolver has a fixed start.
+        Seed of the noise for coordinates that the graph does not determine; None draws from
+        ``numpy.random``. The eigensolver has a fixed start.
     verbose : bool, default=False
         Whether to show what is done.
     add_jitter : bool, default=True
@@ -65,8 +65,8 @@ def spectral(
     Returns
     -------
     ndarray of shape (n, n_components), float64
-        The first coordinate has a standard deviation of 1e-4. At random, with a
-        `tsnekit.errors.ConvergenceWarning`, where the eigensolver fails.
+        The first coordinate has a standard deviation of 1e-4. If the eigensolver fails, the
+        positions are random, with a `tsnekit.errors.ConvergenceWarning`.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def spectral(
 
     Examples
     --------
-    The way along a chain of 50 points:
+    The first coordinate follows a chain of 50 points:
 
     >>> import numpy as np
     >>> from tsnekit.initialization import spectral
@@ -108,7 +108,7 @@ def _symmetric_graph(A: Any) -> Any:
     graph = to_scipy(check_matrix(A, name="A", square=True))
     if not graph.data.all():
         graph = graph.copy()
-        graph.eliminate_zeros()  # an edge of weight 0 would join what is not connected
+        graph.eliminate_zeros()  # an edge of weight 0 connects nothing
     other = graph.T.tocsr()
     same = all(
         np.array_equal(getattr(graph, part), getattr(other, part))
@@ -144,7 +144,8 @@ def diffusion_map(
     from scipy.sparse.csgraph import connected_components
     from scipy.sparse.linalg import ArpackError
 
-    # In a symmetric graph all components are strong, and these are found without a transpose.
+    # In a symmetric graph, every component is strongly connected. Strong components are found
+    # without a transpose.
     count, labels = connected_components(graph, directed=True, connection="strong")
 
     def layout(part: Any) -> NDArray[np.float64]:
@@ -175,9 +176,9 @@ def _connected(
     found = min(n_components, n - 1)
     if found == 0 or not (degree > 0).all():
         return positions
-    # The walk has the eigenvalues of this symmetric matrix, and its eigenvectors up to a factor.
-    # The first eigenvector is known, since it is the same for all points. It is taken out, so that
-    # the next eigenvalue is the largest.
+    # The walk has the eigenvalues of this symmetric matrix, and the same eigenvectors up to a
+    # factor for each point. The first eigenvector of the walk is constant, and therefore known.
+    # Without it, the next eigenvalue is the largest.
     inverse_root = (1 / np.sqrt(degree)).astype(np.float32)
     trivial = np.sqrt(degree / degree.sum()).astype(np.float32)
 
@@ -221,8 +222,8 @@ def _leading_eigenvectors(
         return eigsh(operator, count, which="LA", tol=tol, v0=start, maxiter=max_iter)
 
     values, vectors = leading(walk, count)
-    # Where two eigenvalues are equal, the solver, which starts from one vector, finds only one
-    # eigenvector. The other one is found once the first is taken out of the operator.
+    # The solver starts from one vector. If two eigenvalues are equal, it therefore finds only one
+    # eigenvector. It finds the other one after the first is taken out of the operator.
     for _ in range(count):
 
         def rest(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -83,7 +83,7 @@ def jitter(
 def _spread(positions: NDArray[np.floating[Any]]) -> float:
     """Return the standard deviation of the first coordinate, 0 where all are equal."""
     first = positions[:, 0]
-    # The mean of equal numbers need not be the same number.
+    # The rounded mean of equal numbers may be another number.
     return float(np.std(first, dtype=np.float64)) if np.ptp(first) > 0 else 0.0
 
 
@@ -95,7 +95,7 @@ def random(
     *,
     std: float = TARGET_STD,
 ) -> NDArray[np.float64]:
-    """Place points at random, by a Gaussian.
+    """Place points at random, from a Gaussian distribution.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def weighted_mean(
 ) -> NDArray[np.float64]:
     """Place new points at the mean of their neighbors' positions, weighted by 1 / distance.
 
-    A new point goes exactly to neighbors that are at distance 0 from it.
+    A new point at distance 0 from neighbors gets exactly the mean position of these neighbors.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def finish(
     *,
     add_jitter: bool,
 ) -> NDArray[np.float64]:
-    """Return coordinates to scale, with noise where they are missing or do not vary."""
+    """Return scaled coordinates, with noise where they are missing or do not vary."""
     found = found.astype(np.float64)
     stds = found.std(axis=0) if found.shape[1] else np.zeros(1)
     if not stds[0] > 0:

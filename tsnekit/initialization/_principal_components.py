@@ -1,4 +1,4 @@
-"""Starting positions by principal components, which the cheapest sufficient solver finds."""
+"""Starting positions by principal components, from the cheapest solver that is good enough."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def pca(
 ) -> NDArray[np.float64]:
     """Place points by their first principal components.
 
-    Directions in which the data does not vary are filled with a little noise, and the sign of each
-    component is such that its largest loading is positive.
+    Components in which the data does not vary get a little noise. The largest loading of each
+    component is positive.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def pca(
     n_components : int, default=2
         Dimensions of the embedding.
     svd_solver : str, default="auto"
-        "auto" for the cheapest one that suffices: the covariance matrix where it is small, else
-        what `sklearn.decomposition.PCA` chooses. Otherwise passed on to that.
+        "auto" uses the covariance matrix if it is small, else the solver that
+        `sklearn.decomposition.PCA` chooses. Other values are passed on to that class.
     random_state : int, RandomState or None, default=None
         Seed; None draws from ``numpy.random``.
     verbose : bool, default=False
@@ -98,17 +98,15 @@ def principal_components(
     ----------
     X : float array or CSR matrix of shape (n, p)
     n_components : int
-    svd_solver : str, default="auto"
-        "auto", or a solver of `sklearn.decomposition.PCA`.
+    svd_solver, n_jobs
+        See `pca`.
     rng : RandomState
-        For the solvers that need one.
-    n_jobs : int, default=1
-        Number of threads. The result is the same for any.
+        For solvers that are random.
 
     Returns
     -------
     ndarray of shape (n, min(n_components, n, p)), float64
-        Not scaled; signs such that the largest loading of each component is positive.
+        Not scaled. The largest loading of each component is positive.
     """
     n, p = X.shape
     n_components = min(n_components, n, p)

@@ -1,4 +1,4 @@
-"""The built-in backends, registered through the same hooks as everybody's."""
+"""The built-in backends, registered through the same hooks as those of other packages."""
 
 BUILTIN_PLUGINS = (
     "tsnekit.plugins.neighbors",

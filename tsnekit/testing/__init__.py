@@ -1,4 +1,4 @@
-"""Conformance suites for plugins: a subclass of two lines tests whatever the spec claims.
+"""Conformance suites for plugins: a subclass of two lines tests everything that a spec claims.
 
 ::
 
@@ -8,9 +8,9 @@
         name = "treecode"
 
 There is a suite for each extension point. A suite finds the backend by its registered name, so the
-package must be installed. It reads the spec, tests every capability that is claimed, and checks
-that what is not claimed is refused. A test that is known to fail is listed with its reason, and
-fails the suite as soon as it passes::
+package must be installed. It reads the spec, tests every capability that the spec claims, and
+checks that the backend refuses everything else. You can list tests that are known to fail, each
+with a reason. A listed test that passes fails the suite::
 
     class TestTreecode(GradientMethodConformance):
         name = "treecode"

@@ -1,4 +1,4 @@
-"""Data for neighbor searches, and the truth about it."""
+"""Data for neighbor searches, and the true neighbors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def claimed_metrics(spec: NeighborSpec, *, sparse: bool = False) -> list[str]:
 
 
 def sample(n: int, metric: Metric, seed: int = 0) -> Array:
-    """Return rows for which a metric has a meaning, sorted by the cluster that they are in."""
+    """Return rows for which a metric is defined, sorted by their cluster."""
     rng = np.random.default_rng(seed)
     if metric == "haversine":
         return rng.uniform([-1.5, -3.1], [1.5, 3.1], size=(n, 2))
@@ -59,7 +59,7 @@ def sample(n: int, metric: Metric, seed: int = 0) -> Array:
 
 
 def true_distances(queries: Array, rows: Array, metric: Metric, **params: Any) -> Array:
-    """Return distances by SciPy's definition, or, where it has none, by scikit-learn's."""
+    """Return distances as SciPy defines them, or as scikit-learn does if SciPy does not."""
     if metric in BOOLEAN:
         queries, rows = queries != 0, rows != 0
     if metric == "seuclidean":
@@ -82,7 +82,7 @@ def true_distances(queries: Array, rows: Array, metric: Metric, **params: Any) -
 def recall(found: NeighborGraph, distances: Array) -> float:
     """Return the share of neighbors that are as near as true ones; ties count as hits.
 
-    `distances` (n, m) are the true ones, infinite where a row is no candidate.
+    `distances` (n, m) are the true distances, and infinite where a row is not a candidate.
     """
     k = found.indices.shape[1]
     farthest = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
@@ -91,7 +91,7 @@ def recall(found: NeighborGraph, distances: Array) -> float:
 
 
 def city_block(a: Array, b: Array) -> float:
-    """Return a distance that SciPy's "cityblock" is the measure of."""
+    """Return the distance that SciPy calls "cityblock"."""
     total = 0.0
     for i in range(len(a)):
         total += abs(a[i] - b[i])
@@ -99,5 +99,5 @@ def city_block(a: Array, b: Array) -> float:
 
 
 def uncompilable(a: Array, b: Array) -> float:
-    """Return a distance in a way that no compiler for numerical Python takes."""
+    """Return a distance by code that no compiler for numerical Python accepts."""
     return float(eval("abs(a - b).sum()", {"a": a, "b": b}))

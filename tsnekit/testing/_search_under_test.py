@@ -1,4 +1,4 @@
-"""A neighbor search under test: what it is asked, and what any answer must be."""
+"""A neighbor search under test: its problems, and checks of its answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SearchUnderTest(Conformance):
     metrics: ClassVar[tuple[str, ...] | None] = None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run a test that takes a `metric` once for every one that the spec claims."""
+        """Run a test that takes a `metric` once for every metric that the spec claims."""
         if "metric" in metafunc.fixturenames:
             metafunc.parametrize("metric", self.chosen_metrics())
         if "sparse_metric" in metafunc.fixturenames:
@@ -56,16 +56,16 @@ class SearchUnderTest(Conformance):
         return 1.0 if self.spec().exact else self.spec().recall
 
     def floor(self) -> float:
-        """Return the recall below which not even odd data excuses a search."""
+        """Return the least recall that is accepted, even on odd data."""
         return 1.0 if self.spec().exact else 0.95 * self.claimed_recall()
 
     def any_metric(self) -> str:
-        """Return the Euclidean metric, or another one where this is not claimed."""
+        """Return the Euclidean metric, or another claimed metric if the spec does not claim it."""
         claimed = [*claimed_metrics(self.spec()), "precomputed"]
         return "euclidean" if "euclidean" in claimed else claimed[0]
 
     def chosen_metrics(self, *, sparse: bool = False) -> list[str]:
-        """Return the claimed metrics, or those of them that are to be tested."""
+        """Return the claimed metrics, or those of them that `metrics` selects."""
         claimed = claimed_metrics(self.spec(), sparse=sparse)
         return [name for name in claimed if self.metrics is None or name in self.metrics]
 
@@ -81,7 +81,7 @@ class SearchUnderTest(Conformance):
         )
 
     def fit(self, X: Any, metric: Metric | None = None, **facts: Any) -> Any:
-        """Build a search and fit it to data, or to distances, that it may not write to."""
+        """Build a search and fit it to read-only data or distances."""
         metric = metric or self.any_metric()
         X = self.given(X, X, metric)
         for part in (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X,):
@@ -102,7 +102,7 @@ class SearchUnderTest(Conformance):
         return np.nan_to_num(distances, nan=np.inf, posinf=np.inf)
 
     def check(self, graph: NeighborGraph, distances: Array, k: int, *, own: bool = True) -> None:
-        """Check all that must be true of a graph, but for recall."""
+        """Check everything about a graph except its recall."""
         indices, found = graph.indices, graph.distances
         shape = (distances.shape[0], k)
         assert (indices.shape, found.shape) == (shape, shape)

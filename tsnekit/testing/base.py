@@ -25,9 +25,9 @@ class Conformance:
     options : mapping, default={}
         Options to build it with.
     expected_failures : mapping of str to str, default={}
-        For each test that the backend is known to fail, by its name or, for one case of it, by its
-        name with the case in brackets, the reason. One that passes after all fails the suite, so
-        that the list never outlives its reasons.
+        The tests that the backend is known to fail, each with a reason. A key is the name of a
+        test, or the name with one case of it in brackets. A listed test that passes fails the
+        suite, so that the list stays up to date.
     """
 
     point: ClassVar[str]
@@ -36,7 +36,7 @@ class Conformance:
     expected_failures: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Check that expected failures are of tests that there are, and have reasons."""
+        """Check that each expected failure names an existing test and has a reason."""
         super().__init_subclass__(**kwargs)
         for test, reason in cls.expected_failures.items():
             name = test.partition("[")[0]
@@ -60,7 +60,7 @@ class Conformance:
         return spec
 
     def test_keeps_its_options(self) -> None:
-        """Each option is kept in an attribute of its name, so that another one can be built."""
+        """The backend keeps each option in an attribute of its name, and can be built again."""
         kept_options(self.registered().load()(**self.options))
 
     def test_options_are_keyword_only(self) -> None:
@@ -69,4 +69,6 @@ class Conformance:
         for option in parameters.values():
             assert option.kind is option.KEYWORD_ONLY, f"option {option} is not keyword-only"
             assert option.default is not option.empty, f"option {option} has no default"
-        assert set(self.options) <= set(parameters), "not all options here are the backend's"
+        assert set(self.options) <= set(parameters), (
+            "the suite has options that the backend does not have"
+        )

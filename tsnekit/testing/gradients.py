@@ -56,7 +56,7 @@ def clusters(n: int, d: int, seed: int = 0) -> Points:
 
 
 def degenerate_inputs(d: int) -> dict[str, Points]:
-    """Return embeddings that have broken t-SNE implementations."""
+    """Return embeddings on which implementations of t-SNE have failed."""
     points = clusters(200, d)
     duplicates = points.copy()
     duplicates[:60] = duplicates[0]
@@ -104,7 +104,7 @@ class GradientMethodConformance(Conformance):
     z_tolerance : float, default=0.03
         Largest relative error of Z, and of all Z_i together, of a method that is not exact.
     rounding : float, default=1e-5
-        Takes the place of both for an exact method.
+        Replaces both tolerances for an exact method.
     expected_failures : mapping of str to str, default={}
         See `tsnekit.testing.base.Conformance`.
     """
@@ -115,7 +115,7 @@ class GradientMethodConformance(Conformance):
     rounding: ClassVar[float] = 1e-5
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run a test that takes a `case` once for every claim."""
+        """Run a test that takes a `case` once for every case that the spec claims."""
         if "case" in metafunc.fixturenames:
             metafunc.parametrize("case", claimed_cases(self.spec()), ids=str)
 
@@ -208,7 +208,7 @@ class GradientMethodConformance(Conformance):
         assert error <= z_tolerance, f"Z is off by {error:.2e}"
 
     def test_returns_the_sum_of_row_z(self, case: Case) -> None:
-        """Z is the sum of the Z_i, and the same Z is returned if nobody asks for the Z_i."""
+        """Z is the sum of the Z_i, and the same Z is returned without `row_z`."""
         Y = clusters(300, case.n_components)
         plan = self.repulsion(self.problem(case, Y))
         out, row_z, z = self.evaluate(plan, Y)
@@ -231,7 +231,7 @@ class GradientMethodConformance(Conformance):
 
     def test_same_bits_for_any_threads_calls_and_plans(self, case: Case) -> None:
         """Nothing depends on the number of threads or on what the plan has seen before."""
-        # Enough points for a method that starts threads only where that saves time.
+        # Enough points for a method that only starts threads if that saves time.
         n = 1200 if self.spec().exact else 6000
         Y = clusters(n, case.n_components)
         elsewhere = clusters(n, case.n_components, seed=2) * np.float32(3)
@@ -342,7 +342,7 @@ class GradientMethodConformance(Conformance):
 
 
 def _ring(n: int, reference: Points | None) -> SparseAffinities:
-    """Return affinities of each point to its two neighbors in a ring, or in that of a reference."""
+    """Return affinities of each point to two neighbors, in a ring of all points or a reference."""
     m = n if reference is None else len(reference)
     columns = np.stack([np.arange(-1, n - 1) % m, np.arange(1, n + 1) % m], axis=1)
     return SparseAffinities(

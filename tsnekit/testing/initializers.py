@@ -84,7 +84,7 @@ class InitializerConformance(Conformance):
 
     @pytest.mark.parametrize("odd", ["duplicates", "constant columns", "all equal", "two groups"])
     def test_odd_data(self, spec: InitializerSpec, initializer: Initializer, odd: str) -> None:
-        """Positions are finite, and no two the same, whatever the data is like."""
+        """Positions are finite, and no two are the same, for any data."""
         data = np.random.default_rng(0).normal(size=(self.n_samples, 6))
         if odd == "duplicates":
             data[::2] = data[0]
@@ -99,7 +99,7 @@ class InitializerConformance(Conformance):
         assert len(np.unique(positions, axis=0)) == self.n_samples
 
     def test_no_two_points_in_one_place(self, initializer: Initializer, source: InitSource) -> None:
-        """Points that start in one place could never part."""
+        """Points that start in the same place could never separate."""
         positions = self._place(initializer, source, 2)
         assert len(np.unique(positions, axis=0)) == self.n_samples
 
@@ -132,14 +132,14 @@ class InitializerConformance(Conformance):
             np.testing.assert_array_equal(array, old)
 
     def test_refuses_a_source_without_what_it_needs(self, spec: InitializerSpec) -> None:
-        """The spec is honest about what the initializer starts from."""
+        """`unmet` gives a reason if the input of the initializer is missing."""
         unmet = spec.unmet(InitSource(n_samples=self.n_samples))
         assert bool(unmet) == (spec.needs_data or spec.needs_affinities)
 
     def test_sparse_data_where_claimed(
         self, spec: InitializerSpec, initializer: Initializer, source: InitSource
     ) -> None:
-        """Sparse data gives what the same dense data does, or is refused."""
+        """Sparse data gives the same positions as dense data, or is refused."""
         if not spec.needs_data:
             pytest.skip("starts from no data")
         data = np.where(source.data > 0, source.data, 0)

@@ -53,7 +53,7 @@ class NeighborSearchConformance(SearchUnderTest):
     interruptible : bool, default=True
         Whether Ctrl-C ends a search before it is done.
     metrics : tuple of str, optional
-        Test these of the metrics that are claimed; all of them by default.
+        The claimed metrics to test; all of them by default.
     expected_failures : mapping of str to str, default={}
         See `tsnekit.testing.base.Conformance`.
     """
@@ -65,7 +65,7 @@ class NeighborSearchConformance(SearchUnderTest):
     # -- The graph, in every metric ------------------------------------------------------------
 
     def test_is_what_it_claims(self) -> None:
-        """It has the methods of the interface, and can be asked for new rows where claimed."""
+        """It has the methods of the interface, and `query` if the spec claims it."""
         assert isinstance(self.build(), SupportsQuery) or not self.spec().query
 
     def test_neighbors(self, metric: str) -> None:
@@ -109,7 +109,7 @@ class NeighborSearchConformance(SearchUnderTest):
     # -- Options of the metric -----------------------------------------------------------------
 
     def test_function_as_metric(self) -> None:
-        """A function of two rows is a metric where claimed."""
+        """A function of two rows is a metric if the spec claims so."""
         X = sample(150, "euclidean")
         problem = self.problem(X, city_block)
         if self.spec().unmet(problem):
@@ -127,7 +127,7 @@ class NeighborSearchConformance(SearchUnderTest):
             assert self.spec().unmet(problem)
 
     def test_parameters_of_the_metric(self) -> None:
-        """Parameters of a metric count where claimed, and are refused elsewhere."""
+        """Parameters of a metric have an effect if the spec claims them; else they are refused."""
         X = sample(self.n_samples, "minkowski")
         problem = self.problem(X, "minkowski", metric_params={"p": 3})
         if not self.spec().metric_params:
@@ -156,7 +156,7 @@ class NeighborSearchConformance(SearchUnderTest):
 
     @pytest.mark.parametrize("copies", [3, 40, 600])
     def test_duplicates(self, copies: int) -> None:
-        """A row is told from its duplicates by its index."""
+        """A row differs from its duplicates by its index."""
         rows = sample(self.n_samples // copies, "euclidean")
         X = np.repeat(rows, copies, axis=0)
         graph = self.fit(X).neighbors(self.k)
@@ -178,14 +178,14 @@ class NeighborSearchConformance(SearchUnderTest):
 
     @pytest.mark.parametrize("n", [2, 3, 10])
     def test_few_rows(self, n: int) -> None:
-        """As many neighbors as there are other rows can be had."""
+        """All other rows can be neighbors."""
         X = sample(n, "euclidean")
         search = self.fit(X)
         for k in (1, n - 1):
             self.check(search.neighbors(k), self.truth(X, self.any_metric()), k)
 
     def test_all_rows_equal(self) -> None:
-        """Rows that are all the same have neighbors at no distance."""
+        """Rows that are all the same have neighbors at distance 0."""
         X = np.ones((300, 4))
         graph = self.fit(X).neighbors(self.k)
         self.check(graph, self.truth(X, self.any_metric()), self.k)
@@ -203,7 +203,7 @@ class NeighborSearchConformance(SearchUnderTest):
 
     @pytest.mark.parametrize("k", [0, -1, 50, 51])
     def test_number_of_neighbors_out_of_range(self, k: int) -> None:
-        """There are from 1 to n - 1 neighbors."""
+        """Less than 1 or more than n - 1 neighbors is an error."""
         with pytest.raises(ValueError, match="k"):
             self.fit(sample(50, "euclidean")).neighbors(k)
 
@@ -212,11 +212,11 @@ class NeighborSearchConformance(SearchUnderTest):
         with pytest.raises(TypeError, match="k"):
             self.fit(sample(50, "euclidean")).neighbors(2.5)
 
-    # -- How data may come ---------------------------------------------------------------------
+    # -- Types and layouts of data -------------------------------------------------------------
 
     @pytest.mark.parametrize("layout", ["float32", "float64", "fortran", "strided"])
     def test_data_types_and_layouts(self, layout: str) -> None:
-        """Any float array will do, is not written to, and has the same neighbors."""
+        """Any float array is accepted, is not written to, and has the same neighbors."""
         X = sample(300, "euclidean").astype(np.float32).astype(np.float64)
         metric = self.any_metric()
         distances = self.truth(X, metric)
@@ -255,7 +255,7 @@ class NeighborSearchConformance(SearchUnderTest):
 
     @pytest.mark.parametrize("n_jobs", [1, 2, 3])
     def test_same_result_for_the_same_seed(self, n_jobs: int) -> None:
-        """The seed decides, and threads do not where the spec claims so."""
+        """The seed decides the result; threads do not change it if the spec claims so."""
         if n_jobs > 1 and not self.spec().deterministic:
             pytest.skip("depends on threads")
         X = sample(self.n_samples, "euclidean")
@@ -291,7 +291,7 @@ class NeighborSearchConformance(SearchUnderTest):
             assert recall(graph, distances) >= self.claimed_recall()
 
     def test_queries_before_neighbors(self) -> None:
-        """New rows may come first, one alone, and rows of the data are at no distance."""
+        """Queries may come first, also for a single row; a row of the data is at distance 0."""
         if not self.spec().query:
             pytest.skip("finds no neighbors of new rows")
         X = sample(400, "euclidean")
@@ -323,7 +323,7 @@ class NeighborSearchConformance(SearchUnderTest):
         assert list(tmp_path.iterdir()) == []
 
     def test_ctrl_c(self) -> None:
-        """Ctrl-C ends a search soon, and the next one is as good as ever."""
+        """Ctrl-C ends a search soon, and does not affect the next search."""
         if not self.interruptible:
             pytest.skip("cannot be interrupted")
         if not hasattr(signal, "pthread_kill"):
@@ -375,7 +375,7 @@ class NeighborSearchConformance(SearchUnderTest):
     # -- Cost ----------------------------------------------------------------------------------
 
     def test_cost(self) -> None:
-        """The expected time, where the spec gives one, is in seconds and grows with the data."""
+        """The expected time, if the spec gives one, is in seconds and grows with the data."""
         if self.spec().cost is None:
             pytest.skip("gives no cost")
         cost = pkgutil.resolve_name(str(self.spec().cost))

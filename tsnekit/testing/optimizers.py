@@ -33,7 +33,7 @@ def start_of(n: int, d: int = 2, seed: int = 0) -> Points:
 def bowl(Y: Points) -> Points:
     """Return the gradient of half the squared distance of each point from `CENTER`.
 
-    No gradient method of t-SNE has anything to do with it.
+    It needs no gradient method of t-SNE.
     """
     return Y - CENTER
 
@@ -95,7 +95,7 @@ class OptimizerConformance(Conformance):
     # -- The interface -------------------------------------------------------------------------
 
     def test_is_what_it_claims(self) -> None:
-        """It has the methods of the interface, and its spec has nothing against any problem."""
+        """It has the methods of the interface, and its spec refuses no problem."""
         self.build()
         assert self.registered().unmet(None) == ()
 
@@ -108,7 +108,7 @@ class OptimizerConformance(Conformance):
         np.testing.assert_array_equal(Y, before)
 
     def test_start_forgets_what_was(self) -> None:
-        """An optimizer that starts again is as good as a new one."""
+        """An optimizer that starts again behaves like a new one."""
         used = self.started(start_of(self.n_samples, seed=1))
         self.run(used, start_of(self.n_samples, seed=1))
         Y = start_of(self.n_samples)
@@ -131,7 +131,7 @@ class OptimizerConformance(Conformance):
         np.testing.assert_array_equal(first, start_of(*shape))
 
     def test_descends(self) -> None:
-        """It comes down from anywhere, whatever the gradient is of."""
+        """It descends from any point, and needs only a gradient."""
         Y = start_of(self.n_samples)
         before = float(np.mean((Y - CENTER) ** 2))
         optimizer = self.started(Y)
@@ -237,7 +237,7 @@ class OptimizerConformance(Conformance):
         assert self.build().state() == {}
 
     def test_state_is_plain_arrays(self) -> None:
-        """The state is made of arrays of numbers, whose number and kind do not change."""
+        """The state consists of arrays of numbers, whose count and dtypes do not change."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         first = optimizer.state()
@@ -262,7 +262,7 @@ class OptimizerConformance(Conformance):
                 assert few[name].shape == array.shape, name
 
     def test_restored_state_goes_on_to_the_bit(self) -> None:
-        """What is saved, also in a file, and restored into a new optimizer goes on the same way."""
+        """A new optimizer with a saved state continues in the same way, also from a file."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         self.run(optimizer, Y)
@@ -303,7 +303,7 @@ class OptimizerConformance(Conformance):
 
     @pytest.mark.parametrize("how", ["pickle", "deepcopy"])
     def test_copies_of_the_optimizer(self, how: str) -> None:
-        """A copy goes on where the original was, and neither feels the other."""
+        """A copy continues where the original was, and neither affects the other."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         self.run(optimizer, Y)
@@ -317,7 +317,7 @@ class OptimizerConformance(Conformance):
     # -- Some of the points --------------------------------------------------------------------
 
     def test_state_of_some_points(self) -> None:
-        """It goes on with some of the points, given their part of the state."""
+        """It continues with some of the points, from their part of the state."""
         Y = start_of(self.n_samples)
         optimizer = self.started(Y)
         self.run(optimizer, Y)

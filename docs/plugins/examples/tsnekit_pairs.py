@@ -42,7 +42,7 @@ class PairSearch:
         """Return the k nearest other rows of each row."""
         self.check(k, len(self.X) - 1)
         distances = cdist(self.X, self.X, self.metric)
-        # A row is told from its duplicates by its index, not by its distance.
+        # A row is left out by its index, because its duplicates are at distance 0, too.
         np.fill_diagonal(distances, np.inf)
         return self.nearest(distances, k)
 

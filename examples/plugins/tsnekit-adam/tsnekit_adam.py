@@ -33,7 +33,7 @@ class Adam:
         How much of the mean square of the gradient stays from step to step, from 0 to below 1. The
         usual 0.999 remembers for too long how large the exaggerated gradients were.
     epsilon : float, default=1e-8
-        Gradients much smaller than this one lead to smaller steps.
+        Gradients much smaller than this number lead to smaller steps.
 
     References
     ----------
@@ -92,6 +92,6 @@ class Adam:
 
 
 def _bounded(vectors, bound):
-    """Return vectors, in which longer ones are shortened to the bound."""
+    """Return the vectors, shortened to the bound if they are longer."""
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors * (np.float32(bound) / np.maximum(norm, np.float32(bound)))

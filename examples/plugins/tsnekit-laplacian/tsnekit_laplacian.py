@@ -8,7 +8,7 @@ from tsnekit.specs import AffinitySpec
 
 @hookimpl
 def tsnekit_affinity_kernels():
-    """Tell tsnekit which kernels there are; the factory is imported when one is used."""
+    """List the kernels of this module. tsnekit imports a factory when a user asks for it."""
     yield AffinitySpec(
         name="laplacian",
         factory="tsnekit_laplacian:LaplacianKernel",
@@ -22,7 +22,7 @@ class LaplacianKernel:
     Parameters
     ----------
     perplexity : float, default=30
-        Effective number of neighbors, at least 1; at most a third of the neighbors there are.
+        Effective number of neighbors, from 1 to a third of the available neighbors.
     """
 
     # Options are keyword-only, and each is kept in an attribute of its name.

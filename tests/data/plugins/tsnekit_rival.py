@@ -1,4 +1,4 @@
-"""A plugin that claims a name of another one."""
+"""A plugin that claims a name of another plugin."""
 
 from tsnekit.hookspecs import hookimpl
 from tsnekit.specs import OptimizerSpec

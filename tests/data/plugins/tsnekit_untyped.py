@@ -1,4 +1,4 @@
-"""A plugin that yields something else than specs, and has a hook that nobody calls."""
+"""A plugin that yields objects that are not specs, and has a hook that does not exist."""
 
 from tsnekit.hookspecs import hookimpl
 

@@ -51,7 +51,7 @@ def test_as_many_neighbors_as_rows_allow_without_a_warning():
 
 
 @pytest.mark.parametrize("n_samples", [2, 3, 4])
-def test_hardly_any_rows(n_samples):
+def test_very_few_rows(n_samples):
     kernel = PerplexityKernel()
     with pytest.warns(UserWarning, match="perplexity 30 is too large"):
         k = kernel.n_neighbors(n_samples)

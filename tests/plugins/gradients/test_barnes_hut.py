@@ -63,7 +63,7 @@ def test_error_falls_with_theta(d, reference):
 
 @pytest.mark.parametrize("theta", [1.0, 3.0, 1e6, 1e300])
 def test_no_theta_makes_a_point_act_on_itself(theta):
-    # An isolated point: a cell that contains it must not stand for the others.
+    # An isolated point: a cell that contains the point must not stand for the other points.
     Y = np.concatenate([clusters(300, 2), [[200.0, 200.0]]]).astype(np.float32)
     _, row_z, _ = run(BarnesHutMethod(theta=theta), Y)
     _, expected, _ = run(ExactMethod(), Y)
@@ -109,7 +109,7 @@ def test_no_points():
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_a_reference_without_points_exerts_no_force(d):
-    """Fuzzing found that its tree, which has no root, was walked all the same."""
+    """Fuzzing found a walk through the tree of such a reference, which has no root."""
     force, row_z, z = run(
         BarnesHutMethod(), np.ones((5, d), np.float32), reference=np.empty((0, d), np.float32)
     )
@@ -120,8 +120,8 @@ def test_a_reference_without_points_exerts_no_force(d):
 
 @pytest.mark.parametrize("theta", [0.0, 0.5, 10.0])
 @pytest.mark.parametrize("d", [1, 2, 3])
-def test_fault_5_equal_points_push_each_other_nowhere(d, theta):
-    # Segmentation faults, NaN and endless recursion on constant data.
+def test_fault_5_equal_points_exert_no_force(d, theta):
+    # The fault: segmentation faults, NaN and endless recursion for constant data.
     Y = np.full((5000, d), -7.3, dtype=np.float32)
     force, row_z, z = run(BarnesHutMethod(theta=theta), Y)
     np.testing.assert_array_equal(force, 0)
@@ -131,7 +131,7 @@ def test_fault_5_equal_points_push_each_other_nowhere(d, theta):
 
 @pytest.mark.parametrize("theta", [0.0, 0.5])
 def test_fault_6_duplicates_among_others(theta):
-    # The exact self-term: duplicates of a point count in its Z.
+    # Only the point itself is left out of its Z. Its duplicates count.
     Y = clusters(1000, 2)
     Y[200:500] = Y[0]
     Y[600:620] = Y[1]
@@ -146,7 +146,7 @@ def test_fault_6_duplicates_among_others(theta):
 
 
 def test_fault_6_duplicates_cost_nothing():
-    # Summed pair by pair, these would be 1e12 interactions.
+    # A sum over all pairs would have 1e12 terms.
     Y = np.zeros((1_000_000, 2), dtype=np.float32)
     Y[: len(Y) // 2] = 1.0
     force, _, z = run(BarnesHutMethod(theta=0.0), Y)
@@ -176,7 +176,7 @@ def test_an_outlier_costs_no_accuracy(d, far, theta):
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_points_at_every_scale(d):
-    # Each pair is a hundred times closer than the one before, far below a single grid's cells.
+    # Each pair is a hundred times closer than the pair before. One grid cannot separate all pairs.
     scales = np.float32(100.0) ** -np.arange(20, dtype=np.float32)
     Y = np.concatenate([k * scales[:, None] * np.ones(d) for k in range(1, 31)])
     assert_exact(Y.astype(np.float32))
@@ -222,7 +222,7 @@ def test_random_clouds(seed, d, n, log_scale, theta):
     Y = Y.astype(np.float32)
     _, row_z, z = run(BarnesHutMethod(theta=theta), Y)
     _, expected_z, total = run(ExactMethod(), Y)
-    # A cell of size s at distance r / theta can be wrong by no more than this in each term.
+    # No term has a larger relative error, because cells are small relative to their distance.
     np.testing.assert_allclose(row_z, expected_z, rtol=0.5)
     np.testing.assert_allclose(z, total, rtol=0.15)
 
@@ -289,7 +289,7 @@ def test_lower_instruction_sets(isa, monkeypatch):
 
 
 def test_fault_22_more_dimensions_are_refused():
-    # A 2^50-way tree.
+    # The fault: a tree whose nodes have 2^50 children.
     from tsnekit.plugins.gradients import tsnekit_gradient_methods
 
     specs = {spec.name: spec for spec in tsnekit_gradient_methods()}

@@ -45,7 +45,7 @@ def test_number_of_intervals(extent, min_num_intervals, ints_in_interval):
     assert found.cell <= ints_in_interval
     least = math.ceil(min_num_intervals / 0.6)
     assert extent / found.cell >= least * (1 - 1e-6)
-    # No more than a sixth narrower than asked for, or 0.6 times the greatest width.
+    # Rounding makes intervals at most a sixth narrower.
     narrowest = min(0.6 * ints_in_interval, extent / least)
     assert found.cell >= 0.84 * narrowest
     # The nodes of all intervals fit.
@@ -92,7 +92,7 @@ def test_the_default_grid_is_as_accurate_as_that_of_its_peer(n, width, among_the
 @pytest.mark.parametrize("points", [1, 2, 3, 4, 5, 6])
 def test_polynomials(points):
     basis = lagrange(points)
-    # Nodes are centred in the interval, so that those of neighbors follow at the same distance.
+    # Nodes are centred in the interval, so that nodes of all intervals together are equispaced.
     nodes = (np.arange(points) + 0.5) / points - 0.5
     weights = nodes[:, None] ** np.arange(points) @ basis.weight.astype(np.float64)
     np.testing.assert_allclose(weights, np.eye(points), atol=1e-5)

@@ -23,8 +23,8 @@ from tsnekit.plugins.gradients.mesh import MeshMethod
 
 TESTS = Path(__file__).parents[2]
 DOFS = [0.5, 1.0, 2.0]
-# Of the force between two points, which is 0.32 at most; the greatest is across the border of two
-# intervals of fft, a third of a unit apart.
+# Largest errors of the force between two points. The force itself is at most 0.32. The error of fft
+# is largest for points a third of a unit apart, on both sides of a border between intervals.
 PAIR_ERRORS = {MeshMethod: 0.035, FFTMethod: 0.11}
 
 
@@ -49,7 +49,7 @@ def test_fault_31_fresh_initialization(method, d, dof, scale):
 @pytest.mark.parametrize("dof", DOFS)
 @pytest.mark.parametrize(("method", "d"), CASES)
 def test_dense_clusters_far_apart(method, d, dof):
-    # Forces within a cluster come from points that share a cell.
+    # Most forces on a point come from points in the same cell.
     rng = np.random.default_rng(0)
     Y = rng.normal(scale=0.07, size=(1000, d)) + 15.0 * (np.arange(1000) % 2)[:, None]
     assert_close(method(), Y.astype(np.float32), dof=dof, force=0.1, row=0.01, total=0.01)
@@ -100,7 +100,7 @@ def test_fault_4_row_0_is_the_maximum(method, d):
 @pytest.mark.parametrize(("method", "d"), CASES)
 @pytest.mark.parametrize("value", [0.0, 1.0, -7.3, 1e6, 1e30])
 def test_fault_5_constant_data(method, d, value):
-    # Grids without extent.
+    # The fault: a grid without extent.
     Y = np.full((3000, d), value, np.float32)
     out, row_z, z = evaluate(plan(method(), Y), Y)
     np.testing.assert_allclose(out, 0.0, atol=1e-9)
@@ -110,7 +110,7 @@ def test_fault_5_constant_data(method, d, value):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_fault_6_duplicates_among_others(method):
-    # Single pairs are less accurate than sums over many, and here one counts 600 times.
+    # A single pair is less accurate than a sum over many pairs, and here one pair counts 600 times.
     Y = clusters(1500, 2)
     Y[300:900] = Y[0]
     assert_close(method(), Y, force=0.06, row=0.04, total=0.03)
@@ -129,7 +129,7 @@ def test_infinite_positions_are_refused(method, bad):
 @pytest.mark.parametrize(("method", "d"), CASES)
 def test_single_pairs(method, d, dof):
     direction = np.array([[1.0], [0.8, 0.6], [0.6, 0.64, 0.48]][d - 1])
-    # As wide as it takes for cells of full width.
+    # The map is so wide that cells have their full width.
     edge = 10.5 if d == 3 else 20.5
     errors = []
     for start in np.linspace(0, 0.9, 4 if d == 3 else 10):
@@ -159,8 +159,8 @@ def test_random_clouds(method, d, n, dof, scale, stretch, seed):
     Y = Y.astype(np.float32)
     out, row_z, _ = evaluate(plan(method(), Y, dof=dof), Y)
     expected, expected_row, _ = evaluate(plan(ExactMethod(), Y, dof=dof), Y)
-    # A small cloud may owe its force to one near pair, whose error nothing averages out; far ones
-    # are off by what single precision leaves of a unit charge.
+    # In a small cloud, one near pair may make most of the force, and its error stays.
+    # Far pairs have the rounding error of a unit charge in single precision.
     tolerance = 0.1 * np.linalg.norm(expected) + PAIR_ERRORS[method] + 1e-6 * n
     assert np.linalg.norm(out - expected) <= tolerance
     np.testing.assert_allclose(row_z, expected_row, rtol=0.05, atol=0.12)
@@ -210,7 +210,7 @@ def test_reference_that_is_too_wide(method):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_fault_8_field_of_the_reference_belongs_to_the_plan(method, scale):
-    # A cached grid that outlives the reference that it was made of.
+    # The fault: a cached grid is used for a reference other than its own.
     reference, Y = clusters(2000, 2) * np.float32(scale), clusters(200, 2, seed=1)
     repulsion = plan(method(), Y, reference=reference)
     before = evaluate(repulsion, Y)
@@ -289,7 +289,7 @@ for method, d in CASES:
 
 @pytest.mark.parametrize(("method", "d"), [(MeshMethod, 1), (MeshMethod, 2), (FFTMethod, 2)])
 def test_nothing_is_allocated_from_call_to_call(method, d):
-    # But for large grids, as in 3-D, where there is a search for outliers.
+    # Large grids, as in 3-D, are an exception: they search for outliers.
     Y = clusters(20000, d)
     out = np.empty_like(Y)
     repulsion = plan(method(), Y)
@@ -357,6 +357,6 @@ def test_bad_options(method, options, error, message):
 
 
 @pytest.mark.parametrize(("method", "d"), [(MeshMethod, 4), (FFTMethod, 3), (MeshMethod, 0)])
-def test_dimensions_that_there_are_not(method, d):
+def test_unsupported_dimensions_are_refused(method, d):
     with pytest.raises(ValueError, match=f"n_components={d}"):
         method().plan(RepulsionProblem(n_samples=10, n_components=d))

@@ -34,7 +34,7 @@ def test_steep_kernels_get_a_finer_grid(dof):
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_two_points_act_on_each_other_with_equal_forces(d):
-    # Wherever they lie between the nodes, and however near: 0 where they coincide.
+    # This holds for any places between the nodes and any distance. At distance 0 the force is 0.
     rng = np.random.default_rng(0)
     corners = np.stack([np.zeros(d), np.full(d, 45.0)])
     for distance in (0.0, 1e-3, 0.1, 1.0, 10.0):
@@ -55,7 +55,7 @@ def test_two_points_act_on_each_other_with_equal_forces(d):
 def test_differences(spacing, dof, d):
     taps = difference_taps(spacing, dof, d)
     steps = np.arange(1, len(taps) + 1)
-    # Exact for a straight line, of which the force is minus half the slope.
+    # Exact for a straight line: the force is minus half its slope.
     np.testing.assert_allclose(2 * spacing * steps @ taps, -0.5, rtol=1e-6)
     # Close to the force of a charge on a node.
     r = spacing * np.arange(-40, 41)
@@ -69,7 +69,7 @@ def test_differences(spacing, dof, d):
 
 
 def test_cell_of_a_map():
-    # At most the spacing, at least 80 along the longest side, by powers of two.
+    # Cells are the spacing divided by a power of two, with at least 80 along the longest side.
     for extent, cell in ((1000, 0.5), (40, 0.5), (39, 0.25), (20, 0.25), (1, 2**-7)):
         Y = np.array([[0, 0], [extent, 1]], np.float32)
         plan = MeshMethod().plan(RepulsionProblem(n_samples=2, n_components=2))
@@ -84,12 +84,12 @@ def test_splines(order):
     weights = s[:, None] ** np.arange(order) @ basis.weight.astype(np.float64)
     assert (weights > -1e-7).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-6)
-    # Smooth from cell to cell: what node k has at the end, node k - 1 has at the start.
+    # Continuous from cell to cell: node k at the end has the weight of node k - 1 at the start.
     np.testing.assert_allclose(weights[-1, 1:], weights[0, :-1], atol=1e-6)
     # Reproduces straight lines.
     nodes = np.arange(order) - (order - 1) / 2
     np.testing.assert_allclose(weights @ nodes, s, atol=1e-6)
-    # At the nodes, from the centre on.
+    # The values at the nodes, from the centre outwards.
     known = {3: [6, 1], 4: [4, 1], 5: [230, 76, 1], 6: [66, 26, 1]}[order]
     scale = {3: 8, 4: 6, 5: 384, 6: 120}[order]
     np.testing.assert_allclose(basis.samples, np.array(known) / scale, rtol=1e-12)

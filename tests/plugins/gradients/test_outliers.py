@@ -1,4 +1,4 @@
-"""Maps of which no grid can be made that is both fine and small: with outliers, or wide."""
+"""Maps with outliers, and wide maps. A grid for them cannot be both fine and small."""
 
 import logging
 import tracemalloc
@@ -55,7 +55,7 @@ def test_many_outliers(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_fault_27_map_that_is_wide_everywhere_gets_a_tree(method, caplog):
-    # A cap on the grid's size that loses accuracy and does not say so.
+    # The fault: a limit on the size of the grid makes the result less accurate, without a warning.
     Y = np.random.default_rng(0).uniform(0, 1e5, size=(4000, 2)).astype(np.float32)
     before = tracemalloc.start() or tracemalloc.get_traced_memory()[0]
     with caplog.at_level(logging.WARNING, "tsnekit"):

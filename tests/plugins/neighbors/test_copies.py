@@ -1,4 +1,4 @@
-"""Copies and near copies of rows, and searches that know what they found."""
+"""Copies and near copies of rows, and searches that estimate their recall."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_new_rows_find_all_copies(search):
 
 
 @every
-def test_what_falls_short_is_said(search, monkeypatch):
+def test_low_recall_is_reported(search, monkeypatch):
     monkeypatch.setattr(search, "MIN_RECALL", 1.1)
     monkeypatch.setattr(approximate, "MOST_SCANNED", 0)
     X = near_copies(1, 0.0, n=600)

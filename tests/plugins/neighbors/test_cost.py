@@ -1,4 +1,4 @@
-"""What ``fastest`` makes of the expected times of the built-in searches."""
+"""What ``fastest`` chooses by the expected times of the built-in searches."""
 
 import pytest
 

@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 from helpers.neighbors import problem
 from tsnekit.plugins.neighbors import exact
 from tsnekit.plugins.neighbors.exact import ExactSearch, has_metric
+from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch
 
 
 def fit(X, metric="euclidean", *, algorithm="auto", **facts):
@@ -60,8 +61,8 @@ def test_unknown_algorithm():
 
 def test_metrics_are_those_of_scipy_and_scikit_learn():
     assert has_metric("canberra")
-    assert has_metric("jensenshannon")  # SciPy's alone
-    assert has_metric("haversine")  # scikit-learn's alone
+    assert has_metric("jensenshannon")  # only in SciPy
+    assert has_metric("haversine")  # only in scikit-learn
     assert has_metric("canberra", True)
     assert not has_metric("haversine", True)
     assert not has_metric("precomputed")
@@ -69,7 +70,7 @@ def test_metrics_are_those_of_scipy_and_scikit_learn():
 
 
 def test_near_duplicates_far_from_the_origin():
-    """No difference of large numbers: |x|^2 + |y|^2 - 2 x.y would lose these distances."""
+    """|x|^2 + |y|^2 - 2 x.y, a difference of large numbers, would lose these distances."""
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(200, 20)) * 1e-3).astype(np.float32) + np.float32(100)
     graph = fit(X).neighbors(5)
@@ -106,3 +107,18 @@ def test_weights_of_a_metric(metric, make):
     np.fill_diagonal(D, np.inf)
     found = fit(make(X), metric, metric_params={"w": w}).neighbors(6).distances
     np.testing.assert_allclose(found, np.sort(D, axis=1)[:, :6], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "params", "message"),
+    [
+        ("minkowski", {"q": 3}, "'q' cannot be used with metric 'minkowski'"),
+        (lambda a, b: 0.0, {"q": 3}, "'q' cannot be used with metric <lambda>"),
+    ],
+)
+@pytest.mark.parametrize("search", [ExactSearch(), PyNNDescentSearch(min_rows=0)])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_params_that_a_metric_cannot_use_are_refused(plane, search, make, metric, params, message):
+    X = make(plane)
+    with pytest.raises(ValueError, match=message):
+        search.fit(X, problem(X, metric=metric, metric_params=params))

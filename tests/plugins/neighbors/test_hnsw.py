@@ -1,4 +1,4 @@
-"""hnswlib."""
+"""The search by hnswlib."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tsnekit.plugins.neighbors.hnsw import HNSWSearch, has_metric
 
 @pytest.fixture
 def sorted_clusters():
-    """Rows that come sorted by cluster, from which a graph built in this order is a bad one."""
+    """Rows sorted by cluster. A graph that is built in this order is bad."""
     rng = np.random.default_rng(0)
     centers = rng.normal(size=(30, 20)) * 10
     return (np.repeat(centers, 100, axis=0) + rng.normal(size=(3000, 20))).astype(np.float32)
@@ -37,7 +37,7 @@ def test_ef_below_k_does_no_harm(sorted_clusters):
 def test_metrics_are_hnswlibs():
     assert has_metric("euclidean")
     assert has_metric("cosine")
-    # "ip" is hnswlib's, but no distance
+    # hnswlib also has "ip", which is not a distance
     for name in ("ip", "manhattan", "correlation", "nonsense"):
         assert not has_metric(name)
     assert not has_metric("euclidean", True)

@@ -72,7 +72,7 @@ TABLES = {
 
 
 def true_distances(queries, X, metric):
-    """Return distances in float64, scaled so that no square over- or underflows."""
+    """Return distances in float64, scaled so that no square overflows or underflows."""
     scale = 1.0
     if metric != "cosine":
         scale = 2.0 ** -np.frexp(np.median(np.abs(X - np.median(X, axis=0))))[1]
@@ -85,7 +85,7 @@ def true_distances(queries, X, metric):
 
 
 def check(graph, distances, least=1.0):
-    """Compare a graph with true distances, infinite from a row to itself."""
+    """Compare a graph with true distances. The distance from a row to itself is infinite there."""
     k = graph.indices.shape[1]
     kth = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
     own = np.take_along_axis(distances, graph.indices.astype(int), axis=1)
@@ -185,7 +185,7 @@ def test_exact_is_exact_whatever_the_numbers(X, scale, offset, metric):
 
 
 def test_distances_beside_a_one():
-    """Squares of small numbers vanish in float32 where a large row keeps them from being scaled."""
+    """A large row limits the scale, so that squares of small numbers underflow in float32."""
     X = np.full((17, 1), 1.47e-22)
     X[0], X[1] = 0, 1
     for name in ("exact", "forest"):
@@ -208,7 +208,7 @@ def test_haversine_within_a_street():
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", ["haversine", "minkowski", "chebyshev", "canberra"])
 def test_descent_measures_again_in_float64(metric):
-    """PyNNDescent's own distances are of float32 rows."""
+    """PyNNDescent itself measures distances between float32 rows."""
     X = np.radians([48.1, 11.6]) + rows(800, 2) * 1e-6
     if metric != "haversine":
         X = X + 1e6
@@ -228,5 +228,7 @@ def test_a_warning_says_what_float32_lost(name, monkeypatch):
 def test_distances_too_large_for_float32_name_the_row():
     X = rows()
     X[7] = 1e60
-    with pytest.raises(ValueError, match=r"row 7 has only 0 neighbors at a distance.*float32"):
+    with pytest.raises(
+        ValueError, match=r"row 7 has a finite distance to only 0 other rows.*float32"
+    ):
         search("exact", X).neighbors(5)

@@ -1,4 +1,4 @@
-"""Distances, and graphs, that were computed elsewhere."""
+"""Distances and graphs that another program computed."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_pair_of_indices_and_distances(rows, truth, with_self):
     flipped = (indices[:, ::-1], distances[:, ::-1])
     search = fit(rows, graph=flipped)
     same(search.neighbors(8), truth)
-    with pytest.raises(ValueError, match="k=9 neighbors are wanted, the graph has 8"):
+    with pytest.raises(ValueError, match="k=9 neighbors are needed, but the graph only has 8"):
         search.neighbors(9)
     with pytest.raises(ValueError, match="new rows"):
         search.query(rows, 3)
@@ -74,7 +74,7 @@ def test_distances_that_are_not_symmetric_are_read_by_row(rows):
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
 def test_the_diagonal_is_zero(rows, truth, make):
     D = np.linalg.norm(rows[:, None] - rows, axis=2)
-    np.fill_diagonal(D, 1e-6)  # what rounding may leave
+    np.fill_diagonal(D, 1e-6)  # as rounding may make it
     same(fit(make(D)).neighbors(8), truth)
     np.fill_diagonal(D, 0)
     D[3, 3] = 1
@@ -82,7 +82,7 @@ def test_the_diagonal_is_zero(rows, truth, make):
         fit(make(D))
 
 
-def test_similarities_are_no_distances(rows):
+def test_similarities_are_refused(rows):
     similarities = np.exp(-np.linalg.norm(rows[:, None] - rows, axis=2))
     with pytest.raises(ValueError, match="matrix of similarities"):
         fit(similarities)
@@ -90,7 +90,7 @@ def test_similarities_are_no_distances(rows):
 
 def test_too_few_stored_distances(rows):
     graph = kneighbors_graph(rows, 5, mode="distance")
-    with pytest.raises(ValueError, match="row 0 of the sparse matrix holds the distances of 5"):
+    with pytest.raises(ValueError, match="row 0 of the sparse matrix only holds 5"):
         fit(graph).neighbors(6)
 
 
@@ -103,7 +103,7 @@ def test_too_few_stored_distances(rows):
         (sparse.csr_matrix([[0, -1.0], [1, 0]]), "not negative"),
     ],
 )
-def test_what_is_no_matrix_of_distances(distances, message):
+def test_bad_matrices_of_distances(distances, message):
     with pytest.raises(ValueError, match=message):
         fit(distances)
 
@@ -120,11 +120,11 @@ def test_what_is_no_matrix_of_distances(distances, message):
         ((np.ones((3, 1), int), np.full((3, 1), np.nan)), ValueError, "finite"),
     ],
 )
-def test_what_is_no_graph(graph, error, message):
+def test_bad_graphs(graph, error, message):
     with pytest.raises(error, match=message):
         PrecomputedSearch(graph=graph)
 
 
 def test_graph_of_another_data_set(rows, truth):
-    with pytest.raises(ValueError, match="the neighbor graph has 100 rows, the data 99"):
+    with pytest.raises(ValueError, match="the neighbor graph has 100 rows, but the data has 99"):
         fit(rows[:99], graph=(truth.indices, truth.distances))

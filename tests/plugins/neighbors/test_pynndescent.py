@@ -1,4 +1,4 @@
-"""PyNNDescent, without waiting for it to compile."""
+"""The search by PyNNDescent, in cases that compile nothing."""
 
 import logging
 import operator
@@ -18,7 +18,7 @@ from tsnekit.plugins.neighbors.pynndescent import PyNNDescentSearch, can_compile
 
 
 class FakeIndex:
-    """What PyNNDescent found, with the gaps that it may leave."""
+    """A result of PyNNDescent with gaps, which it may have."""
 
     def __init__(self, X, k):
         D = np.linalg.norm(X[:, None] - X, axis=2)
@@ -32,7 +32,7 @@ class FakeIndex:
 
 @pytest.mark.parametrize("metric", ["euclidean", "minkowski"])
 def test_fault_16_gaps_are_filled_by_true_neighbors(metric):
-    """A neighbor of -1 is no neighbor."""
+    """An index of -1 marks a gap."""
     X = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
     search = PyNNDescentSearch(min_rows=0).fit(X, problem(X, metric=metric))
     search._search.descent.index = FakeIndex(X, 13)
@@ -54,8 +54,8 @@ def test_few_rows_are_searched_exhaustively(caplog):
 def test_metrics_are_those_that_mean_what_scipy_means():
     for name in ("euclidean", "cosine", "correlation", "canberra", "jaccard", "haversine"):
         assert has_metric(name)
-    # inner products are no distances; SciPy takes the scale of seuclidean from the data, and
-    # its russellrao puts a row at some distance from itself
+    # Inner products are not distances. SciPy takes the scale of seuclidean from the data. In its
+    # russellrao, the distance from a row to itself is not 0.
     for name in ("dot", "inner_product", "seuclidean", "russellrao", "nonsense"):
         assert not has_metric(name)
     assert has_metric("jaccard", True)
@@ -111,8 +111,8 @@ def test_overlapping_searches_leave_the_warning_filters_as_they_were():
     assert warnings.filters == before
 
 
-def test_ctrl_c_in_compiled_code_is_one():
-    """Numba makes errors of the system of it, one within the other."""
+def test_ctrl_c_in_compiled_code_is_a_keyboard_interrupt():
+    """Numba turns Ctrl-C into a SystemError with other errors as its causes."""
 
     def search(cause):
         with _numba.quiet_numba(1):
@@ -184,7 +184,7 @@ held.wait()
         ),
     ],
 )
-def test_forked_processes_search_on(before, within):
-    """GNU OpenMP ends a child that uses the threads of its parent."""
+def test_forked_processes_can_search(before, within):
+    """GNU OpenMP ends a child process that uses the threads of its parent."""
     code = FORK.format(before=before, within=within)
     subprocess.run([sys.executable, "-I", "-c", code], check=True, timeout=120)

@@ -35,13 +35,13 @@ def test_recall_at_the_default(search, metric, p, k):
 
 
 @pytest.mark.parametrize("search", [AnnoySearch(n_trees=1), ForestSearch(n_trees=2)])
-def test_recall_is_not_a_matter_of_the_trees(search):
+def test_recall_in_few_features(search):
     assert recall(search, clusters(4000, 10), 30) > 0.98
 
 
 @both
 def test_recall_without_clusters(search):
-    """Where one pass is not enough, a sample shows it, and the next one follows more links."""
+    """If a sample shows that one pass is not enough, the next pass follows more links."""
     X = np.random.default_rng(0).normal(size=(4000, 40))
     assert recall(search(), X, 30) > 0.985
 
@@ -74,7 +74,7 @@ def test_the_forest_grows_again_after_pickling(search):
 
 @both
 def test_another_seed_grows_other_trees(search):
-    X = np.random.default_rng(0).normal(size=(3000, 60))  # hard enough that neighbors are missed
+    X = np.random.default_rng(0).normal(size=(3000, 60))  # so hard that some neighbors are missed
     graphs = [search().fit(X, problem(X, seed=seed)).neighbors(20) for seed in (1, 2)]
     assert (graphs[0].indices != graphs[1].indices).any()
 
@@ -94,7 +94,7 @@ def test_options_are_checked(search, option, least):
 def test_metrics_are_annoys():
     for name in ("euclidean", "cosine", "manhattan", "hamming"):
         assert annoy.has_metric(name)
-    # "dot" and "angular" are Annoy's, but no distances that SciPy knows
+    # Annoy also has "dot" and "angular", which are not distances of SciPy
     for name in ("dot", "angular", "correlation", "jaccard", "nonsense"):
         assert not annoy.has_metric(name)
     assert not annoy.has_metric("euclidean", True)

@@ -1,4 +1,4 @@
-"""Rows in which a metric is a simpler one."""
+"""Rows transformed so that a simpler metric gives the distances."""
 
 import numpy as np
 import pytest
@@ -89,6 +89,6 @@ def test_rows_of_equal_values_have_no_correlation():
     )
 )
 def test_sparse_unit_rows_are_those_of_the_array(X):
-    # float32 numbers that are nearly 0 are 0 after scaling; sklearn and NumPy round the rest alike
+    # Small float32 numbers become 0 when they are scaled. sklearn and NumPy round the others alike.
     X[np.abs(X) < 1e-3] = 0
     np.testing.assert_allclose(unit_rows(sparse.csr_matrix(X)).toarray(), unit_rows(X), atol=1e-6)

@@ -1,4 +1,4 @@
-"""What the kernels that are calibrated to perplexities share."""
+"""Shared code of the kernels that are calibrated to perplexities."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Calibration:
     precision : ndarray of shape (n, n_perplexities), float64
         The precision beta of the kernel exp(-beta d^2), for each row and perplexity.
     converged : ndarray of shape (n, n_perplexities), bool
-        Whether the perplexity was reached. It cannot be where more neighbors than it are equally
-        near, or all that there are are equally far.
+        Whether the perplexity was reached. This is impossible if more neighbors than the perplexity
+        are equally near, or if all neighbors are equally far.
     n_evaluations : ndarray of shape (n, n_perplexities), int32
         How often the row's entropy was computed; 0 where the perplexity was not reached.
     """
@@ -66,8 +66,8 @@ def calibrate(
 ) -> Calibration:
     """Find, for each row and perplexity, the Gaussian whose weights have that perplexity.
 
-    Of several perplexities, the weights are averaged; or, with `mixture`, they are those of the
-    sum of the Gaussian densities.
+    With several perplexities, the weights are the mean of the weights of each. With `mixture`, they
+    are the weights of the sum of the Gaussian densities.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def calibrate(
     status = np.empty(shape, dtype=np.int32)
     distances = np.ascontiguousarray(distances, dtype=np.float32)
     wanted = np.asarray(perplexities, dtype=np.float64)
-    # Between blocks, Python looks for Ctrl-C.
+    # Python looks for Ctrl-C between blocks.
     size = max(1, ENTRIES_PER_CALL // (k * len(wanted)))
     for start in range(0, n, size):
         rows = slice(start, start + size)
@@ -119,7 +119,7 @@ class CalibratedKernel:
         self._mixture = mixture
 
     def n_neighbors(self, n_samples: int) -> int:
-        """Return how many neighbors the kernel weighs; warn if that is less than it needs."""
+        """Return how many neighbors the kernel weighs; warn if there are fewer than it needs."""
         k = limit_neighbors(self._k_neighbors, n_samples)
         effective = self.effective_perplexities(k)
         if effective != self._perplexities:
@@ -166,9 +166,9 @@ class CalibratedKernel:
         return found
 
     def effective_perplexities(self, k: int) -> tuple[float, ...]:
-        """Return the perplexities for which `k` neighbors are enough.
+        """Return the perplexities in use for `k` neighbors.
 
-        Where there are fewer neighbors than the kernel wants, the largest is a third of them.
+        If the kernel needs more neighbors, the perplexities are lowered to at most k / 3.
         """
         if k >= self._k_neighbors:
             return self._perplexities
@@ -193,7 +193,7 @@ def check_perplexities(value: Any) -> tuple[float, ...]:
 
 
 def check_neighbors(value: Any, perplexity: float) -> int:
-    """Return how many neighbors a perplexity needs, or those that were given."""
+    """Return how many neighbors a perplexity needs, or the given number."""
     if isinstance(value, str) and value == "auto":
         return int(3 * perplexity)
     k_neighbors = check_integer("k_neighbors", value, at_least=1)

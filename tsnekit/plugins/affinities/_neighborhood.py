@@ -1,4 +1,4 @@
-"""What the kernels with a given number of neighbors share."""
+"""Shared code of the kernels with a given number of neighbors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NeighborhoodKernel:
         self.k_neighbors = check_integer("k_neighbors", k_neighbors, at_least=1)
 
     def n_neighbors(self, n_samples: int) -> int:
-        """Return how many neighbors the kernel weighs; warn if those are too few."""
+        """Return how many neighbors the kernel weighs; warn if they are fewer than given."""
         k = limit_neighbors(self.k_neighbors, n_samples)
         if k < self.k_neighbors:
             warn(

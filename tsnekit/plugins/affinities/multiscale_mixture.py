@@ -23,8 +23,8 @@ class MultiscaleMixtureKernel(CalibratedKernel):
     Parameters
     ----------
     perplexities : float or sequence of float, default=(30, 300)
-        Each at least 1. Those for which there are too few neighbors become a third of their number,
-        with a warning.
+        Each at least 1. If there are too few neighbors for a perplexity, it becomes a third of
+        their number, with a warning.
     k_neighbors : int or "auto", default="auto"
         How many neighbors to weigh; "auto" is three times the largest perplexity.
 

@@ -19,8 +19,8 @@ class PerplexityKernel(CalibratedKernel):
     Parameters
     ----------
     perplexity : float, default=30
-        At least 1. Where there are too few neighbors for it, a third of their number is used
-        instead, with a warning.
+        At least 1. If there are too few neighbors, a third of their number is used instead, with a
+        warning.
     k_neighbors : int or "auto", default="auto"
         How many neighbors to weigh; "auto" is three times the perplexity.
 

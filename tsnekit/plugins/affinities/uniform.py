@@ -21,7 +21,7 @@ class UniformKernel(NeighborhoodKernel):
     Raises
     ------
     TypeError, ValueError
-        If it is not a positive integer.
+        If `k_neighbors` is not a positive integer.
 
     References
     ----------

@@ -14,7 +14,7 @@ def tsnekit_gradient_methods() -> Iterable[GradientSpec]:
     yield GradientSpec(
         name="exact",
         factory="tsnekit.plugins.gradients.exact:ExactMethod",
-        summary="every pair, in NumPy; the oracle of the others",
+        summary="every pair, in NumPy; the reference for the other methods",
         n_components=None,
         any_dof=True,
         reference=True,

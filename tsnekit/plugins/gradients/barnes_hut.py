@@ -12,21 +12,21 @@ __all__ = ["BarnesHutMethod", "BarnesHutRepulsion"]
 
 
 class BarnesHutMethod:
-    """Sum over the cells of a tree, as fine as their distance asks for.
+    """Sum over the cells of a tree, which are finer for nearer points.
 
     Parameters
     ----------
     theta : float, default=0.5
-        A cell acts as one point, at its centre of mass, on points from which its size is at most
-        `theta` times its distance. Smaller is slower and more accurate; at 0 the forces are exact.
-        The size is the longest side of the bounding box of the cell's points.
+        A cell acts on a point like a single point at its centre of mass if its size is at most
+        `theta` times the distance. The size is the longest side of the bounding box of the cell's
+        points. Lower is slower and more accurate; at 0, the forces are exact.
 
     Raises
     ------
     TypeError
         If `theta` is not a real number.
     ValueError
-        If it is negative or not finite.
+        If `theta` is negative or not finite.
 
     References
     ----------

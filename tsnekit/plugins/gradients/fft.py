@@ -15,44 +15,44 @@ __all__ = ["FFTMethod"]
 MAX_POINTS = 6
 # FIt-SNE interpolates w^(dof + 1) and multiplies by the offset, with charges for each component
 # that nearly cancel in the end. Here the force itself is interpolated. This needs no such charges,
-# but it takes narrower intervals to be as accurate: for 30 to 1,000 points with 3 nodes per
-# interval, wherever the map is narrow or wide, this much.
+# but narrower intervals for the same accuracy. This factor holds for 30 to 1,000 points with 3
+# nodes per interval, in narrow and in wide maps.
 NARROWER = 0.6
 
 
 class FFTMethod:
     """Interpolate the kernels of the force and of Z between equispaced nodes, and convolve by FFT.
 
-    The map is divided into intervals along each axis, each with a few equispaced nodes, centred so
-    that the nodes of all intervals together are equispaced too. Charges of points are spread to
-    the nodes of their interval by Lagrange polynomials, convolved with the kernels, and the
-    results gathered by the same polynomials [1]_.
+    The map is divided into intervals along each axis. Each has a few equispaced nodes, centred so
+    that the nodes of all intervals together are equispaced too. Lagrange polynomials spread the
+    charge of each point to the nodes of its interval. The charges are convolved with the kernels,
+    and the same polynomials gather the results [1]_.
 
-    Intervals are equally wide along all axes, and their width is a rounded one, so that the
-    transforms of the kernels can be kept while the map grows: up to a sixth less than what the
-    options ask for. Maps with outliers and very wide ones are treated as by the ``mesh`` method.
+    Intervals are equally wide along all axes. Their width is rounded down, by at most a sixth of
+    what the options ask for, so that the transforms of the kernels can be kept while the map grows.
+    Maps with outliers and very wide maps are treated as by the ``mesh`` method.
 
     Parameters
     ----------
     n_interpolation_points : int, default=3
         Nodes per interval and axis, 1 to 6.
     min_num_intervals : int, default=50
-        The least number of intervals along the longest side of the map that [1]_ would take for
-        the same accuracy. Here they are 1 / 0.6 times as many.
+        The least number of intervals along the longest side of the map, as in [1]_. For the same
+        accuracy, this method takes 1 / 0.6 times as many.
     ints_in_interval : float, default=1
-        The greatest width of an interval, in units of the map; lower is more accurate. Intervals
-        are at most 0.6 times as wide, where [1]_ has the same accuracy, times the square root of
-        `dof` where that is below 1, as the kernel is narrower then.
+        The greatest width of an interval, in units of the map, as in [1]_; lower is more accurate.
+        For the same accuracy, intervals of this method are at most 0.6 times as wide. A `dof` below
+        1, for which the kernel is narrower, multiplies the width by its square root.
     max_nodes : int, optional
-        Bound on the number of nodes that the transforms run over, which is 2^d times that of the
-        grid. It takes about 13 bytes per node, 50 in 1-D. The default is 2^25, in 1-D 2^22.
+        Bound on the number of nodes of the transforms, which is 2^d times that of the grid. A node
+        takes about 13 bytes, 50 in 1-D. The default is 2^25, in 1-D 2^22.
     fourier : {"native", "scipy", "pyfftw"}, default="native"
         Whose Fourier transforms to use.
 
     Raises
     ------
     TypeError, ValueError
-        If an option is not of its kind or out of range.
+        If an option has the wrong type or is out of range.
 
     References
     ----------
@@ -84,7 +84,9 @@ class FFTMethod:
     def plan(self, problem: RepulsionProblem) -> GridRepulsion:
         """Prepare buffers and, for a fixed reference, its field."""
         if problem.n_components not in (1, 2):
-            raise ValueError(f"fft has 1 or 2 dimensions, not n_components={problem.n_components}")
+            raise ValueError(
+                f"fft supports 1 or 2 dimensions, got n_components={problem.n_components}"
+            )
         rule = CellRule(
             basis=lagrange(self.n_interpolation_points),
             widest=NARROWER * self.ints_in_interval * kernel_width(problem.dof),

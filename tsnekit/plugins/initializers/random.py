@@ -13,7 +13,7 @@ __all__ = ["RandomInitializer"]
 
 
 class RandomInitializer:
-    """Place points by a Gaussian.
+    """Place points at random, from a Gaussian distribution.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""What a search is expected to take, for ``neighbors="fastest"``.
+"""The expected times of searches, for ``neighbors="fastest"``.
 
-An estimate is a sum of terms that count the work, each with the seconds that a unit of it takes.
-These were fitted, by ``python -m benchmarks.fit_neighbor_costs``, to the processor time of
-searches on one thread of a server processor with AVX-512; elsewhere they are all off by much the
-same factor, which leaves the order of the backends as it is.
+An estimate is a sum of terms. Each term counts units of work and multiplies them by the seconds of
+a unit. These seconds were fitted, by ``python -m benchmarks.fit_neighbor_costs``, to the processor
+time of searches on one thread of a server processor with AVX-512. On other processors, all of them
+are wrong by about the same factor, so that the order of the backends stays the same.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ MIN_RECALL = 0.95
 
 _KERNEL_NAMES = {"sqeuclidean": "euclidean"}
 
-# Metrics that a shift of all rows leaves as they are, and that a factor multiplies.
+# Metrics that a shift of all rows does not change, and that a factor of all rows multiplies.
 _HOMOGENEOUS = frozenset({"euclidean", "sqeuclidean", "manhattan", "chebyshev", "minkowski"})
 
 
@@ -68,7 +68,7 @@ class Descent:
         self.index: Any = None
 
     def can_answer(self, n_neighbors: int) -> bool:
-        """Whether lists that long can be had in this process, which a fork may prevent."""
+        """Return whether this process can find so many neighbors, which a fork may prevent."""
         return not (self._needs_building(n_neighbors) and is_cut_off())
 
     def graph(self, n_neighbors: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -90,8 +90,8 @@ class Descent:
         """Return an index with that many neighbors of each row, itself included."""
         if self._needs_building(n_neighbors):
             logger.info(
-                "PyNNDescent searches with metric %s; at its first use in a process it compiles, "
-                "for many seconds",
+                "PyNNDescent searches with metric %s; the first search in a process takes many "
+                "seconds to compile its code",
                 metric_name(self._problem.metric),
             )
             with quiet_numba(self._problem.n_jobs) as n_jobs:
@@ -109,7 +109,7 @@ class Descent:
         return self.index
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the index, whose pickling compiles more than building it again does."""
+        """Leave out the index: pickling it compiles more code than building it again."""
         return self.__dict__ | {"index": None}
 
 
@@ -134,7 +134,7 @@ class DescentOfRows(ApproximateSearch):
         return self._rank(self._rows, candidates, k, first=0)
 
     def _search_rows_for(self, queries: NDArray[np.float32], k: int) -> Lists:
-        # Measuring every pair takes less time than compiling what queries need.
+        # Measuring every pair takes less time than compiling the code for queries.
         return scan(queries, self._rows, self._space.kernel, k, self._problem.n_jobs)
 
 
@@ -148,7 +148,7 @@ class DescentInAnyMetric:
     """
 
     MAX_PAIRS = 100_000_000
-    """Most pairs of rows that are measured rather than to compile what queries need."""
+    """Up to this many pairs of rows, measuring is faster than compiling the code for queries."""
 
     def __init__(self, n_trees: int | None, n_iters: int | None) -> None:
         self._options = n_trees, n_iters
@@ -189,13 +189,13 @@ class DescentInAnyMetric:
         k = check_k(k, self._X.shape[0])
         few = X.shape[0] * self._X.shape[0] < self.MAX_PAIRS
         if few or not self.descent.can_answer(k):
-            # Measuring few pairs takes less time than compiling what queries need.
+            # Measuring few pairs takes less time than compiling the code for queries.
             return self._exact.query(X, k)
         found = self.descent.query(self._float32_rows(X), k)
         return NeighborGraph(*self._completed(X, self._measured(X, *found), k, None))
 
     def _fit_rows(self, X: Any) -> Any:
-        """Return the data in float32, moved to the origin where the metric does not feel it."""
+        """Return the data in float32, shifted to the origin if this does not change the metric."""
         if self._space is None:
             return self._float32_rows(X)
         if self._problem.sparse:
@@ -208,7 +208,7 @@ class DescentInAnyMetric:
         return _float32_csr(X) if self._problem.sparse else X.astype(np.float32, copy=False)
 
     def _measured(self, X: Any, indices: Any, distances: Any) -> Lists:
-        """Return lists by true distances; rows that float32 cannot tell apart have gaps."""
+        """Return lists by true distances, with gaps for rows that float32 cannot tell apart."""
         indices = np.ascontiguousarray(indices, dtype=np.int32)
         if self._candidates.are_boolean:
             return indices, distances.astype(np.float32)
@@ -243,7 +243,7 @@ class DescentInAnyMetric:
     def _true_neighbors(
         self, X: Any, rows: NDArray[Any], k: int, own: NDArray[Any] | None
     ) -> Lists:
-        """Return the nearest of the data to some rows of `X`, which are its own where so given."""
+        """Return the nearest rows of the data for some rows of `X`; `own` excludes a row itself."""
         found = self._exact.query(X[rows], k if own is None else k + 1)
         if own is None:
             return found.indices, found.distances

@@ -1,4 +1,4 @@
-"""Numba's threads: one search at a time, a Ctrl-C that is seen, and forked processes."""
+"""Numba's threads: one search at a time, Ctrl-C, and forked processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _lock = threading.RLock()
 
 @contextmanager
 def quiet_numba(n_jobs: int) -> Iterator[int]:
-    """Let Numba use that many threads, and keep PyNNDescent from warning of what is mended."""
+    """Let Numba use `n_jobs` threads, without warnings about faults that tsnekit corrects."""
     import numba
 
     with _lock, without_warnings():
@@ -39,7 +39,7 @@ def quiet_numba(n_jobs: int) -> Iterator[int]:
 
 
 def _comes_of_ctrl_c(error: BaseException | None) -> bool:
-    """Whether an error is what compiled code made of a Ctrl-C when it called into Python."""
+    """Return whether compiled code that called into Python turned a Ctrl-C into this error."""
     if error is None or isinstance(error, KeyboardInterrupt):
         return error is not None
     return _comes_of_ctrl_c(error.__cause__)
@@ -51,14 +51,14 @@ _threads_stayed_behind = False
 
 
 def _after_fork() -> None:
-    """Renew the lock, which a thread of the parent may hold; note whether Numba is cut off."""
+    """Renew the lock, which a thread of the parent may hold; note if Numba lost its threads."""
     global _lock, _threads_stayed_behind
     _lock = threading.RLock()
     _threads_stayed_behind = _threads_stayed_behind or _uses_gnu_openmp()
 
 
 def _uses_gnu_openmp() -> bool:
-    """Whether Numba runs threads of GNU OpenMP, which ends a forked process that uses them."""
+    """Return whether Numba uses GNU OpenMP, which ends a forked process that uses its threads."""
     numba = sys.modules.get("numba")
     try:
         return numba is not None and sys.platform == "linux" and numba.threading_layer() == "omp"
@@ -67,7 +67,7 @@ def _uses_gnu_openmp() -> bool:
 
 
 def is_cut_off() -> bool:
-    """Whether this process has lost the threads of Numba by a fork; a loss is logged."""
+    """Return whether a fork cut this process off from Numba's threads, and log it if so."""
     if _threads_stayed_behind:
         logger.warning(
             "PyNNDescent cannot run in a process that was forked after Numba started its threads; "

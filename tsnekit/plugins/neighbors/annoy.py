@@ -19,7 +19,7 @@ _ANNOY_NAMES = {"cosine": "angular"}
 
 
 def has_metric(name: str, sparse: bool = False) -> bool:
-    """Whether Annoy has a metric of this name, and it is a distance."""
+    """Return whether Annoy has a metric of this name that is a distance."""
     from annoy import AnnoyIndex
 
     if sparse or name not in VectorSpace.METRICS:
@@ -35,9 +35,9 @@ def has_metric(name: str, sparse: bool = False) -> bool:
 class AnnoySearch(RefinedForest):
     """Approximate nearest neighbors by random projection trees and neighbors of neighbors.
 
-    A small forest is asked for a few rough neighbors of each row, from one or two leaves, which
-    takes a fraction of the time of asking a large one for all. Following links between those
-    rows then finds the neighbors, of which mostly no more than a few in a thousand are missed.
+    A small forest finds a few rough neighbors of each row, in one or two leaves. This takes a
+    fraction of the time that a large forest needs to find all neighbors. A search along links
+    between those rows then finds the neighbors. Mostly, it misses at most a few in a thousand.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class AnnoySearch(RefinedForest):
     """Rough neighbors that the forest is asked for."""
 
     MOST_FEATURES = 100
-    """Most features of the rows in the forest, a leaf of which holds as many rows as these."""
+    """The most features of rows in the forest. A leaf holds as many rows as they have features."""
 
     SKETCHED_FEATURES = 64
 
@@ -81,9 +81,9 @@ class AnnoySearch(RefinedForest):
         return self._rank(queries, candidates, self._linked.width(k), first=first)
 
     def _widen(self, lists: Lists, k: int) -> None:
-        """Ask the forest for more where links have led to too few rows.
+        """Ask the forest for more rows where links led to too few.
 
-        It happens where the data falls into groups of fewer than k rows, duplicates among them.
+        This happens if the data has groups of fewer than k rows, such as duplicates.
         """
         indices, distances = lists
         short = np.flatnonzero(indices[:, k - 1] < 0)
@@ -104,7 +104,7 @@ class AnnoySearch(RefinedForest):
         out: NDArray[np.int32],
         search_k: int | None = None,
     ) -> None:
-        """Fill `out` by what the forest finds for these rows of the data, or of the queries."""
+        """Fill `out` with the rows that the forest finds for these rows of data or queries."""
         forest = self._grown_forest()
         vectors = None if queries is None else self._sketch(queries)
         wanted = out.shape[1]
@@ -125,8 +125,8 @@ class AnnoySearch(RefinedForest):
     def _grow(self) -> Any:
         from annoy import AnnoyIndex
 
-        # Annoy's own Hamming distance takes bits only; on bits it is the squared Euclidean
-        # one, and to split rows of anything else the latter is a fair guide.
+        # Annoy's own Hamming distance only takes bits, for which it equals the squared Euclidean
+        # distance. The Euclidean distance also splits other rows well enough.
         manhattan = self._space.kernel == "manhattan"
         vectors = self._sketch(self._rows)
         forest = AnnoyIndex(vectors.shape[1], "manhattan" if manhattan else "euclidean")

@@ -11,7 +11,12 @@ from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._rows.base import RowSearch
 from tsnekit.plugins.neighbors._rows.blocks import for_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, scan
-from tsnekit.plugins.neighbors._rows.pairwise import PairwiseSearch, scipy_has, sklearn_has
+from tsnekit.plugins.neighbors._rows.pairwise import (
+    PairwiseSearch,
+    scipy_has,
+    sklearn_has,
+    try_metric_params,
+)
 from tsnekit.plugins.neighbors._rows.precision import TOLERANCE, PreciseLists
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.plugins.neighbors._rows.sparse_products import SparseProducts
@@ -22,10 +27,10 @@ __all__ = ["ExactSearch", "has_metric"]
 _ALGORITHMS = ("auto", "brute", "tree")
 
 TREE_MAX_FEATURES = 5
-"""Most features at which a tree is worth asking."""
+"""The most features for which a tree saves time."""
 
 TREE_MIN_ROWS = 20_000
-"""Fewest rows at which a tree is worth building."""
+"""The fewest rows for which a tree saves time."""
 
 _TREE_METRICS = frozenset({"euclidean", "manhattan", "chebyshev", "minkowski", "haversine"})
 
@@ -38,9 +43,9 @@ def has_metric(name: str, sparse: bool = False) -> bool:
 class ExactSearch:
     """The true nearest neighbors.
 
-    Dense rows in the Euclidean, cosine, correlation, Manhattan and Hamming metrics are compared
-    by a native kernel. In other metrics, SciPy and scikit-learn compute the distances. Where
-    there are many rows of few features a tree is asked instead.
+    Dense rows in the Euclidean, cosine, correlation, Manhattan and Hamming metrics are compared by
+    a native kernel. In other metrics, SciPy and scikit-learn compute the distances. For many rows
+    of few features, a tree finds the neighbors instead.
 
     Parameters
     ----------
@@ -58,6 +63,7 @@ class ExactSearch:
 
     def fit(self, X: Any, problem: SearchProblem) -> ExactSearch:
         """Take the data, an (n, p) array or CSR matrix, and the problem to solve on it."""
+        try_metric_params(X, problem)
         n, p = X.shape
         tree_pays = n >= TREE_MIN_ROWS and p <= TREE_MAX_FEATURES and not problem.sparse
         tree = self.algorithm == "tree" or (
@@ -67,7 +73,7 @@ class ExactSearch:
         return self
 
     def _plain_search(self, problem: SearchProblem, tree_leaf: int | None) -> Any:
-        """Return what is to search, not yet fitted."""
+        """Return the search to use, not yet fitted."""
         if problem.metric_params or (problem.sparse and tree_leaf is not None):
             return PairwiseSearch(tree_leaf=tree_leaf)
         if problem.sparse and problem.metric in SparseProducts.METRICS:
@@ -106,9 +112,9 @@ class _RowScan(RowSearch):
             from sklearn.neighbors import KDTree
 
             if self._space.kernel == "hamming":
-                raise ValueError("algorithm='tree' has no tree for metric 'hamming'")
+                raise ValueError("algorithm='tree' has no tree for metric 'hamming'; use 'brute'")
             name = self._space.kernel.replace("sqeuclidean", "euclidean")
-            # Of the rows in float64: what the tree finds needs no second look.
+            # The tree holds rows in float64, so that its results need no second measurement.
             rows = self._space.precise(self._X)
             self._tree = KDTree(rows, metric=name, leaf_size=self._tree_leaf)
 
@@ -142,7 +148,7 @@ class _RowScan(RowSearch):
     ) -> NDArray[np.bool_]:
         if self._tree is not None:
             return np.zeros(len(last), dtype=bool)
-        # Sums of p terms in float32, of which a few are added at a time.
+        # The error of sums of p terms in float32, where a few terms are added at a time.
         sums = (self._X.shape[1] / 4 + 16) * 2.0**-24
         farthest = np.asarray(last, dtype=np.float64) - blur
         return np.asarray(~(kth * (1 - TOLERANCE - 2 * sums) <= np.maximum(farthest, 0.0)))

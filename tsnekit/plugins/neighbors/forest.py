@@ -25,15 +25,15 @@ def has_metric(name: str, sparse: bool = False) -> bool:
 class ForestSearch(RefinedForest):
     """Approximate nearest neighbors by random projection trees and neighbors of neighbors.
 
-    The rows that share a leaf with a row in any of some trees are its first neighbors; following
-    links between rows then finds the others, of which mostly no more than a few in a thousand are
-    missed. All of this is native code; the result is the same for any number of threads.
+    The first neighbors of a row are the rows that share a leaf with it in any tree. A search along
+    links between rows then finds the others. Mostly, it misses at most a few in a thousand. All of
+    this is native code; the result is the same for any number of threads.
 
     Parameters
     ----------
     n_trees : int, default=8
-        Number of trees, at least 2, since the leaves of one are islands. More of them give better
-        candidates to start from.
+        Number of trees, at least 2, since nothing connects the leaves of a single tree. More trees
+        give better candidates to start from.
     leaf_size : int, default=32
         Most rows of a leaf.
 

@@ -19,7 +19,7 @@ _SPACES = {"euclidean": "l2", "sqeuclidean": "l2"}
 
 
 def has_metric(name: str, sparse: bool = False) -> bool:
-    """Whether hnswlib has a metric of this name, and it is a distance."""
+    """Return whether hnswlib has a metric of this name that is a distance."""
     from hnswlib import Index
 
     if sparse or name not in VectorSpace.METRICS:
@@ -34,20 +34,19 @@ def has_metric(name: str, sparse: bool = False) -> bool:
 class HNSWSearch(ApproximateSearch):
     """Approximate nearest neighbors by a hierarchical navigable small world graph.
 
-    Rows are inserted in random order, since a graph of rows that come sorted is a bad one. With
-    more than one thread they are inserted at the same time, and which of them meet first is a
-    matter of chance: the few neighbors that are missed differ from run to run. ``n_jobs=1`` always
-    gives the same result for the same seed.
+    Rows are inserted in random order, since sorted rows give a bad graph. Several threads insert
+    rows at the same time, in an order that differs from run to run. The few neighbors that are
+    missed then differ as well. With ``n_jobs=1``, the same seed always gives the same result.
 
     Parameters
     ----------
     M : int, default=12
         Links of each row.
     ef_construction : int, default=64
-        How many near rows are kept in mind while a row is inserted.
+        How many near rows are candidates while a row is inserted.
     ef : int, optional
-        How many near rows are kept in mind while neighbors are searched; by default 16 more than
-        the neighbors that are wanted, which finds 98 of 100 or more.
+        How many near rows are candidates while neighbors are searched. The default is 16 more than
+        the number of neighbors, which finds at least 98 of 100.
 
     References
     ----------
@@ -58,7 +57,7 @@ class HNSWSearch(ApproximateSearch):
     MIN_RECALL = 0.95
 
     MOST_EFFORT = 4
-    """The largest factor by which more rows are kept in mind where too few neighbors are found."""
+    """The largest factor for the number of candidates if too few neighbors are found."""
 
     ROWS_PER_CALL = 4096
 
@@ -107,7 +106,7 @@ class HNSWSearch(ApproximateSearch):
                     queries[block], k, num_threads=self._problem.n_jobs
                 )[0]
             except RuntimeError:
-                # hnswlib gives up the whole block for one row whose part of the graph is small.
+                # hnswlib refuses the whole block if the part of the graph around one row is small.
                 for row in range(block.start, block.stop):
                     candidates[row] = self._ask_for_one(queries[row], k)
         return candidates

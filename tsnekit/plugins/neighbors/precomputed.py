@@ -20,24 +20,24 @@ DIAGONAL_TOLERANCE = 1e-3
 
 
 class PrecomputedSearch:
-    """Reads neighbors off distances that are known already.
+    """Reads neighbors off known distances.
 
     The data is then one of
 
     - a matrix (n, n) of distances;
-    - a sparse matrix (n, n) that holds the distances to some neighbors of each row, a stored zero
-      being a distance like any other, as scikit-learn's `kneighbors_graph` and
-      `KNeighborsTransformer` make it.
+    - a sparse matrix (n, n) that holds the distances to some neighbors of each row, such as that
+      of scikit-learn's `kneighbors_graph` and `KNeighborsTransformer`. A stored zero is a distance
+      like any other.
 
-    Distances in a row are from that row, and the matrix need not be symmetric. Its diagonal must be
-    zero, up to rounding: a row is at no distance from itself.
+    Row i of the matrix holds the distances from row i, and the matrix need not be symmetric. Its
+    diagonal must be zero, up to rounding: a row is at distance 0 from itself.
 
     Parameters
     ----------
     graph : (indices, distances), optional
         Two arrays (n, k): the neighbors of each row and their distances, in any order, with or
-        without the row itself. They take the place of the data, which may then be anything
-        with n rows, in any metric.
+        without the row itself. They replace the data, which may then be anything with n rows, in
+        any metric.
     """
 
     def __init__(self, *, graph: tuple[Any, Any] | None = None) -> None:
@@ -45,12 +45,13 @@ class PrecomputedSearch:
         self._given = None if graph is None else check_neighbor_graph(*_pair(graph))
 
     def fit(self, X: Any, problem: SearchProblem) -> PrecomputedSearch:
-        """Take the distances, or, where a graph was given, only check how many rows there are."""
+        """Take the distances; with a given graph, only check the number of rows."""
         self._problem = problem
         if self._given is not None:
             if X.shape[0] != len(self._given.indices):
                 raise ValueError(
-                    f"the neighbor graph has {len(self._given.indices)} rows, the data {X.shape[0]}"
+                    f"the neighbor graph has {len(self._given.indices)} rows, but the data has "
+                    f"{X.shape[0]}"
                 )
         else:
             if X.shape[0] != X.shape[1]:
@@ -63,7 +64,7 @@ class PrecomputedSearch:
         return self
 
     def max_neighbors(self) -> int:
-        """Return how many neighbors there are of each row, in the row that has the fewest."""
+        """Return the largest number of neighbors that every row has."""
         if self._given is not None:
             return self._given.indices.shape[1]
         if self._problem.sparse:
@@ -78,7 +79,7 @@ class PrecomputedSearch:
             available = self.max_neighbors()
             if k > available:
                 raise ValueError(
-                    f"k={k} neighbors are wanted, the graph has {available} of each row"
+                    f"k={k} neighbors are needed, but the graph only has {available} of each row"
                 )
             return NeighborGraph(
                 np.ascontiguousarray(self._given.indices[:, :k]),
@@ -97,14 +98,16 @@ class PrecomputedSearch:
         n = self._X.shape[0]
         k = check_k(k, n)
         if self._given is not None:
-            raise ValueError("a neighbor graph has no neighbors of new rows")
+            raise ValueError(
+                "a neighbor graph has no neighbors of new rows; search those in the data instead"
+            )
         _check_distances(X)
         if self._problem.sparse:
             return NeighborGraph(*_nearest_stored(X, k, drop_diagonal=False))
         return NeighborGraph(*self._nearest(X, k, self_too=False))
 
     def _nearest(self, X: NDArray[Any], k: int, *, self_too: bool) -> Lists:
-        """Return the k smallest distances of each row, a row's own place among them if asked."""
+        """Return the k smallest distances of each row, with the row itself if asked."""
         indices = np.empty((X.shape[0], k), dtype=np.int32)
         distances = np.empty((X.shape[0], k), dtype=np.float32)
 
@@ -137,7 +140,7 @@ def _check_distances(X: Any) -> None:
 
 
 def _check_diagonal(X: Any) -> None:
-    """Check that rows are at no distance from themselves, up to what rounding makes of it."""
+    """Check that rows are at distance 0 from themselves, up to rounding."""
     diagonal = np.asarray(X.diagonal())
     row = int(np.argmax(diagonal))
     values = X.data if hasattr(X, "indptr") else X  # a matrix's own `max` would sort it in place
@@ -155,8 +158,8 @@ def _nearest_stored(X: Any, k: int, *, drop_diagonal: bool) -> Lists:
     counts = stored.counts
     if counts.min() < k:
         raise ValueError(
-            f"k={k} neighbors are wanted, but row {int(counts.argmin())} of the sparse matrix "
-            f"holds the distances of {counts.min()}"
+            f"k={k} neighbors are needed, but row {int(counts.argmin())} of the sparse matrix "
+            f"only holds {counts.min()} distances"
         )
     return stored.nearest(k)
 
@@ -168,12 +171,12 @@ class StoredDistances:
     ----------
     X : CSR matrix of shape (m, n)
     drop_diagonal : bool
-        Whether to leave out those of rows to themselves.
+        Whether to leave out the distances of rows to themselves.
 
     Attributes
     ----------
     counts : ndarray of shape (m,), int
-        How many each row has.
+        The number of distances in each row.
     """
 
     def __init__(self, X: Any, *, drop_diagonal: bool) -> None:
@@ -186,7 +189,7 @@ class StoredDistances:
         self._rows, self._columns, self._values = rows, columns, values
 
     def nearest(self, k: int) -> Lists:
-        """Return the `k` smallest of each row, all of which must have so many."""
+        """Return the `k` smallest distances of each row; every row must have so many."""
         order = np.lexsort((self._columns, self._values, self._rows))
         starts = np.cumsum(self.counts) - self.counts
         places = order[starts[:, None] + np.arange(k)]

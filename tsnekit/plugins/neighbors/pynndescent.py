@@ -12,7 +12,11 @@ import numpy as np
 from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._cost import MIN_ROWS
 from tsnekit.plugins.neighbors._descent import DescentInAnyMetric, DescentOfRows
-from tsnekit.plugins.neighbors._rows.pairwise import is_boolean, reference_distances
+from tsnekit.plugins.neighbors._rows.pairwise import (
+    is_boolean,
+    reference_distances,
+    try_metric_params,
+)
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.toolkit import check_integer, without_warnings
@@ -41,7 +45,7 @@ def _agrees(name: str, function: Any) -> bool:
     if is_boolean(name):
         rows = (rows > 0).astype(np.float32)
     pairs = np.triu_indices(len(rows))  # with the diagonal: a row is at distance 0 from itself
-    # Compiling the function would take seconds; its Python code does for a few rows.
+    # Compiling the function would take seconds; its Python code is enough for a few rows.
     function = getattr(function, "py_func", function)
     try:
         with without_warnings(), np.errstate(all="ignore"):
@@ -78,11 +82,11 @@ class PyNNDescentSearch:
     in float64. Rows whose neighbors float32 cannot tell apart are searched exhaustively where that
     takes seconds; otherwise a warning says how many they are.
 
-    Compiled code does not see Ctrl-C. The search ends when the step that runs has ended, and the
-    whole descent is one step: it takes seconds or, for millions of rows, minutes. Searches in
-    several threads run one after another. On Linux, Numba's threads mostly come from GNU OpenMP. A
-    process that is forked after they have started cannot use them: it searches exhaustively, and
-    logs a warning. Processes started by "spawn" or "forkserver" can use them, and so can all with
+    Compiled code does not see Ctrl-C: the search ends after its current step. The whole descent is
+    one step, which takes seconds or, for millions of rows, minutes. Searches in several threads run
+    one after another. On Linux, Numba's threads mostly come from GNU OpenMP. A process that is
+    forked after they have started cannot use them: it searches exhaustively, and logs a warning.
+    Processes started by "spawn" or "forkserver" can use them, and so can all processes with
     ``NUMBA_THREADING_LAYER=forksafe`` in the environment.
 
     Parameters
@@ -109,6 +113,7 @@ class PyNNDescentSearch:
 
     def fit(self, X: Any, problem: SearchProblem) -> PyNNDescentSearch:
         """Take the data, an (n, p) array or CSR matrix, and the problem to solve on it."""
+        try_metric_params(X, problem)
         self._search: ExactSearch | DescentOfRows | DescentInAnyMetric
         if X.shape[0] < max(self.min_rows, 3):
             logger.info("too few rows to compile PyNNDescent for; searching exhaustively")

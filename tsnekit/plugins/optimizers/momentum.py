@@ -17,8 +17,8 @@ __all__ = ["MomentumOptimizer"]
 class MomentumOptimizer:
     """The optimizer of van der Maaten's t-SNE.
 
-    Each coordinate of each point has a gain, which grows by 0.2 while its gradient keeps pointing
-    against the last update and shrinks by a factor 0.8 while it does not, with floor 0.01.
+    Each coordinate of each point has a gain. The gain grows by 0.2 if the gradient points against
+    the last update. Otherwise it shrinks by the factor 0.8, to 0.01 at least.
 
     References
     ----------
@@ -54,7 +54,7 @@ class MomentumOptimizer:
         return {name: array.copy() for name, array in self._state.items()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take over copies of what `state` returned."""
+        """Continue from copies of what `state` returned."""
         self._state = {
             name: np.array(array, dtype=np.float32, order="C") for name, array in state.items()
         }

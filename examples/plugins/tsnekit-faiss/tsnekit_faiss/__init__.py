@@ -1,7 +1,7 @@
 """Neighbor searches of FAISS for tsnekit.
 
-This module is imported whenever tsnekit looks for plugins, so it imports neither FAISS nor the
-searches: the specs name both by their paths.
+This module is imported whenever tsnekit looks for plugins. It imports neither FAISS nor the
+searches: the specs give the paths of the searches.
 """
 
 from tsnekit.hookspecs import hookimpl

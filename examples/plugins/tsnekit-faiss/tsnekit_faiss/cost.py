@@ -1,9 +1,10 @@
 """What each search is expected to take, for tsnekit's ``neighbors="fastest"``.
 
-An estimate is a sum of terms that count the work, each with the seconds that a unit of it takes.
-These were fitted to the processor time of searches on one thread (of 2,000 to 36,000 rows, 20 to
-300 features, 15 and 90 neighbors), and are within a factor of 1.5 of most of it. Another processor
-is faster or slower in all terms alike, which does not change the order of the searches.
+An estimate is a sum of terms. Each term counts some kind of work, times the seconds for a unit of
+this work. The constants were fitted to the processor time of searches on one thread, of 2,000 to
+36,000 rows, 20 to 300 features, and 15 and 90 neighbors. Most estimates are within a factor of 1.5
+of the measured time. Another processor changes all terms alike, so that the order of the searches
+stays the same.
 """
 
 import math

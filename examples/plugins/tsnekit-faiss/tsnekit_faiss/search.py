@@ -20,8 +20,8 @@ class FaissSearch:
     candidates are computed here, and decide which candidates are the nearest.
     """
 
-    ROWS_PER_CALL = 4096  # between two of them, Python sees Ctrl-C
-    SPARE = 8  # candidates beyond those that are wanted
+    ROWS_PER_CALL = 4096  # Python handles Ctrl-C between two calls
+    SPARE = 8  # candidates in addition to the wanted neighbors
     NUMBERS_PER_BLOCK = 2_000_000  # differences that a thread holds at once
 
     def fit(self, X, problem):
@@ -49,7 +49,7 @@ class FaissSearch:
         raise NotImplementedError
 
     def _prepare_search(self, n_candidates):
-        """Set how hard the index is to look."""
+        """Set how many rows the index looks at."""
 
     def _transformed(self, X):
         """Return rows whose squared Euclidean distances give those of the metric."""
@@ -69,7 +69,9 @@ class FaissSearch:
     def _checked(k, n_available):
         k = check_integer("k", k)
         if k > n_available:
-            raise ValueError(f"k must be at most {n_available}, the rows there are, got {k}")
+            raise ValueError(
+                f"k must be at most {n_available}, the number of rows to choose from, got {k}"
+            )
         return k
 
     @contextlib.contextmanager
@@ -83,7 +85,7 @@ class FaissSearch:
             faiss.omp_set_num_threads(before)
 
     def _graph(self, queries, k, *, own):
-        """Return the neighbors of queries; with `own`, these are the rows, and not their own."""
+        """Return the neighbors of queries. With `own`, queries are the rows, which are left out."""
         n_candidates = min(len(self._rows), k + own + self.SPARE)
         m = len(queries)
         candidates = np.empty((m, n_candidates), dtype=np.int64)
@@ -100,7 +102,7 @@ class FaissSearch:
             found = candidates[block]
             squared = self._squared(queries[block], found)
             squared[found < 0] = np.inf  # the index found too few
-            if own:  # a row is told from its duplicates by its index
+            if own:  # leave out the row by its index, since duplicates have the same distance
                 squared[found == np.arange(block.start, block.stop)[:, None]] = np.inf
             order = np.argsort(squared, axis=1, kind="stable")[:, :k]
             indices[block] = np.take_along_axis(found, order, axis=1)

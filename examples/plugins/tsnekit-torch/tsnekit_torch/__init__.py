@@ -1,6 +1,6 @@
 """Exact repulsion on PyTorch for tsnekit.
 
-This module is imported whenever tsnekit looks for plugins, so it does not import PyTorch.
+This module is imported whenever tsnekit looks for plugins. It does not import PyTorch.
 """
 
 from tsnekit.hookspecs import hookimpl

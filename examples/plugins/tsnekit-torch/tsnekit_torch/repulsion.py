@@ -13,9 +13,9 @@ class TorchRepulsionMethod:
     Parameters
     ----------
     device : str, default="auto"
-        For example "cpu", "cuda" or "cuda:1"; "auto" is a CUDA device where there is one.
+        For example "cpu", "cuda" or "cuda:1"; "auto" is a CUDA device, if there is one.
     pairs_per_block : int, default=2**22
-        How many pairs are worked on at once. Each of them takes some 20 bytes.
+        How many pairs are computed at once. Each pair takes some 20 bytes.
     """
 
     def __init__(self, *, device="auto", pairs_per_block=2**22):
@@ -26,7 +26,7 @@ class TorchRepulsionMethod:
         self._device = _checked_device(device)
 
     def plan(self, problem):
-        """Move the reference, where there is one, to the device."""
+        """Move the reference, if there is one, to the device."""
         return TorchRepulsion(problem, self._device, self.pairs_per_block)
 
 
@@ -41,7 +41,7 @@ class TorchRepulsion:
         self._sources = None if problem.reference is None else self._columns(problem.reference)
 
     def __call__(self, Y, out, row_z=None):
-        """Fill `out` with forces, and `row_z` with Z_i where it is given; return Z."""
+        """Fill `out` with forces and, if it is given, `row_z` with Z_i; return Z."""
         with _threads(self._n_jobs):
             points = self._columns(Y)
             sources = points if self._sources is None else self._sources
@@ -57,7 +57,7 @@ class TorchRepulsion:
         return float(z.sum())
 
     def _columns(self, Y):
-        """Return positions (d, n) on the device; a copy, for `Y` may be read-only."""
+        """Return positions (d, n) on the device, as a copy, because `Y` may be read-only."""
         return torch.tensor(Y.T, dtype=torch.float32).contiguous().to(self._device)
 
     def _add_block(self, points, sources, block, forces, z):

@@ -10,30 +10,31 @@ namespace {
 
 constexpr index_t block_rows = 128;
 
-// On the entropy, so relative on the perplexity.
+// Error of the entropy at which the search stops. It is the relative error of the perplexity.
 constexpr double tolerance = 2e-6;
 constexpr int max_evaluations = 100;
-// Of the logarithm of the scaled precision: below, weights are equal; above, floats overflow.
+// Bounds of the logarithm of the scaled precision. Below them all weights are equal. Above them
+// floats overflow.
 constexpr double min_log_precision = -16.0, max_log_precision = 85.0;
 constexpr double max_log_step = 3.0;
-// Where the search starts: the precision is near exp(guess) (log k - entropy) / mean distance, for
-// three neighbors per unit of perplexity on real and on random data within 10 %.
+// Where the search starts. The precision is near exp(guess) (log k - entropy) / mean distance. With
+// three neighbors per unit of perplexity this holds within 10 %, on real and on random data.
 constexpr double guess = 1.24;
 
-// Rows are padded to whole vectors, with distances at which any weight is 0.
+// Rows are padded to whole vectors. The distances in the padding give a weight of 0.
 constexpr int lanes = 16;
 constexpr float padding = 1e30f;
 
 std::size_t padded(int k) { return static_cast<std::size_t>((k + lanes - 1) / lanes * lanes); }
 
-// Squared distances of one row, shifted by the smallest so that no weight but a negligible one
-// underflows, and scaled to end at 1 so that neither does the precision.
+// Squared distances of one row. The smallest is subtracted, so that only negligible weights
+// underflow. The result is scaled to end at 1, so that the precision does not underflow either.
 struct Row {
   const float* u;   // (padded(k),)
   int k;
-  int nearest;      // how many are as near as the nearest
+  int nearest;      // how many neighbors are at the smallest distance
   double smallest;  // the shift
-  double range;     // the scale; 0 where all are equally far
+  double range;     // the scale; 0 if all are equally far
   double mean;      // of u
 };
 
@@ -51,7 +52,8 @@ bool scale_row(const float* __restrict distances, int k, float* __restrict u, Ro
     finite += distances[j] * 0.0f;
   }
   if (finite != 0.0f) return false;
-  // d^2 - low^2 as a product, which does not cancel; in double precision, which does not overflow.
+  // d^2 - low^2 is computed as a product, which does not cancel, in double precision, which does
+  // not overflow.
   const double nearest = low;
   const double range = (high - nearest) * (high + nearest);
   const double inverse = range > 0.0 ? 1.0 / range : 0.0;
@@ -92,11 +94,12 @@ struct Solution {
   std::int32_t status;
 };
 
-// Newton's method on the logarithm of the precision, in which the entropy is nearly linear, kept
-// within a bracket; the entropy falls as the precision rises. Leaves the weights in `weights`.
+// Newton's method on the logarithm of the precision, kept within a bracket. The entropy falls as
+// the precision rises, and it is nearly linear in this logarithm. The function leaves the weights
+// in `weights`.
 Solution solve(const Row& row, double entropy, float* weights) {
   double low = min_log_precision, high = max_log_precision;
-  // Between these the entropy can lie: only the nearest count, or all count the same.
+  // The entropy can lie between two values: only the nearest count, or all count the same.
   const bool too_low = entropy < std::log(double(row.nearest)) - tolerance;
   const bool too_high = entropy > std::log(double(row.k)) + tolerance;
   if (too_low || too_high) {
@@ -104,7 +107,7 @@ Solution solve(const Row& row, double entropy, float* weights) {
     const Sums sums = evaluate(row, static_cast<float>(std::exp(limit)), weights);
     return {limit, std::log(sums.weight), calibration_unreachable};
   }
-  // A function of the row alone: its weights must not depend on the rows that are with it.
+  // This depends on the row alone: weights of a row must not depend on the rows beside it.
   const double above = std::max(std::log(double(row.k)) - entropy, tolerance);
   double log_precision = std::min(std::max(std::log(above / row.mean) + guess, low), high);
   for (int evaluation = 1;; ++evaluation) {
@@ -134,8 +137,8 @@ void normalize(const float* __restrict weights, int k, float* __restrict out) {
   for (int j = 0; j < k; ++j) out[j] = static_cast<float>(weights[j] * inverse);
 }
 
-// Adds up the weights of the scales, `each` (scales, padded(k)), in the shares that `log_share`
-// gives, into those of the first.
+// Adds up the weights of all scales, `each` (scales, padded(k)), and stores the sum in place of the
+// weights of the first scale. `log_share` has the logarithm of each scale's share.
 void combine(float* each, int k, const std::vector<double>& log_share) {
   const double largest = *std::max_element(log_share.begin(), log_share.end());
   for (std::size_t h = 0; h < log_share.size(); ++h) {
@@ -176,7 +179,8 @@ void calibrate(index_t n, int k, const float* distances, int scales, const doubl
         const double log_precision = found.log_precision - std::log(row.range);
         precision[i * scales + h] = std::exp(log_precision);
         status[i * scales + h] = found.status;
-        // Of the densities, each shifted by its own largest value, restore what they share.
+        // Each density was shifted by its own largest value. This restores the ratio of the
+        // densities.
         log_share[h] = mixture ? 0.5 * log_precision - precision[i * scales + h] * row.smallest
                                : -found.log_sum;
       }

@@ -14,12 +14,12 @@ enum CalibrationStatus : std::int32_t {
   // A positive number is how many evaluations of the row the search took.
 };
 
-// For each row of `distances` (n, k), and each of `scales` perplexities, finds the precision beta
-// for which the weights exp(-beta d^2), made to sum to 1, have that perplexity.
+// For each row of `distances` (n, k) and each of `scales` perplexities, finds the precision beta.
+// With it the weights exp(-beta d^2), made to sum to 1, have that perplexity.
 //
-// `weights` (n, k) receives those of the only scale; or, of several, their mean; or, where
-// `mixture`, the weights of the sum of the Gaussian densities, sqrt(beta) exp(-beta d^2) each. Rows
-// sum to 1. `precision` and `status` are (n, scales).
+// `weights` (n, k) receives the weights of the only scale. For several scales it receives the mean
+// of their weights, or with `mixture` the weights of the sum of the Gaussian densities, sqrt(beta)
+// exp(-beta d^2) each. Rows sum to 1. `precision` and `status` are (n, scales).
 TSNEKIT_DECLARE(void, calibrate, index_t n, int k, const float* distances, int scales,
                 const double* perplexities, bool mixture, float* weights, double* precision,
                 std::int32_t* status, int threads)

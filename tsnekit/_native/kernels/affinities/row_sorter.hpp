@@ -12,12 +12,12 @@
 
 namespace tsnekit::TSNEKIT_ISA {
 
-// Sorts rows of k columns and values by column, as many rows at a time as there are lanes: every
+// Sorts rows of k columns and values by column, as many rows at a time as there are lanes. Every
 // exchange of Batcher's odd-even merge sort then works on vectors, without a branch.
 class RowSorter {
  public:
   static constexpr int lanes = 16;
-  // Follows the last column of each sorted row; above every column.
+  // This entry follows the last column of each sorted row. It is above every column.
   static constexpr std::int32_t end = std::numeric_limits<std::int32_t>::max();
 
   RowSorter(const std::int32_t* column, const float* value, int k)
@@ -43,7 +43,7 @@ class RowSorter {
         for (int begin = step % p; begin + step < k_; begin += 2 * step) {
           const int stop = std::min(begin + step, k_ - step);
           for (int i = begin; i < stop; ++i) {
-            // Only within runs of 2 p entries.
+            // Exchanges stay within runs of 2 p entries.
             if ((i ^ (i + step)) < 2 * p) exchange(i, i + step);
           }
         }
@@ -51,7 +51,7 @@ class RowSorter {
     }
   }
 
-  // The sorted row of a lane: every `lanes`-th entry, then `end`.
+  // The sorted row of a lane: its entries are `lanes` apart, and `end` follows the last one.
   const std::int32_t* columns(int lane) const { return columns_.data() + lane; }
   const float* values(int lane) const { return values_.data() + lane; }
 

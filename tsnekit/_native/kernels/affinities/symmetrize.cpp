@@ -14,9 +14,9 @@ constexpr index_t buckets_at_once = 8;
 
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
-// How the matrix is cut up, by n alone. Slices of rows are read, and buckets of rows written, each
-// by one thread; a bucket is so small that its part of the result stays in cache. A row's number
-// within its slice or bucket has 16 bits.
+// How the matrix is divided. The division depends on n alone. One thread reads a slice of rows, and
+// one thread writes a bucket of rows. A bucket is so small that its part of the result stays in
+// cache. The number of a row within its slice or bucket has 16 bits.
 struct Partition {
   static constexpr index_t max_local = 1 << 16, usual_slices = 16, usual_buckets = 1024;
 
@@ -34,10 +34,10 @@ struct Partition {
   int bits = 9;  // of a row's number within its bucket
 };
 
-// The edges of the neighbor graph by the bucket that they lead to, and within it by where they
-// come from. Bucket b has the places room(b) to room(b + 1) for all the edges from and to its
-// rows. The edges to them are put at the end, slice after slice: each as its weight, and as the
-// numbers of its two rows within slice and bucket, as one number.
+// The edges of the neighbor graph, ordered by the bucket to which they lead, and within a bucket by
+// their origin. Bucket b has the places room(b) to room(b + 1), for all edges from its rows and to
+// its rows. The edges to its rows are at the end, slice after slice. An edge has its weight, and
+// one number made of the numbers of its two rows within slice and bucket.
 class Exchange {
  public:
   Exchange(const ConditionalWeights& w, const Partition& part, int threads)
@@ -45,7 +45,7 @@ class Exchange {
         room_(at(part.buckets) + 1) {}
 
   index_t room(index_t bucket) const { return room_[at(bucket)]; }
-  // Where the edges to a bucket begin, and where those from one slice end.
+  // Where the edges to a bucket begin, and where the edges from one slice to it end.
   index_t begin(index_t bucket) const {
     return room(bucket) + w_.k * (part_.first_row(bucket + 1) - part_.first_row(bucket));
   }
@@ -53,7 +53,7 @@ class Exchange {
     return end_[at(slice * part_.buckets + bucket)];
   }
 
-  // Makes the rooms; false where a neighbor is not a row.
+  // Makes the rooms. Returns false if a neighbor is not a row.
   bool count() {
     std::atomic<bool> valid{true};
     for_blocks(part_.n, part_.slice_rows, threads_, [&](index_t s, index_t first, index_t last) {
@@ -111,8 +111,8 @@ struct Edge {
   float weight;
 };
 
-// The edges to the rows of one bucket, by row. One object serves many buckets, so that its memory
-// is taken once.
+// The edges to the rows of one bucket, by row. One object serves many buckets, so that it allocates
+// its memory once.
 class Incoming {
  public:
   void sort(const Partition& part, const Exchange& edges, index_t bucket,
@@ -125,7 +125,7 @@ class Incoming {
     Edge* sorted = edges_.data();
     for (index_t e = begin; e < end; ++e) ++next[(ends[e] & 0xffff) + 1];
     for (index_t r = 1; r <= rows; ++r) next[r] += next[r - 1] + 1;
-    // Counting sort; next[r] runs on to where row r ends, which is one before r + 1 began.
+    // Counting sort. In the end, next[r] is where row r ends, one before row r + 1 begins.
     index_t e = begin;
     for (index_t s = 0; s < part.slices; ++s) {
       const auto first = static_cast<std::uint32_t>(s * part.slice_rows);
@@ -140,7 +140,7 @@ class Incoming {
     next[0] = 0;
   }
 
-  // The edges to a row, then one from RowSorter::end.
+  // The edges to a row. RowSorter::end follows them.
   const Edge* row(index_t r) const { return &edges_[next_[at(r)]]; }
   index_t count(index_t r) const {
     return static_cast<index_t>(next_[at(r) + 1] - next_[at(r)]) - 1;
@@ -153,7 +153,7 @@ class Incoming {
 
 // Joins a row of the sorter, whose entries are `lanes` apart, with the incoming edges of the row.
 //
-// Which list comes next is as good as random, so the choices are masks: a branch would be
+// The choice between the two lists is as good as random. Masks make it, because a branch would be
 // mispredicted every other time.
 template <Symmetrization How>
 struct RowMerge {
@@ -166,7 +166,7 @@ struct RowMerge {
   double sum = 0.0;
   index_t next_own = 0;
 
-  // Writes the next entry; false where there is none left.
+  // Writes the next entry. Returns false if no entry is left.
   bool step() {
     const std::int32_t x = own[next_own], y = in->from;
     const std::int32_t take_own = -static_cast<std::int32_t>(x <= y);
@@ -186,7 +186,7 @@ struct RowMerge {
   }
 };
 
-// Merges two rows at a time: each step waits for the one before it, but not for the other row's.
+// Merges two rows at a time. A step waits for the step before it, but not for the other row.
 template <Symmetrization How>
 void merge_two(RowMerge<How>& first, RowMerge<How>& second) {
   RowMerge<How> x = first, y = second;
@@ -221,7 +221,7 @@ class BucketMerge {
         row.column = column + place;
         row.value = value + place;
         auto other = i + 1 < end ? begin(i + 1, group, first) : nothing();
-        // Where the second row goes is known only when the first one has been merged.
+        // The place of the second row is known only when the first one has been merged.
         if (i + 1 < end) reserve(w_.k + incoming_.count(i + 1 - first));
         other.column = columns_.data();
         other.value = values_.data();
@@ -279,14 +279,14 @@ void close_gaps(const Partition& part, const Exchange& edges, const index_t* row
   const auto start = [&](index_t bucket) { return row_start[part.first_row(bucket)]; };
   const auto move = [&](index_t bucket) {
     const index_t from = edges.room(bucket), to = start(bucket), count = start(bucket + 1) - to;
-    // What is written stays behind what is still to be read.
+    // Each entry moves down, so that no entry is overwritten before it is read.
 #pragma omp simd
     for (index_t t = 0; t < count; ++t) column[to + t] = column[from + t];
 #pragma omp simd
     for (index_t t = 0; t < count; ++t) value[to + t] = value[from + t] * scale;
   };
-  // Buckets can move at the same time where all of them end up before the first one was. The gaps
-  // add up, so that ever more can.
+  // Buckets move at the same time if all of them end up before the old place of the first one. The
+  // gaps add up, so that more and more buckets can move at once.
   for (index_t first = 0; first < part.buckets;) {
     index_t last = first + 1;
     while (last < part.buckets && start(last + 1) <= edges.room(first)) ++last;

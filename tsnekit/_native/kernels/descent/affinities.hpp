@@ -1,4 +1,4 @@
-// Sparse matrices of affinities, as they are given and in compact form; both borrow their arrays.
+// Sparse matrices of affinities, in CSR and in compact form. Both borrow their arrays.
 #pragma once
 
 #include "parallel.hpp"
@@ -13,7 +13,7 @@ struct Affinities {
   const float* value;
 };
 
-// In 5 bytes an entry; see kernels/descent/compact_entry.hpp. Columns are below 2^24.
+// 5 bytes per entry; see kernels/descent/compact_entry.hpp. Columns are below 2^24.
 struct CompactAffinities {
   index_t n_rows;
   const index_t* row_start;  // (n_rows + 1,)

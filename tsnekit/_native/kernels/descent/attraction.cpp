@@ -1,5 +1,10 @@
 #include "kernels/descent/attraction.hpp"
 
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
 #include "dimensions.hpp"
 #include "kernels/descent/edges.hpp"
 #include "kernels/simd/elementary.hpp"
@@ -9,13 +14,13 @@ namespace {
 
 constexpr index_t block_rows = 256;
 
-// Distances that overflow are cut here, so that their reciprocals stay numbers.
+// Larger squared distances count as this one, so that their reciprocals are normal numbers.
 constexpr float largest = 1e37f;
 
-// Calls body(value, offset, start + |offset|^2), with offset = y - t_j, for the row's edges, as many
-// at a time as Floats holds.
+// Calls body(value, offset, start + |offset|^2) for the edges of the row, as many at a time as
+// Floats holds. The offset is y - t_j.
 template <int D, class Source, class Body>
-void for_edges(const Source& p, index_t row, const float* y, const float* target,
+void for_edges(const Source& p, index_t row, const float* y, const float* target, Loading how,
                float start, Body&& body) {
   const index_t begin = p.row_start[row];
   const int count = static_cast<int>(p.row_start[row + 1] - begin);
@@ -23,7 +28,7 @@ void for_edges(const Source& p, index_t row, const float* y, const float* target
     Columns column;
     Floats value, offset[D];
     load_entries(p, begin + k, count - k, column, value);
-    gather_points<D>(column, target, offset);
+    gather_points<D>(column, target, how, offset);
     Floats spread(start);
     for (int c = 0; c < D; ++c) {
       offset[c] = Floats(y[c]) - offset[c];
@@ -33,7 +38,7 @@ void for_edges(const Source& p, index_t row, const float* y, const float* target
   }
 }
 
-// The same for any number of dimensions, edge by edge.
+// The same for any number of dimensions, one edge at a time.
 template <class Source, class Body>
 void for_edges_any(const Source& p, index_t row, int d, const float* y, const float* target,
                    float start, Body&& body) {
@@ -45,10 +50,10 @@ void for_edges_any(const Source& p, index_t row, int d, const float* y, const fl
   }
 }
 
-// sum_j p_j (y - t_j) / (dof + |y - t_j|^2), the attraction without a factor dof.
+// sum_j p_j (y - t_j) / (dof + |y - t_j|^2): the attraction without its factor dof.
 template <int D, class Source>
 void row_force(const Source& p, index_t row, int d, const float* y, const float* target,
-               float dof, float* force) {
+               Loading how, float dof, float* force) {
   if constexpr (D == 0) {
     std::fill(force, force + d, 0.0f);
     for_edges_any(p, row, d, y, target, dof, [&](float value, const float* t, float spread) {
@@ -57,7 +62,7 @@ void row_force(const Source& p, index_t row, int d, const float* y, const float*
   } else {
     Floats sum[D];
     for (Floats& each : sum) each = Floats(0.0f);
-    for_edges<D>(p, row, y, target, dof,
+    for_edges<D>(p, row, y, target, how, dof,
                  [&](const Floats& value, const Floats* offset, const Floats& spread) {
                    const Floats pull = value * reciprocal(spread);
                    for (int c = 0; c < D; ++c) sum[c] = multiply_add(pull, offset[c], sum[c]);
@@ -68,7 +73,7 @@ void row_force(const Source& p, index_t row, int d, const float* y, const float*
 
 template <int D>
 float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const float* target,
-                  float dof) {
+                  Loading how, float dof) {
   // The logarithm of 1 + x, and not of its rounded sum, since dof multiplies its error. For dof = 1
   // both serve, and the plain one is faster.
   const bool plain = dof == 1.0f;
@@ -85,7 +90,7 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
     return cost;
   } else {
     Floats sum(0.0f);
-    for_edges<D>(p, row, y, target, start,
+    for_edges<D>(p, row, y, target, how, start,
                  [&](const Floats& value, const Floats*, const Floats& spread) {
                    sum = sum + value * (fast_log(value) + Floats(dof) * log_base(spread));
                  });
@@ -96,16 +101,17 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
   }
 }
 
-// The gradient of rows `first` to `last`; row i has its place order[i], or i, in `z` and `out`.
+// The gradient of rows `first` to `last`. The place of row i in `z` and `out` is order[i], or i
+// without an order.
 template <int D, class Source>
 void attraction_rows(const Source& p, index_t first, index_t last, int d, const float* y,
-                     const float* target, double dof, double exaggeration, const double* z,
+                     const float* target, Loading how, double dof, double exaggeration, const double* z,
                      bool z_per_row, const std::int32_t* order, float* out) {
   const int dims = D ? D : d;
   const float scale = static_cast<float>(exaggeration * dof);
   std::vector<float> force(static_cast<std::size_t>(dims));
   for (index_t i = first; i < last; ++i) {
-    row_force<D>(p, i, d, y + i * dims, target, static_cast<float>(dof), force.data());
+    row_force<D>(p, i, d, y + i * dims, target, how, static_cast<float>(dof), force.data());
     const index_t place = order ? order[i] : i;
     const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? place : 0]);
     float* gradient = out + place * dims;
@@ -117,15 +123,50 @@ template <class Source>
 void attraction_of(const Source& p, int d, const float* y, const float* target, double dof,
                    double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
                    float* out, int threads) {
+  const Loading how = loading_in_use();
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
-      attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, dof, exaggeration,
-                                                  z, z_per_row, order, out);
+      attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, how, dof,
+                                                  exaggeration, z, z_per_row, order, out);
     });
   });
 }
 
+// Times each way on affinities of points that fit into a cache, the best of some passes each.
+Loading faster_loading() {
+  constexpr index_t n_points = 4096, n_rows = 128, row_length = 96, passes = 7;
+  const char* asked = std::getenv("TSNEKIT_LOADING");
+  if (asked != nullptr && std::strcmp(asked, "gather") == 0) return Loading::gather;
+  if (asked != nullptr && std::strcmp(asked, "one_by_one") == 0) return Loading::one_by_one;
+  std::vector<float> points(2 * n_points, 0.5f), out(2 * n_rows), value(n_rows * row_length, 1.0f);
+  std::vector<std::int32_t> column(value.size());
+  std::vector<index_t> row_start(n_rows + 1);
+  for (std::size_t k = 0; k < column.size(); ++k) {
+    column[k] = static_cast<std::int32_t>(k * 2654435761u % n_points);  // here and there
+  }
+  for (index_t i = 0; i <= n_rows; ++i) row_start[static_cast<std::size_t>(i)] = i * row_length;
+  const Affinities p{n_rows, row_start.data(), column.data(), value.data()};
+  using Clock = std::chrono::steady_clock;
+  Clock::duration best[2] = {Clock::duration::max(), Clock::duration::max()};
+  const double z = 1.0;
+  for (int pass = 0; pass < passes; ++pass) {
+    for (const Loading how : {Loading::gather, Loading::one_by_one}) {
+      const auto started = Clock::now();
+      attraction_rows<2>(p, 0, n_rows, 2, points.data(), points.data(), how, 1.0, 1.0, &z, false,
+                         nullptr, out.data());
+      auto& least = best[static_cast<int>(how)];
+      least = std::min(least, Clock::now() - started);
+    }
+  }
+  return best[0] <= best[1] ? Loading::gather : Loading::one_by_one;
+}
+
 }  // namespace
+
+Loading loading_in_use() {
+  static const Loading how = faster_loading();
+  return how;
+}
 
 void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
                 double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
@@ -140,11 +181,12 @@ void compact_attraction(const CompactAffinities& p, int d, const float* y, doubl
 
 void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,
                      double* row_cost, int threads) {
+  const Loading how = loading_in_use();
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
       for (index_t i = first; i < last; ++i) {
         row_cost[i] = row_cost_of<decltype(dimension)::value>(p, i, d, y + i * d, target,
-                                                              static_cast<float>(dof));
+                                                              how, static_cast<float>(dof));
       }
     });
   });

@@ -1,4 +1,4 @@
-// Affinities in 5 bytes an entry, in an order of their points.
+// Affinities in 5 bytes per entry, in an order of their points.
 #pragma once
 
 #include "isa.hpp"
@@ -6,8 +6,8 @@
 
 namespace tsnekit {
 
-// Fills the arrays of a compact matrix whose row r is row order[r] of `p`; its columns are
-// renumbered alike. There are at most 2^24 rows. The entries of a row keep their order.
+// Fills the arrays of a compact matrix. Its row r is row order[r] of `p`, and its columns are
+// renumbered in the same way. There are at most 2^24 rows. The entries of a row keep their order.
 TSNEKIT_DECLARE(void, compact_affinities, const Affinities& p, const std::int32_t* order,
                 index_t* row_start, std::uint32_t* word, std::uint8_t* tail, int threads)
 

@@ -5,6 +5,7 @@
 #include "kernels/descent/affinities.hpp"
 #include "kernels/simd/floats.hpp"
 #include "kernels/descent/compact_entry.hpp"
+#include "kernels/descent/loading.hpp"
 
 namespace tsnekit::TSNEKIT_ISA {
 
@@ -21,8 +22,24 @@ inline float value_at(const CompactAffinities& p, index_t k) {
 }
 
 // load_entries(p, first, left, column, value) loads up to Floats::width of the `left` entries from
-// `first` on, with columns as Columns; in the lanes behind the last one, column and value are 0.
-// gather_points<D>(column, points, point) loads the points of the columns.
+// `first` on, with columns as Columns. In the lanes after the last entry, column and value are 0.
+// gather_points<D>(column, points, how, point) loads the points of the columns. Both ways bring the
+// same bits.
+
+#if defined(TSNEKIT_FLOATS_AVX512) || defined(TSNEKIT_FLOATS_AVX2)
+
+// The pairs of floats that four columns name, by a load for each.
+[[gnu::always_inline]] inline __m256d load_pairs(__m128i column, const double* pairs) {
+  const auto load_two = [pairs](std::uint64_t columns) {
+    const double* first = pairs + static_cast<std::uint32_t>(columns);
+    return _mm_loadh_pd(_mm_load_sd(first), pairs + (columns >> 32));
+  };
+  const auto low = static_cast<std::uint64_t>(_mm_cvtsi128_si64(column));
+  const auto high = static_cast<std::uint64_t>(_mm_extract_epi64(column, 1));
+  return _mm256_insertf128_pd(_mm256_castpd128_pd256(load_two(low)), load_two(high), 1);
+}
+
+#endif
 
 #if defined(TSNEKIT_FLOATS_AVX512)
 
@@ -50,17 +67,27 @@ inline __mmask16 lanes_with(int left) {
   value = _mm512_castsi512_ps(_mm512_or_si512(exponent, _mm512_slli_epi32(tail, 15)));
 }
 
+// The pairs of floats that eight columns name, by a load for each.
+[[gnu::always_inline]] inline __m512 load_pairs(__m256i column, const double* pairs) {
+  return _mm512_castpd_ps(
+      _mm512_insertf64x4(_mm512_castpd256_pd512(load_pairs(_mm256_castsi256_si128(column), pairs)),
+                         load_pairs(_mm256_extracti128_si256(column, 1), pairs), 1));
+}
+
 template <int D>
-[[gnu::always_inline]] inline void gather_points(Columns column, const float* points,
+[[gnu::always_inline]] inline void gather_points(Columns column, const float* points, Loading how,
                                                  Floats (&point)[D]) {
   if constexpr (D == 1) {
     point[0] = _mm512_i32gather_ps(column, points, 4);
   } else if constexpr (D == 2) {
-    // One gather of 64 bits brings both coordinates of a point.
-    const __m512 low = _mm512_castpd_ps(
-        _mm512_i32gather_pd(_mm512_castsi512_si256(column), points, 8));
-    const __m512 high = _mm512_castpd_ps(
-        _mm512_i32gather_pd(_mm512_extracti32x8_epi32(column, 1), points, 8));
+    // One load of 64 bits brings both coordinates of a point.
+    const double* pairs = reinterpret_cast<const double*>(points);
+    const auto load = [&](__m256i eight) {
+      return how == Loading::one_by_one ? load_pairs(eight, pairs)
+                                        : _mm512_castpd_ps(_mm512_i32gather_pd(eight, pairs, 8));
+    };
+    const __m512 low = load(_mm512_castsi512_si256(column));
+    const __m512 high = load(_mm512_extracti32x8_epi32(column, 1));
     const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     point[0] = _mm512_permutex2var_ps(low, even, high);
@@ -91,7 +118,7 @@ inline __m256i lanes_with(int left) {
                                                 Columns& column, Floats& value) {
   const int* words = reinterpret_cast<const int*>(p.word + first);
   const __m256i word = _mm256_maskload_epi32(words, lanes_with(left));
-  // There is no masked load of bytes.
+  // AVX2 has no masked load of bytes.
   std::uint64_t bytes = 0;
   std::memcpy(&bytes, p.tail + first, left >= 8 ? 8 : static_cast<std::size_t>(left));
   const __m256i tail = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<__m128i*>(&bytes)));
@@ -102,17 +129,19 @@ inline __m256i lanes_with(int left) {
 }
 
 template <int D>
-[[gnu::always_inline]] inline void gather_points(Columns column, const float* points,
+[[gnu::always_inline]] inline void gather_points(Columns column, const float* points, Loading how,
                                                  Floats (&point)[D]) {
   if constexpr (D == 1) {
     point[0] = _mm256_i32gather_ps(points, column, 4);
   } else if constexpr (D == 2) {
-    // One gather of 64 bits brings both coordinates of a point.
+    // One load of 64 bits brings both coordinates of a point.
     const double* pairs = reinterpret_cast<const double*>(points);
-    const __m256 low = _mm256_castpd_ps(
-        _mm256_i32gather_pd(pairs, _mm256_castsi256_si128(column), 8));
-    const __m256 high = _mm256_castpd_ps(
-        _mm256_i32gather_pd(pairs, _mm256_extracti128_si256(column, 1), 8));
+    const auto load = [&](__m128i four) {
+      return _mm256_castpd_ps(how == Loading::one_by_one ? load_pairs(four, pairs)
+                                                         : _mm256_i32gather_pd(pairs, four, 8));
+    };
+    const __m256 low = load(_mm256_castsi256_si128(column));
+    const __m256 high = load(_mm256_extracti128_si256(column, 1));
     const auto in_order = [](__m256 x) {
       return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(x), 0xd8));
     };
@@ -139,7 +168,7 @@ template <class Source>
 
 template <int D>
 [[gnu::always_inline]] inline void gather_points(const Columns& column, const float* points,
-                                                 Floats (&point)[D]) {
+                                                 Loading, Floats (&point)[D]) {
   for (int c = 0; c < D; ++c) {
     point[c] = lanewise([&](int k) { return points[static_cast<index_t>(column.v[k]) * D + c]; });
   }

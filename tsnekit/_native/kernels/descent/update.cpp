@@ -7,7 +7,7 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-// Few enough that a block stays in a core's cache from one pass over it to the next.
+// So few rows that a block stays in a core's cache from one pass over it to the next.
 constexpr index_t block_rows = 2048;
 constexpr float gain_increase = 0.2f;
 constexpr float gain_decrease = 0.8f;
@@ -48,7 +48,7 @@ void momentum_step_rows(index_t first, index_t last, int d, float* __restrict y,
   for (index_t e = begin; e < end; ++e) y[e] += update[e];
 }
 
-// Rows that are taken at once, so that what is added to each component is contiguous.
+// Rows that are added at once, so that the numbers added to each component are contiguous.
 constexpr index_t rows_at_once = 16;
 
 template <int D>

@@ -13,15 +13,16 @@ struct Step {
   float max_step_norm;  // infinity for no bound
 };
 
-// Jacobs (1988), as used for t-SNE: a gain is multiplied by 0.8 where the gradient has the sign of
-// the last update, since an update goes against its gradient. Elsewhere it grows by 0.2. It is never
-// below 0.01. Then
-// update = momentum * update - learning_rate * gain * gradient and y += update, each row's gradient
-// and update clipped to its maximal norm, in place. All arrays are (n, d).
+// The gains follow Jacobs (1988), as used for t-SNE. A gain is multiplied by 0.8 if the gradient
+// has the sign of the last update, because an update goes against its gradient. Otherwise it grows
+// by 0.2. It never falls below 0.01. Then
+//   update = momentum * update - learning_rate * gain * gradient,   y += update,
+// in place. The gradient and the update of each row are shortened to their largest norms. All
+// arrays are (n, d).
 TSNEKIT_DECLARE(void, momentum_step, index_t n, int d, float* y, float* gradient,
                 float* update, float* gains, const Step& step, int threads)
 
-// Subtracts the mean of the rows, `mean` (d,) being scratch space.
+// Subtracts the mean of the rows. `mean` (d,) is scratch space.
 TSNEKIT_DECLARE(void, center, index_t n, int d, float* y, double* mean, int threads)
 
 }  // namespace tsnekit

@@ -7,7 +7,7 @@ namespace {
 
 using Taps = std::array<float, difference_taps>;
 
-// Differences of one row of nodes, `step` being the distance along the axis.
+// Differences of one row of nodes. `step` is the distance between nodes along the axis.
 void difference_row(const Taps& tap, index_t n, index_t step, const float* from, float* to) {
 #pragma omp simd
   for (index_t k = 0; k < n; ++k) {
@@ -26,7 +26,7 @@ void difference_fields(const Grid& grid, const index_t* nodes, const float* tap,
   const int d = grid.d;
   Taps taps;
   std::copy(tap, tap + difference_taps, taps.begin());
-  // Rows run along the last axis; a missing axis before it has one node.
+  // Rows run along the last axis. An axis that the grid does not have counts as one node.
   const index_t middle = d > 2 ? nodes[1] : 1;
   const index_t rows = (d > 1 ? nodes[0] : 1) * middle;
   const index_t row_stride = d > 1 ? grid.stride[d - 2] : 0;

@@ -28,7 +28,8 @@ class Scratch {
   // One of the worker's lines.
   Lines lines(int worker, int which) const {
     float* start = aligned_ + (worker * lines_each + which) * static_cast<index_t>(size());
-    // Real and imaginary parts are set apart so that they do not compete for the same cache sets.
+    // Real and imaginary parts are placed apart, so that they do not compete for the same cache
+    // sets.
     return {start, start + longest_ * lanes + lanes, lanes};
   }
 
@@ -41,12 +42,12 @@ class Scratch {
   float* aligned_ = nullptr;
 };
 
-// The first axis is real and runs over `lanes` pairs of columns at a time; its frequencies then
-// become the lanes, and the workspace is [frequency / lanes][second axis][last axis][re, im][lanes]
-// for a 3-D grid and the same without second axis for a 2-D one.
+// The first axis is real. Its transform runs over `lanes` pairs of columns at a time. Its
+// frequencies then become the lanes. The workspace of a 3-D grid is [frequency / lanes][second
+// axis][last axis][re, im][lanes]. The workspace of a 2-D grid is the same without the second axis.
 struct Layout {
   FourierPlan first;
-  FourierPlan middle;        // of length 1 where there is no axis between the first and the last
+  FourierPlan middle;        // of length 1 if there is no axis between the first and the last
   FourierPlan last;
   index_t last_stride;       // elements from one index of the middle axis to the next
   index_t columns;           // elements that the first axis runs over
@@ -82,7 +83,7 @@ void transpose(const float* from, index_t from_stride, float* to, index_t to_str
   }
 }
 
-// Forward along the first axis, two real columns to one complex line.
+// The forward transform along the first axis. Two real columns make one complex line.
 void forward_first(const Layout& layout, const float* charge, float* work, const Scratch& scratch,
                    int threads) {
   const index_t n = layout.first.n;
@@ -90,7 +91,7 @@ void forward_first(const Layout& layout, const float* charge, float* work, const
     const Lines a = scratch.lines(worker, 0);
     const Lines b = scratch.lines(worker, 1);
     const Lines z = scratch.lines(worker, 2);
-    // Charges are only read.
+    // The charges are only read.
     Lines x{const_cast<float*>(charge) + begin, const_cast<float*>(charge) + begin + lanes,
             layout.columns};
     if (end - begin < element) {
@@ -127,7 +128,7 @@ void forward_first(const Layout& layout, const float* charge, float* work, const
   });
 }
 
-// Back along the first axis, and out of the workspace.
+// The inverse transform along the first axis, from the workspace into the field.
 void inverse_first(const Layout& layout, const float* work, float* field, const Scratch& scratch,
                    int threads) {
   const index_t n = layout.first.n;
@@ -173,7 +174,7 @@ void inverse_first(const Layout& layout, const float* work, float* field, const 
   });
 }
 
-// In place along the middle axis of a 3-D grid.
+// The transform along the middle axis of a 3-D grid, in place.
 template <bool Inverse>
 void middle(const Layout& layout, float* work, const Scratch& scratch, int threads) {
   const index_t n = layout.middle.n;
@@ -196,7 +197,7 @@ void middle(const Layout& layout, float* work, const Scratch& scratch, int threa
              });
 }
 
-// to = from times an even kernel's spectrum (real) or an odd one's (imaginary).
+// Sets `to` to `from` times a spectrum: real for an even kernel, imaginary for an odd one.
 template <int L>
 void multiply(index_t n, Lines from, const float* spectrum, bool odd, bool odd_along_line,
               float sign, Lines to) {
@@ -218,7 +219,7 @@ void multiply(index_t n, Lines from, const float* spectrum, bool odd, bool odd_a
   }
 }
 
-// Along the last axis: forward, times the kernels' spectra, and back.
+// Along the last axis: the forward transform, the product with the kernels' spectra, the inverse.
 void filter_last(const Convolution& c, const Layout& layout, const float* spectrum, float* work,
                  index_t work_stride, const Scratch& scratch, int threads) {
   const index_t n = layout.last.n;

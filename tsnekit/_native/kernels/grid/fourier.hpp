@@ -9,8 +9,8 @@ namespace tsnekit {
 // Frequencies (and columns) that are transformed side by side, one vector register wide.
 constexpr int fourier_lanes = 16;
 
-// How lines of n elements are transformed: n is even and the product of the radices (2 to 6), of
-// which the first is even.
+// How lines of n elements are transformed. n is even, and it is the product of the radices (2 to
+// 6). The first radix is even.
 struct FourierPlan {
   index_t n;
   int n_radices;
@@ -18,8 +18,8 @@ struct FourierPlan {
   const float* twiddle;  // (n, 2): cosine and sine of 2 pi k / n
 };
 
-// Along each axis the grid has half as many nodes as the transform is long; the other half counts
-// as zero, so that a kernel does not reach around the grid.
+// Along each axis, the transform is twice as long as the grid. The second half counts as zero, so
+// that a kernel does not reach around the grid.
 struct Convolution {
   int d;
   FourierPlan axis[3];
@@ -28,7 +28,8 @@ struct Convolution {
   const int* odd_axis;  // per field, the axis along which its kernel is odd, or -1
 };
 
-// Blocks of frequencies of the first axis, of which half suffice as it is real.
+// Blocks of frequencies of the first axis. Half of the frequencies suffice, because the axis is
+// real.
 inline index_t frequency_blocks(const Convolution& c) {
   return (c.axis[0].n / 2 + fourier_lanes) / fourier_lanes;
 }
@@ -52,11 +53,12 @@ inline index_t workspace_size(const Convolution& c) {
   return c.n_fields * frequency_blocks(c) * block_elements(c) * 2 * fourier_lanes;
 }
 
-// Sets each of the fields (field_stride apart) to the charges convolved with its kernel.
-// `spectrum` holds per field the kernel's transform over the non-negative frequencies of each axis
-// divided by the number of frequencies, real, where an odd kernel's imaginary unit is left out:
-// [first axis / lanes][other axes ...][lanes], or [first axis] for a 1-D grid. All arrays of a grid
-// with more than one dimension begin on a cache line, and so do the rows of the grid.
+// Sets each of the fields (field_stride apart) to the charges convolved with its kernel. `spectrum`
+// holds one spectrum per field: the kernel's transform over the non-negative frequencies of each
+// axis, divided by the number of frequencies. It is real, because the imaginary unit of an odd
+// kernel is left out. Its layout is [first axis / lanes][other axes ...][lanes], or [first axis]
+// for a 1-D grid. If the grid has more than one dimension, all its arrays and the rows of the grid
+// begin on a cache line.
 TSNEKIT_DECLARE(void, convolve, const Convolution& convolution, const float* charge,
                 const float* spectrum, index_t field_stride, float* field, float* workspace,
                 int threads)

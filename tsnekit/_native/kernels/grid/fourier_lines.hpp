@@ -1,7 +1,7 @@
 // Fast Fourier transforms of many lines side by side (Stockham, decimation in frequency).
 //
-// An element of a line is L lanes of real parts and as many of imaginary parts. Lanes are
-// independent transforms, so every operation is a whole vector.
+// An element of a line is L lanes of real parts and L lanes of imaginary parts. Lanes are
+// independent transforms, so that every operation works on whole vectors.
 #pragma once
 
 #include <utility>
@@ -80,8 +80,8 @@ inline Complexes<R> transform(const Complexes<R>& a) {
     b.im[4] = m1i - n1i;
   } else {
     static_assert(R == 6);
-    // Two transforms of length 3 over even and odd values; what would be their twiddles becomes a
-    // change of order, 2 and 3 being coprime.
+    // Two transforms of length 3, over even and odd values. No twiddles are needed between them,
+    // only another order, because 2 and 3 are coprime.
     const Complexes<3> u = transform<3, Inverse>(
         Complexes<3>{{a.re[0], a.re[2], a.re[4]}, {a.im[0], a.im[2], a.im[4]}});
     const Complexes<3> v = transform<3, Inverse>(
@@ -98,10 +98,12 @@ inline Complexes<R> transform(const Complexes<R>& a) {
   return b;
 }
 
-// What is known of the lines: the upper half of the input is zero, that of the output not wanted.
+// What is known about the lines: the upper half of the input is zero, or the upper half of the
+// output is not wanted.
 enum class Half { none, input, output };
 
-// One butterfly: inputs `step` apart from x, outputs `out_step` apart in y, times the twiddles.
+// One butterfly. The inputs in x are `step` apart, the outputs in y are `out_step` apart, times the
+// twiddles.
 template <int R, bool Inverse, Half H>
 inline void butterfly(const float* xr, const float* xi, index_t step, float* yr, float* yi,
                       index_t out_step, const Complexes<R>& w) {
@@ -120,7 +122,7 @@ inline void butterfly(const float* xr, const float* xi, index_t step, float* yr,
   }
 }
 
-// One pass of radix R over lines of n elements, after passes whose radices multiply to s.
+// One pass of radix R over lines of n elements. s is the product of the radices of earlier passes.
 template <int R, int L, bool Inverse, Half H>
 void fourier_pass(index_t n, index_t s, const float* twiddle, Lines x, Lines y) {
   const index_t m = n / (R * s);
@@ -175,7 +177,7 @@ void fourier_pass(int radix, index_t n, index_t s, const float* twiddle, Lines x
   }
 }
 
-// Transforms lines whose upper half is zero from x to y by way of two scratch lines.
+// Transforms lines from x to y, through two scratch lines. The upper half of x is zero.
 template <int L>
 void forward_lines(const FourierPlan& plan, Lines x, Lines y, Lines scratch, Lines other) {
   index_t s = 1;
@@ -193,7 +195,7 @@ void forward_lines(const FourierPlan& plan, Lines x, Lines y, Lines scratch, Lin
   }
 }
 
-// The inverse, from x to y, of which only the lower half is wanted.
+// The inverse, from x to y. Only the lower half of y is wanted.
 template <int L>
 void inverse_lines(const FourierPlan& plan, Lines x, Lines y, Lines scratch, Lines other) {
   index_t s = 1;

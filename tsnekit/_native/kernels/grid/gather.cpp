@@ -5,12 +5,12 @@ namespace {
 
 constexpr index_t block_points = 1024;
 
-// What is gathered for some points: field m of point i at [m][i].
+// What is gathered for some points. Field m of point i is at [m][i].
 template <int D>
 struct Gathered {
   static constexpr int size = Placement<D>::size;
   float value[D + 1][size];
-  float part[D + 1][size][4];  // that sum up to it
+  float part[D + 1][size][4];  // four parts, whose sum is the value
 };
 
 template <int D, int P>
@@ -36,7 +36,7 @@ void gather_some(const Grid& grid, const Basis<P>& basis, const Placement<D>& at
   }
 }
 
-// Takes off the potential of each point's own charge, a polynomial of its squared offsets.
+// Subtracts the potential of each point's own charge, a polynomial of its squared offsets.
 template <int D, int P>
 void subtract_own(const float* own, const Placement<D>& at, int count, float* potential) {
   constexpr int na = D > 2 ? P : 1;

@@ -1,9 +1,10 @@
-// Points on a regular grid: unit charges are spread from points to nodes, and fields given at the
-// nodes are gathered back at points.
+// Points on a regular grid. Unit charges are spread from points to nodes, and fields at the nodes
+// are gathered at points.
 //
-// A point's stencil is `width` nodes an axis, the outer product of one weight vector per axis. A
-// weight is a polynomial of where the point lies in its cell, and the basis (B-splines, Lagrange
-// polynomials) is nothing but the table of coefficients: no kernel knows which one it works with.
+// The stencil of a point has `width` nodes along each axis. Its weights are the outer product of
+// one weight vector per axis. A weight is a polynomial of the point's position within its cell. A
+// basis (B-splines, Lagrange polynomials) is only a table of coefficients, and no kernel knows
+// which basis it works with.
 #pragma once
 
 #include "isa.hpp"
@@ -26,16 +27,17 @@ struct Grid {
   index_t stride[3];    // of the node array, in elements; stride[d - 1] is 1
 };
 
-// Sets `charge` (`size` elements) to the unit charges of the points, spread. `scratch` (n, d).
+// Spreads the unit charges of the points into `charge` (`size` elements). `scratch` is (n, d).
 TSNEKIT_DECLARE(void, spread_charges, const Grid& grid, index_t n, const float* y, float* scratch,
                 index_t size, float* charge, int threads)
 
-// Length of the differences that forces are found by.
+// Number of taps: differences of the potential whose sum is the force.
 constexpr int difference_taps = 5;
 
-// Sets field[1 + c], along each axis c and away from the border by that many nodes, to
+// Sets field[1 + c], along each axis c, to
 //   sum_t tap[t - 1] * (field[0] t nodes on - field[0] t nodes back),   t = 1 ... difference_taps.
-// field[m] begins at field + m * field_stride; `nodes` (d,) is the shape of the grid.
+// Nodes that are less than difference_taps nodes from the border are left out. field[m] begins at
+// field + m * field_stride. `nodes` (d,) is the shape of the grid.
 TSNEKIT_DECLARE(void, difference_fields, const Grid& grid, const index_t* nodes, const float* tap,
                 index_t field_stride, float* field, int threads)
 
@@ -45,11 +47,11 @@ struct Normalization {
   double scale;
   double constant;
   const float* own;  // (width, ..., width) coefficients by powers of the squared offsets from the
-                     // cell's centre along each axis; or null where points have no charge
+                     // cell's centre along each axis; or null if points have no charge
 };
 
-// Gathers field[0], the potential, as Z_i into row_z[i] unless null, and field[1 + c], the force
-// along axis c, into out[i]. Returns sum_i Z_i.
+// Gathers field[0], the potential, as Z_i into row_z[i], unless row_z is null. Gathers the force
+// along each axis c, field[1 + c], into out[i]. Returns sum_i Z_i.
 TSNEKIT_DECLARE(double, gather_fields, const Grid& grid, index_t n, const float* y,
                 const float* field, index_t field_stride, const Normalization& normalization,
                 float* out, double* row_z, int threads)

@@ -5,7 +5,7 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-// Sets table at every offset to value(square of its length, index along `axis`).
+// Sets the table at every offset to value(squared length of the offset, its index along `axis`).
 template <class Value>
 void fill_table(int d, const index_t* shape, double spacing, int axis, double* table, int threads,
                 Value&& value) {
@@ -39,8 +39,7 @@ void potential_table(int d, const index_t* shape, double spacing, double dof, do
     return;
   }
   const double base = std::exp(-dof * std::log1p(far / dof));
-  // The difference is a multiple of the larger value, since the quotient by the smaller one may
-  // overflow.
+  // The difference is a multiple of the larger value. A quotient by the smaller value may overflow.
   fill_table(d, shape, spacing, 0, table, threads, [&](double r2, double) {
     const double ratio = dof * std::log1p((far - r2) / (dof + r2));
     if (ratio < 0.0) return base * std::expm1(ratio);

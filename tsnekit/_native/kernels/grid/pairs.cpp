@@ -7,7 +7,7 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-// Adds to sums[0:D] and sums[D] the forces of sources begin to end - 1 on one row, and its Z.
+// Adds the forces of sources begin to end - 1 on one row to sums[0:D], and their Z to sums[D].
 template <int D, bool UnitDof>
 void add_sources(const float* y, index_t m, const float* source, index_t begin, index_t end,
                  double dof, double* sums) {

@@ -7,8 +7,8 @@ constexpr index_t block_points = 4096;
 constexpr index_t max_strips = 64;
 
 // Points are first grouped by strips of the grid's first axis. Strips that are not adjacent write
-// to different nodes, so the even ones go in parallel, then the odd ones; a node's charges are
-// always added up in the same order.
+// to different nodes. So the even strips are spread in parallel, then the odd ones. The charges of
+// a node are always added up in the same order.
 struct Strips {
   index_t shift = 0;  // a strip is 2^shift cells high
   index_t count = 0;
@@ -25,8 +25,8 @@ struct Strips {
   }
 };
 
-// Copies the points into `sorted`, grouped by strip and otherwise in the order given; returns where
-// each strip begins.
+// Copies the points into `sorted`, grouped by strip. Within a strip they keep their order. Returns
+// where each strip begins.
 template <int D>
 std::vector<index_t> group_by_strip(const Grid& grid, const Strips& strips, index_t n,
                                     const float* y, float* sorted, int threads) {

@@ -12,7 +12,7 @@ namespace tsnekit::TSNEKIT_ISA {
 // Weights are padded with zeros to whole quads.
 constexpr int quads_of(int width) { return (width + 3) / 4; }
 
-// The weights' polynomials at a compile-time size, so that loops unroll.
+// The polynomials of the weights, with a size known at compile time, so that loops unroll.
 template <int P>
 class Basis {
  public:
@@ -39,8 +39,9 @@ class Basis {
   Weights weight_[P];
 };
 
-// Finds the cell of a coordinate; `s` becomes the offset from its centre. Positions outside the
-// grid, and NaN, are put into the nearest cell: whatever comes out, memory is safe.
+// Finds the cell of a coordinate. `s` becomes the offset from its centre. Positions outside the
+// grid, and NaN, are put into the nearest cell. The result is then not right, but no access leaves
+// the arrays.
 inline std::int32_t find_cell(const Grid& grid, int axis, float y, float* s) {
   const float last = static_cast<float>(grid.cells[axis] - 1);
   const float v = (y - grid.corner[axis]) * grid.inverse_cell + grid.shift;
@@ -51,7 +52,7 @@ inline std::int32_t find_cell(const Grid& grid, int axis, float y, float* s) {
   return cell;
 }
 
-// Where the stencils of some points lie, found many at a time.
+// The places of the stencils of some points, found for many points at a time.
 template <int D>
 struct Placement {
   static constexpr int size = 64;
@@ -72,8 +73,8 @@ struct Placement {
   }
 };
 
-// Calls body(a, b, offset) for the runs of nodes along the last axis that make up a stencil; a and
-// b are the indices along the axes before it, 0 where there is no such axis.
+// Calls body(a, b, offset) for the runs of nodes along the last axis that make up a stencil. a and
+// b are the indices along the axes before the last one, or 0 for an axis that does not exist.
 template <int D, int P, class Body>
 void for_stencil(const Grid& grid, Body&& body) {
   constexpr int na = D > 1 ? P : 1;

@@ -7,7 +7,8 @@ namespace {
 
 constexpr index_t block_rows = 256;
 
-// Draws of a second row before a node is split by two equal ones, that is, at random.
+// How often a second row is drawn for a node. If all draws equal the first row, the node is divided
+// at random.
 constexpr int attempts = 8;
 
 index_t node_begin(index_t n, int level, index_t node) { return node * n >> level; }
@@ -33,8 +34,8 @@ class Random {
   std::uint64_t state_;
 };
 
-// Makes one number of a row and of how much nearer the row is to the first pole. The numbers sort by
-// nearness; for each salt, rows that are equally near have another order.
+// Makes one number of a row and of how much nearer the row is to the first pole. The numbers sort
+// by nearness. Rows that are equally near have another order for each salt.
 class SplitKey {
  public:
   explicit SplitKey(std::uint32_t salt) : salt_(salt) {}
@@ -56,7 +57,7 @@ class SplitKey {
   std::uint32_t salt_;
 };
 
-// The difference of two infinite distances is not a number; it counts as 0.
+// The difference of two infinite distances is not a number, and counts as 0.
 float nearer_by(float to_first, float to_second) {
   const float difference = to_first - to_second;
   return difference == difference ? difference : 0.0f;

@@ -5,8 +5,8 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-// A link is dropped only where another one comes nearer by so much (in Jayaram Subramanya and
-// others, 2019, "DiskANN", alpha): a few links more make the search less likely to get stuck.
+// A link is dropped only if another link comes nearer by this factor (alpha in Jayaram Subramanya
+// and others, 2019, "DiskANN"). The additional links make the search less likely to get stuck.
 constexpr float slack = 1.2f;
 
 template <RowMetric M>

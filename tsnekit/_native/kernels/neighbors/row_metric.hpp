@@ -1,4 +1,4 @@
-// Distances between rows, for the kernels' own use: compiled once per instruction set.
+// Distances between rows, for kernels only: compiled once per instruction set.
 #pragma once
 
 #include <cmath>
@@ -15,8 +15,8 @@ namespace tsnekit::TSNEKIT_ISA {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-// A neighbor as one number, ordered by distance, ties by row: the bits of a float that is not
-// negative are in the order of its values, and one comparison is all that a selection needs.
+// A neighbor as one number, ordered by distance, ties by row. The bits of floats that are not
+// negative have the order of their values, so that a selection needs only one comparison.
 using Neighbor = std::uint64_t;
 
 inline Neighbor neighbor(float distance, std::int32_t row) {
@@ -41,7 +41,7 @@ inline float term(float a, float b) {
   } else if constexpr (M == RowMetric::manhattan) {
     return std::fabs(a - b);
   } else {
-    // 1 or 0 by its bits: compilers do not vectorise a choice between the two.
+    // 1 or 0, made from bits: compilers do not vectorise a choice between the two.
     const std::uint32_t bits = -static_cast<std::uint32_t>(a != b) & 0x3f800000u;
     float differs;
     std::memcpy(&differs, &bits, sizeof differs);
@@ -60,12 +60,12 @@ inline void prefetch(const void* start, int bytes) {
 #endif
 }
 
-// Distances of one row to `Count` others, whose sums overlap.
+// Distances of one row to `Count` others. Their sums are computed at the same time.
 template <RowMetric M, int Count>
 inline void distances_to_some(const float* row, const float* const (&other)[Count], int d,
                               float* out) {
 #if defined(__AVX512F__)
-  // Compilers make a slow loop of the last, partial vector.
+  // Compilers make a slow loop of the last vector, which is not full.
   __m512 sum[Count];
   for (int r = 0; r < Count; ++r) sum[r] = _mm512_setzero_ps();
   for (int c = 0; c < d; c += 16) {

@@ -14,20 +14,20 @@ struct Rows {
   const float* data;  // (n, d)
 };
 
-// The rows that look for neighbors: part of the data, which starts at row `first` of it, or, where
-// `first` is -1, rows of their own.
+// The rows that look for neighbors. They are part of the data and start at its row `first`. If
+// `first` is -1, they are not part of the data.
 struct Queries {
   const float* data;  // (lists.n, d)
   index_t first;
 };
 
-// The row of the data that query i is, or -1.
+// The row of the data that query i is, or -1 if it is none.
 inline index_t self_of(const Queries& queries, index_t i) {
   return queries.first < 0 ? -1 : queries.first + i;
 }
 
-// Neighbors of each row and their distances, ascending, ties by row. Where there are fewer than k
-// the last places hold -1 and infinity.
+// Neighbors of each row and their distances, ascending, ties by row. If there are fewer than k, the
+// last places hold -1 and infinity.
 struct NeighborLists {
   index_t n;
   int k;

@@ -5,7 +5,7 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-// Queries, and panels of data, that are measured together: as many sums as registers can hold.
+// Queries, and panels of data, that are measured together: as many as there are registers for sums.
 #if defined(__AVX512F__)
 constexpr int group = 8, abreast = 2;
 #else
@@ -16,11 +16,11 @@ constexpr int tile_stride = tile_rows + abreast * lanes;
 
 // How rows are written for the scan; one object serves the whole scan.
 //
-// In most metrics, rows are copied, and the distance is a sum over their features. The square of the
-// Euclidean distance is |x|^2 + |y|^2 - 2 x y. It is computed as a product of rows with two more
-// features, which takes half as many instructions. The product loses some accuracy by rounding. As
-// much is subtracted from the norms beforehand, so that no sum is above the distance. The middle of
-// the data is moved to the origin: norms are smaller then, and rounding loses less.
+// In most metrics, rows are copied, and the distance is a sum over their features. The square of
+// the Euclidean distance is |x|^2 + |y|^2 - 2 x y. It is computed as a product of rows with two
+// more features, which takes half as many instructions. Rounding makes the product less accurate.
+// The largest error is subtracted from the norms beforehand, so that no sum is above the distance.
+// The middle of the data is moved to the origin: norms are then smaller, and rounding errors too.
 template <RowMetric M>
 class Shape {
  public:
@@ -28,8 +28,8 @@ class Shape {
 
   explicit Shape(const Rows& data)
       : features(data.d + (is_product ? 2 : 0)), d_(data.d),
-        // For sums of d terms in single precision and differences to the middle, and once more
-        // for the distance that is compared with.
+        // The error of sums of d terms in single precision and of differences to the middle, and
+        // once more the error of the distance that is compared with the sum.
         kept_(1.0 - (4.0 * data.d + 16.0) * 0x1p-24) {
     if (is_product) find_middle(data);
   }
@@ -61,7 +61,7 @@ class Shape {
     }
   }
 
-  // The median of some rows in each feature, as a mean would follow outliers.
+  // The median of some rows, for each feature. A mean would follow outliers.
   void find_middle(const Rows& data) {
     const index_t count = std::min<index_t>(data.n, 101);
     std::vector<float> values(static_cast<std::size_t>(count));
@@ -80,7 +80,7 @@ class Shape {
   std::vector<float> middle_;
 };
 
-// Rows of the data, `lanes` of them side by side so that one instruction serves them all.
+// Rows of the data, `lanes` of them side by side, so that one instruction works on all of them.
 template <RowMetric M>
 class Panels {
  public:
@@ -101,7 +101,8 @@ class Panels {
   std::vector<float> values_;
 };
 
-// Sums of `group` queries, side by side too, with `abreast` panels, into out (group, stride).
+// Sums of `group` queries, which are also side by side, with `abreast` panels, into out (group,
+// stride).
 template <RowMetric M>
 void measure(const float* queries, const float* const (&panel)[abreast], int features, float* out) {
   float sum[group][abreast][lanes] = {};
@@ -119,11 +120,11 @@ void measure(const float* queries, const float* const (&panel)[abreast], int fea
   }
 }
 
-// The rows nearest to one query among those met so far.
+// The rows nearest to one query among the rows scanned so far.
 //
-// The scan gives a lower bound of each distance. Rows whose bound is low enough wait. Now and then,
-// the kernel that all searches share measures those of them that seem nearest. A waiting row whose
-// bound is above the distances found is dropped without a measurement.
+// The scan gives a lower bound of each distance. Rows whose bound is low enough wait. From time to
+// time, the kernel that all searches share measures the waiting rows that seem nearest. A waiting
+// row whose bound is above the distances found is dropped without a measurement.
 template <RowMetric M>
 class Nearest {
  public:
@@ -158,7 +159,7 @@ class Nearest {
   }
 
  private:
-  // Brings the waiting rows that seem to be among the k nearest to the front; returns how many.
+  // Moves the waiting rows to the front that seem to be among the k nearest. Returns their number.
   std::size_t seemingly_near() {
     if (found_.size() + waiting_.size() <= k_) return waiting_.size();
     all_ = found_;
@@ -170,7 +171,7 @@ class Nearest {
     return static_cast<std::size_t>(near - waiting_.begin());
   }
 
-  // Measures the first of the waiting rows, and lets go of what is too far away.
+  // Measures the first `count` waiting rows, and drops the waiting rows that are too far away.
   void measure(std::size_t count) {
     row_.resize(count);
     distance_.resize(count);
@@ -186,7 +187,7 @@ class Nearest {
     const Neighbor last = *std::max_element(found_.begin(), found_.end());
     bound_ = distance_of(last);
     if (bound_ == 0.0f) {
-      // Nothing is nearer than duplicates, and later ones come after these.
+      // Nothing is nearer than a duplicate, and duplicates that come later sort after these.
       bound_ = -infinity;
       waiting_.clear();
     }

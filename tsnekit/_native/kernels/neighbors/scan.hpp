@@ -6,7 +6,8 @@
 
 namespace tsnekit {
 
-// Fills `lists` by the nearest rows of the data of each query; a row is no neighbor of itself.
+// Fills `lists` with the rows of the data that are nearest to each query. A row is no neighbor of
+// itself.
 TSNEKIT_DECLARE(void, scan_rows, const Queries& queries, const Rows& data, RowMetric metric,
                 const NeighborLists& lists, int threads)
 

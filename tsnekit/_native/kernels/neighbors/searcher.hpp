@@ -1,4 +1,5 @@
-// The search for the neighbors of one row: candidates are proposed, measured once, and kept if near.
+// The search for the neighbors of one row: candidates are proposed, measured once, and kept if
+// near.
 #pragma once
 
 #include <utility>
@@ -7,7 +8,7 @@
 
 namespace tsnekit::TSNEKIT_ISA {
 
-// Rows in the order in which they came, each once.
+// Distinct rows, in the order in which they came.
 class RowSet {
  public:
   explicit RowSet(index_t n) : bits_(static_cast<std::size_t>(n / 64 + 1)) {}
@@ -15,7 +16,7 @@ class RowSet {
   int size() const { return size_; }
   const std::int32_t* members() const { return members_.data(); }
 
-  // To be called before some `count` of `add`.
+  // To be called before `add` is called up to `count` times.
   void reserve(int count) {
     const auto needed = static_cast<std::size_t>(size_ + count);
     if (members_.size() < needed) members_.resize(2 * needed);
@@ -43,7 +44,7 @@ class RowSet {
   std::vector<std::int32_t> members_;
 };
 
-// The list of one row while it grows; it also remembers which entries' links were followed.
+// The list of one row while it grows. It also remembers the entries whose links were followed.
 class List {
  public:
   List(const NeighborLists& lists, index_t i, std::vector<std::uint8_t>& followed)
@@ -58,7 +59,7 @@ class List {
   float bound() const { return size_ < k_ ? infinity : distance_[k_ - 1]; }
   bool follow(int c) { return !std::exchange(followed_[static_cast<std::size_t>(c)], 1); }
 
-  // Takes in what is near enough; `found` must hold no row that is already in the list.
+  // Adds the rows that are near enough. `found` must not hold a row that is already in the list.
   void merge(std::vector<Neighbor>& found) {
     keep_nearest(found, k_);
     std::sort(found.begin(), found.end());
@@ -100,7 +101,7 @@ class List {
   std::vector<std::uint8_t>& followed_;
 };
 
-// What one thread needs to look for neighbors of one row after another.
+// What one thread needs to search for the neighbors of one row after another.
 template <RowMetric M>
 class Searcher {
  public:
@@ -109,7 +110,7 @@ class Searcher {
 
   std::vector<std::uint8_t>& followed() { return followed_; }
 
-  // Starts a search that passes over some rows.
+  // Starts a search that skips the row itself and the rows of the list.
   void start(index_t self, const List& list) {
     seen_.clear();
     seen_.reserve(list.size() + 1);
@@ -123,7 +124,7 @@ class Searcher {
     for (int c = 0; c < count && rows[c] >= 0; ++c) seen_.add(rows[c]);
   }
 
-  // Measures what was proposed and lets the list take it in; returns whether any of it was near.
+  // Measures the proposed rows, and merges near ones into the list. Returns whether any was near.
   bool measure(const float* query, List& list) {
     const std::int32_t* rows = seen_.members() + measured_;
     const int count = seen_.size() - measured_;
@@ -154,9 +155,9 @@ class Searcher {
   std::vector<Neighbor> found_;
 };
 
-constexpr index_t searched_rows = 256;  // A block of them per thread and time.
+constexpr index_t searched_rows = 256;  // rows in a block
 
-// Fills lists with the nearest of what `propose(searcher, i)` proposes for each row i.
+// Fills the lists with the nearest rows that `propose(searcher, i)` proposes for each row i.
 template <RowMetric M, class Propose>
 void rank_proposed(const Queries& queries, const Rows& data, const NeighborLists& lists,
                    int threads, const Propose& propose) {

@@ -1,5 +1,5 @@
-// The order of points along a Morton curve: cells of a grid that are near each other get numbers that
-// are near each other.
+// The order of points along a Morton curve. Cells of a grid that are near each other get numbers
+// that are near each other.
 //
 // Include this from kernels only; it lives in the namespace of the instruction set.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace tsnekit::TSNEKIT_ISA {
 
-// The bits of x, with D - 1 zeros between neighbors; x has at most 32 / D bits.
+// The bits of x, with D - 1 zeros between neighboring bits. x has at most 32 / D bits.
 template <int D>
 std::uint32_t spread_bits(std::uint32_t x) {
   if constexpr (D == 2) {
@@ -29,8 +29,8 @@ std::uint32_t spread_bits(std::uint32_t x) {
   return x;
 }
 
-// Numbers the cells of a square grid over a box. D is 1, 2 or 3, or 0 for any number of axes, of
-// which the first 32 count.
+// Numbers the cells of a square grid over a box. D is 1, 2 or 3, or 0 for any number of axes. Only
+// the first 32 axes count.
 template <int D>
 class MortonGrid {
  public:
@@ -46,7 +46,7 @@ class MortonGrid {
     cells_per_unit_ = side > 0.0 ? cells / side : 0.0;
   }
 
-  // The code of the cell that holds a point, or of the nearest one; NaN counts as the lower end.
+  // The code of the cell that holds a point, or of the nearest cell. NaN counts as the lower end.
   template <class Coordinate>
   std::uint32_t operator()(Coordinate&& coordinate) const {
     std::uint32_t code = 0;
@@ -69,7 +69,7 @@ class MortonGrid {
   double last_cell_, cells_per_unit_;
 };
 
-// A point's code, and below it the point's number, by which points of one code are ordered.
+// A point's code, and below it the point's number, which orders points of equal code.
 inline std::uint64_t morton_key(std::uint32_t code, index_t point) {
   return std::uint64_t{code} << 32 | static_cast<std::uint64_t>(point);
 }
@@ -81,8 +81,8 @@ inline std::int32_t point_of(std::uint64_t key) {
 constexpr index_t sort_block = 16384;
 constexpr int digit_bits = 11;
 
-// Sorts the first n keys by the lower `bits` bits of their codes; equal codes keep their order.
-// `other` has as many places, and `count` is working space that only grows.
+// Sorts the first n keys by the lower `bits` bits of their codes. Equal codes keep their order.
+// `other` has as many places. `count` is working space that only grows.
 inline void radix_sort(std::vector<std::uint64_t>& key, std::vector<std::uint64_t>& other,
                        std::vector<index_t>& count, index_t n, int bits, int threads) {
   constexpr int radix = 1 << digit_bits;

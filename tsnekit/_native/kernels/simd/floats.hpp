@@ -1,12 +1,13 @@
 // Floats: as many floats as one instruction works on.
 //
-// It is for loops that a compiler does not vectorise well by itself: those with reciprocals by
-// estimate, with lanes that are selected and put side by side, and with gathered points. Two other
-// forms stay beside it. `#pragma omp simd` over plain loops is for all that compilers do well.
-// Quad (quad.hpp) is four floats on every instruction set, as a stencil's weights are few.
+// Floats is for loops that compilers do not vectorise well by themselves: loops with estimated
+// reciprocals, with lanes that are selected and put side by side, or with gathered points. There
+// are two other forms. Plain loops with `#pragma omp simd` are for everything that compilers
+// vectorise well. Quad (quad.hpp) is four floats on every instruction set, because a stencil has
+// few weights.
 //
-// Include it in kernels only: the type differs between instruction sets and lives in their
-// namespaces.
+// Include this header from kernels only. The type differs between instruction sets, and is in the
+// namespace of each set.
 #pragma once
 
 #include <algorithm>
@@ -63,12 +64,12 @@ inline float total(Floats a) { return _mm512_reduce_add_ps(a.v); }
 inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
 // c - a * b
 inline Floats subtract_product(Floats c, Floats a, Floats b) { return _mm512_fnmadd_ps(a.v, b.v, c.v); }
-// A reciprocal to some bits.
+// An estimate of the reciprocal, to some bits.
 inline Floats reciprocal_estimate(Floats x) { return _mm512_rcp14_ps(x.v); }
-// Lanes as bits: those where a <= b, and those whose sign is set.
+// Lanes as bits: the lanes with a <= b, and the lanes whose sign bit is set.
 inline unsigned at_most(Floats a, Floats b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ); }
 inline unsigned negative(Floats x) { return _mm512_movepi32_mask(_mm512_castps_si512(x.v)); }
-// Writes the lanes whose bit is set side by side, and anything after them; all lanes are written.
+// Writes the lanes whose bit is set side by side. Anything may follow them: all lanes are written.
 template <class T>
 void store_selected(T* out, Floats x, unsigned lanes) {
   _mm512_storeu_ps(out, _mm512_maskz_compress_ps(static_cast<__mmask16>(lanes), x.v));
@@ -77,7 +78,8 @@ void store_selected(T* out, Floats x, unsigned lanes) {
 inline Floats select_below(Floats x, Floats bound, Floats yes, Floats no) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x.v, bound.v, _CMP_LT_OQ), no.v, yes.v);
 }
-// The factor from sqrt(1/2) to sqrt(2) of a positive normal number; the other one is 2^exponent.
+// Splits a positive normal number into 2^exponent and a factor from sqrt(1/2) to sqrt(2), which is
+// returned.
 inline Floats split(Floats x, Floats& exponent) {
   const __m512i start = _mm512_set1_epi32(sqrt_half_bits);
   const __m512i offset = _mm512_sub_epi32(_mm512_castps_si512(x.v), start);
@@ -85,7 +87,7 @@ inline Floats split(Floats x, Floats& exponent) {
   const __m512i mantissa = _mm512_and_si512(offset, _mm512_set1_epi32(mantissa_mask));
   return _mm512_castsi512_ps(_mm512_add_epi32(mantissa, start));
 }
-// x times 2^n for an integral n; the result is a normal number.
+// x times 2^n for an integral n. The result must be a normal number.
 inline Floats scale(Floats x, Floats n) { return _mm512_scalef_ps(x.v, n.v); }
 
 inline __m128 fold(Floats x) {
@@ -122,7 +124,7 @@ inline unsigned at_most(Floats a, Floats b) {
 }
 inline unsigned negative(Floats x) { return static_cast<unsigned>(_mm256_movemask_ps(x.v)); }
 
-// For each selection of lanes, their numbers side by side.
+// For each selection of lanes, the numbers of the selected lanes, side by side.
 struct LaneTable {
   unsigned char lane[256][8];
 };
@@ -176,7 +178,7 @@ inline float total(Floats a) {
 
 #else
 
-// Short loops of fixed length, which compilers turn into the vectors that the machine has.
+// Short loops of fixed length, which compilers turn into the vectors of the machine.
 struct Floats {
   static constexpr int width = 4;
   alignas(16) float v[width];
@@ -237,7 +239,7 @@ inline unsigned at_most(const Floats& a, const Floats& b) {
   return lanes;
 }
 inline unsigned negative(const Floats& x) {
-  std::uint32_t bits[Floats::width];  // std::signbit would be taken for x < 0, false for NaN
+  std::uint32_t bits[Floats::width];  // std::signbit may be compiled to x < 0, wrong for NaN
   std::memcpy(bits, x.v, sizeof bits);
   unsigned lanes = 0;
   for (int k = 0; k < Floats::width; ++k) lanes |= bits[k] >> 31 << k;
@@ -286,7 +288,7 @@ void store_selected(T* out, const Floats& x, unsigned lanes) {
 
 #endif
 
-// 1 / x to the last bits, for a positive x whose reciprocal is a normal number.
+// 1 / x, accurate to the last bits, for a positive x whose reciprocal is a normal number.
 [[gnu::always_inline]] inline Floats reciprocal(const Floats& x) {
 #if defined(TSNEKIT_FLOATS_AVX512) || defined(TSNEKIT_FLOATS_AVX2)
   const Floats r = reciprocal_estimate(x);
@@ -296,13 +298,13 @@ void store_selected(T* out, const Floats& x, unsigned lanes) {
 #endif
 }
 
-// How many lanes are selected, and the first lanes up to a number.
+// The number of selected lanes, and the selection of the first `number` lanes.
 inline int count(unsigned lanes) { return static_cast<int>(std::bitset<32>(lanes).count()); }
 inline unsigned first_lanes(std::int64_t number) {
   return number >= Floats::width ? (1u << Floats::width) - 1 : (1u << number) - 1;
 }
 
-// The sums over the lanes of each of the four.
+// The sums over the lanes of a, b, c and d.
 inline void sums(const Floats& a, const Floats& b, const Floats& c, const Floats& d, float* out) {
 #if defined(TSNEKIT_FLOATS_AVX512) || defined(TSNEKIT_FLOATS_AVX2)
   __m128 w = fold(a), x = fold(b), y = fold(c), z = fold(d);

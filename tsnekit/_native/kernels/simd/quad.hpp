@@ -1,7 +1,7 @@
 // Quad: four floats on every instruction set.
 //
-// A stencil is 1 to 6 weights wide, and a transposition works on 4 x 4 elements: Floats, of up to
-// sixteen, would be mostly empty.
+// A stencil is 1 to 6 weights wide, and a transposition works on 4 x 4 elements. Floats has up to
+// sixteen lanes, and most of them would be empty.
 #pragma once
 
 #include <cstring>
@@ -85,7 +85,7 @@ struct Quads {
     for (int i = 0; i < N; ++i) a.part[i] = a.part[i] * b;
     return a;
   }
-  // Products of the two, added up to one quad.
+  // The products of both, added up to one quad.
   friend Quad partial_dot(const Quads& a, const Quads& b) {
     Quad sum = a.part[0] * b.part[0];
     for (int i = 1; i < N; ++i) sum = sum + a.part[i] * b.part[i];

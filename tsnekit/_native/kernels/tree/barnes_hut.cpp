@@ -8,20 +8,20 @@
 namespace tsnekit::TSNEKIT_ISA {
 namespace {
 
-// Targets that share one list of sources; at least the size of a leaf.
+// The largest number of targets that share one list of sources. It is at least the size of a leaf.
 constexpr int group_size = 48;
-// A group accepts a source where the most critical of its points would, so that most of them do
-// better than theta asks for. A point alone asks for this much of theta, to do no worse.
+// A group accepts a source if the point with the strictest condition accepts it, so that most
+// points do better than theta asks for. A point alone takes this share of theta, to do no worse.
 constexpr double lone_theta = 0.6;
-// Targets whose walk through the tree starts together.
+// The number of targets whose walk through the tree starts together.
 constexpr index_t smallest_task = 64, largest_task = 1024;
-// Targets that make up for starting one more thread.
+// The number of targets that is worth one more thread.
 constexpr index_t points_per_thread = 2048;
-// Sources summed up in float before the sum goes to double.
+// The number of sources that are summed in float before the sum is added in double.
 constexpr index_t chunk = 2048;
 
-// Masses for a group that acts on itself: `ones_then_zeros + group_size - n` starts with n ones,
-// and `all_but_one + group_size - i` has its only zero at place i.
+// Masses for a group that acts on itself. `ones_then_zeros + group_size - n` starts with n ones.
+// `all_but_one + group_size - i` has its only zero at place i.
 struct Masses {
   float ones_then_zeros[2 * group_size + padding];
   float all_but_one[2 * group_size + padding];
@@ -40,7 +40,7 @@ constexpr Masses masses = make_masses();
 
 // The kernel for dof = 1.
 struct Cauchy {
-  // w^dof, and `force` becomes w^(dof + 1).
+  // Returns w^dof. `force` becomes w^(dof + 1).
   Floats operator()(const Floats& distance_squared, Floats& force) const {
     const Floats w = reciprocal(distance_squared + Floats(1.0f));
     force = w * w;
@@ -55,8 +55,8 @@ struct Student {
   explicit Student(double dof)
       : inverse_dof(static_cast<float>(1.0 / dof)), minus_dof(static_cast<float>(-dof)) {}
 
-  // The logarithm of 1 + x, and not of its rounded sum: dof would multiply the error by a factor
-  // of any size.
+  // log(1 + x) is computed from x. The sum 1 + x would lose digits, and dof would multiply this
+  // error by a factor of any size.
   Floats operator()(const Floats& distance_squared, Floats& force) const {
     const Floats scaled = distance_squared * inverse_dof;
     const Floats w = reciprocal(scaled + Floats(1.0f));
@@ -66,9 +66,9 @@ struct Student {
   }
 };
 
-// Barnes' modified walk: a list of sources is made for a group of nearby targets. A source is
-// accepted only where every target of the group may accept it, and what is decided for all targets
-// of a node is not asked again for its children.
+// Barnes' modified walk, which makes one list of sources for a group of nearby targets. A source is
+// accepted only if every target of the group may accept it. What is decided for all targets of a
+// node is not decided again for its children.
 template <int D, class Kernel>
 class Walker {
  public:
@@ -87,7 +87,7 @@ class Walker {
         opened_(space.opened),
         opened_leaf_(space.opened_leaf) {}
 
-  // Computes the fields at all points of a node of the target tree; returns the sum of Z_i.
+  // Computes the fields at all points of a node of the target tree. Returns the sum of Z_i.
   double run(std::int32_t task) {
     z_ = 0.0;
     if (!same_) {
@@ -108,8 +108,8 @@ class Walker {
   }
 
  private:
-  // Takes each point of a node as a group of its own, so that what acts on a point that is added to
-  // a reference does not depend on the others that are.
+  // Takes each point of a node as a group of its own. A point that is added to a reference then
+  // does not depend on the other added points.
   void run_singly(const TreeNode& node) {
     deferred_.make_room(D, 1);
     copy<1>(source_.source, 0, deferred_, 0);
@@ -123,7 +123,7 @@ class Walker {
     }
   }
 
-  // Copies Count sources, or what lies after the last.
+  // Copies Count sources. Some of them may be padding after the last source.
   template <int Count>
   static void copy(const TreeSources& from, index_t i, TreeSources& to, index_t j) {
     for (int c = 0; c < D; ++c) std::copy_n(&from.centre[c][i], Count, &to.centre[c][j]);
@@ -132,9 +132,9 @@ class Walker {
     std::copy_n(&from.link[i], Count, &to.link[j]);
   }
 
-  // Appends the children of a node but one to the deferred sources; returns where they end. Where
-  // the points act on themselves, a target node meets its own ancestors in no other way, so that no
-  // source ever contains a target.
+  // Appends all children of a node except one to the deferred sources. Returns where the sources
+  // end. If the points act on themselves, a target node meets its ancestors only here, so that no
+  // source contains a target.
   index_t add_siblings(std::int32_t parent, std::int32_t child, index_t end) {
     const TreeNode& node = target_.node[parent];
     deferred_.make_room(D, end + (1 << D));
@@ -144,8 +144,8 @@ class Walker {
     return end;
   }
 
-  // Goes through target node t, with the sources that its parent has left undecided and a list of
-  // sources that has been filled up to `length`.
+  // Goes through target node t. The deferred sources are those that its parent left undecided. The
+  // list of sources is filled up to `length`.
   void descend(std::int32_t t, index_t first, index_t last, index_t length) {
     const TreeNode& node = target_.node[t];
     if (node.leaf() || node.count() <= group_size) {
@@ -163,8 +163,9 @@ class Walker {
     index_t length, deferred;
   };
 
-  // Decides on the deferred sources first..last, and on those inside them, for all targets of a
-  // box: a source is accepted, opened or, unless Final, deferred again, after `last`.
+  // Decides on the deferred sources first..last, and on the sources inside them, for all targets of
+  // a box. A source is accepted or opened. Unless Final, it may also be deferred again, after
+  // `last`.
   template <bool Final>
   Lengths decide(const TreeBox& box, index_t first, index_t last, index_t length) {
     Lengths lengths{length, last};
@@ -213,7 +214,7 @@ class Walker {
       const unsigned accepted = at_most(size_squared, theta_squared * nearest) & lanes;
       unsigned open = lanes & ~accepted;
       if (!Final) {
-        // No target nearby may accept what the farthest may not.
+        // If the farthest target may not accept a source, no target may.
         const unsigned defer = at_most(size_squared, theta_squared * farthest) & open;
         open &= ~defer;
         for (int c = 0; c < D; ++c) {
@@ -252,12 +253,12 @@ class Walker {
     return length + count;
   }
 
-  // Sums over the list of sources, and over the group itself, for each point of a group.
+  // For each point of a group, sums over the list of sources and over the group itself.
   void evaluate(const TreeNode& group, index_t length) {
     list_.make_room(D, length);
     for (int c = 0; c < D; ++c) std::fill_n(&list_.centre[c][length], padding, 0.0f);
     std::fill_n(&list_.mass[length], padding, 0.0f);
-    if (group.count() > group_size) {  // equal points: they feel the same, and no force within
+    if (group.count() > group_size) {  // equal points: same field, and no forces between them
       Field field = field_at(group.begin, group, length, false);
       field.z += group.count() - 1;
       for (std::int32_t i = group.begin; i < group.end; ++i) put(i, field);
@@ -302,7 +303,7 @@ class Walker {
     return field;
   }
 
-  // The sums for one target, lane by lane.
+  // The sums for one target, in lanes.
   struct Sums {
     Floats y[D], force[3] = {Floats(0.0f), Floats(0.0f), Floats(0.0f)}, z = Floats(0.0f);
 
@@ -347,7 +348,7 @@ class Walker {
   double z_ = 0.0;
 };
 
-// The largest nodes of at most `largest` points; larger leaves are tasks too.
+// The largest nodes of at most `largest` points. Larger leaves are tasks, too.
 index_t choose_tasks(const Tree& tree, std::vector<std::int32_t>& task) {
   const index_t largest = std::clamp(tree.n_points / 32, smallest_task, largest_task);
   const auto small = [largest](const TreeNode& node) {

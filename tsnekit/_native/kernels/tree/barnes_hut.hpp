@@ -11,18 +11,18 @@ struct BarnesHutWalk {
   std::vector<std::int32_t> opened, opened_leaf;
 };
 
-// Working space of a call; it only grows.
+// Working space of a call. It only grows.
 struct BarnesHutBuffers {
   std::vector<BarnesHutWalk> walk;
   std::vector<std::int32_t> task;
   std::vector<double> task_z;
 };
 
-// With w_ij = 1 / (1 + |y_i - x_j|^2 / dof) over the points x_j of `source`, fills
-// out[i] = sum_j w_ij^(dof + 1) (y_i - x_j) and, unless it is null, row_z[i] = sum_j w_ij^dof for
-// the points y_i of `target`, in the caller's order. Where both are the same tree, no point acts on
-// itself. A node stands for its points where its size is at most `theta` times its distance.
-// Returns the sum of all Z_i.
+// With w_ij = 1 / (1 + |y_i - x_j|^2 / dof), fills
+//   out[i] = sum_j w_ij^(dof + 1) (y_i - x_j)   and   row_z[i] = sum_j w_ij^dof.
+// The y_i are the points of `target`, in the caller's order. The x_j are the points of `source`.
+// `row_z` may be null. If both trees are the same, no point acts on itself. A node stands for its
+// points if its size is at most `theta` times its distance. Returns the sum of all Z_i.
 TSNEKIT_DECLARE(double, barnes_hut, const Tree& source, const Tree& target, int d, double dof,
                 double theta, float* out, double* row_z, BarnesHutBuffers& buffers, int threads)
 

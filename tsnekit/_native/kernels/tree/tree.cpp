@@ -69,7 +69,7 @@ class Builder {
 
  private:
   float clipped(index_t i, int c) const {
-    // In this order NaN becomes a number too, and cannot break the sort.
+    // This order of max and min turns NaN into a number, so that it cannot break the sort.
     return std::min(std::max(-limit_, y_[i * D + c]), limit_);
   }
 
@@ -109,7 +109,7 @@ class Builder {
     });
   }
 
-  // Splits the nodes level by level until there are leaves only.
+  // Splits the nodes level by level until all are leaves.
   void grow() {
     constexpr int most = 1 << D;
     make_room(tree_.node, 1);
@@ -154,7 +154,7 @@ class Builder {
     tree_.n_nodes = end;
   }
 
-  // Writes where the children of a node end and returns how many there are; 0 for a leaf.
+  // Writes where the children of a node end. Returns their number, which is 0 for a leaf.
   std::int32_t split(const TreeNode& node, std::int32_t* bound) {
     if (node.count() <= leaf_size_) return 0;
     const std::uint32_t* const code = tree_.code.data();
@@ -173,9 +173,10 @@ class Builder {
     return children;
   }
 
-  // Sorts points that share one cell of the grid by a grid of their own, as fine relative to their
-  // extent as the first one; returns false where they are all equal. Each time the extent shrinks
-  // by the number of cells, so that the range of float bounds the depth of the tree.
+  // Sorts points that share one cell of the grid, by a grid of their own. Relative to their extent
+  // it is as fine as the first grid. Returns false if all points are equal. Each time, the extent
+  // becomes smaller by a factor of the number of cells. The range of float thus bounds the depth of
+  // the tree.
   bool refine(std::int32_t begin, std::int32_t end) {
     TreeBox box = empty_box<D>();
     for (std::int32_t i = begin; i < end; ++i) merge<D>(box, point_box(i));
@@ -201,7 +202,7 @@ class Builder {
     return box;
   }
 
-  // Boxes and centres of mass, from the leaves up.
+  // Computes boxes and centres of mass, from the leaves up.
   void summarize() {
     make_room(tree_.box, tree_.n_nodes);
     make_room(tree_.sum, tree_.n_nodes);
@@ -235,7 +236,7 @@ class Builder {
     for (int c = 0; c < D; ++c) source.centre[c][k] = static_cast<float>(sum.coordinate[c] / mass);
     source.mass[k] = static_cast<float>(mass);
     const float side = longest_side<D>(box);
-    // Points that differ must never look like one point.
+    // Points that are not equal must never have a size of 0.
     source.size_squared[k] = side > 0.0f ? std::max(side * side, FLT_MIN) : 0.0f;
     source.link[k] = static_cast<std::int32_t>(node.leaf() ? ~k : k);
     tree_.box[k] = box;

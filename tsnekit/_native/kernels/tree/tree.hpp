@@ -17,11 +17,11 @@ void make_room(std::vector<T>& items, index_t count) {
   }
 }
 
-// Items after the last one of an array of coordinates that vector instructions may touch.
+// How many items after the last one vector instructions may touch, in an array of coordinates.
 constexpr index_t padding = 16;
 
 // A cell that holds the points begin..end in the tree's order. Its children are the nodes
-// child..child_end; a leaf has none.
+// child..child_end. A leaf has none.
 struct TreeNode {
   std::int32_t begin, end;
   std::int32_t child, child_end;
@@ -30,7 +30,7 @@ struct TreeNode {
   bool leaf() const { return child == child_end; }
 };
 
-// Cells as they look from afar.
+// Cells as sources of forces.
 struct TreeSources {
   std::vector<float> centre[3], mass;
   std::vector<float> size_squared;  // of the longest side of the points' box; 0 if all are equal
@@ -49,11 +49,11 @@ struct TreeBox {
 };
 
 // Points along a Morton curve, and the nodes over them, level by level. The vectors only grow, so
-// that a tree which is built again and again allocates nothing.
+// that a tree that is built again and again allocates nothing.
 struct Tree {
   index_t n_points = 0, n_nodes = 0;
   std::vector<float> coordinate[3];
-  std::vector<std::int32_t> row;  // where a point stands in the caller's array
+  std::vector<std::int32_t> row;  // number of a point in the caller's array
   std::vector<TreeNode> node;     // node 0 is the root
   std::vector<TreeBox> box;
   TreeSources source;
@@ -69,8 +69,8 @@ struct Tree {
   std::vector<Sum> sum;
 };
 
-// Builds the tree of `y` (n, d), d at most 3, with coordinates clipped to [-limit, limit]. A leaf
-// holds at most `leaf_size` points unless they are all equal.
+// Builds the tree of `y` (n, d), with d at most 3. Coordinates are clipped to [-limit, limit]. A
+// leaf holds at most `leaf_size` points, unless all its points are equal.
 TSNEKIT_DECLARE(void, build_tree, Tree& tree, const float* y, index_t n, int d, float limit,
                 int leaf_size, int threads)
 

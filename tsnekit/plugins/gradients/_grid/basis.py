@@ -14,7 +14,7 @@ __all__ = ["Basis", "b_spline", "lagrange"]
 
 @dataclass(frozen=True)
 class Basis:
-    """Weights of the nodes near a point, as polynomials of its place in a cell.
+    """Weights of the nodes near a point, as polynomials of its position in a cell.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class Basis:
     shift : float
         Where the first cell begins, in cells before the grid's corner.
     samples : ndarray of shape (m,), float64
-        The basis function at the nodes on one side of its centre, from the centre on; only 1 for
-        a basis that interpolates.
+        The basis function at the nodes on one side of its centre, from the centre on. For a basis
+        that interpolates, this is only the value 1.
     """
 
     weight: NDArray[np.float32]
@@ -42,10 +42,11 @@ class Basis:
 
     @property
     def correlations(self) -> NDArray[np.float64]:
-        """Weights times weights of nodes at a distance, (width distances, width powers).
+        """Products of the weights of nodes at a distance, (width distances, width powers).
 
-        Row m is sum_k w_k w_(k + m), doubled for m > 0 as the distance goes both ways, by powers
-        of s squared: the bases are symmetric about the cell's centre.
+        Row m holds the coefficients of sum_k w_k w_(k + m). It is doubled for m > 0, since the
+        distance m occurs in both directions. The powers are those of s squared, since the bases are
+        symmetric about the cell's centre.
         """
         weight = self.weight.astype(np.float64)
         result = np.zeros_like(weight)
@@ -66,8 +67,8 @@ def b_spline(order: int) -> Basis:
     """Return the centred B-spline of an order (4 is cubic); it is smooth across cells."""
     weight = np.zeros((order, order))
     for k in range(order):
-        # The piece of the spline that node k sees: sum_i (-1)^i C(order, i) (t + m - i)^(order-1)
-        # over i <= m, with t = s + 1/2 the offset within the cell.
+        # The piece of the spline for node k: sum_i (-1)^i C(order, i) (t + m - i)^(order-1) over
+        # i <= m. Here, t = s + 1/2 is the offset within the cell.
         m = order - 1 - k
         for i in range(m + 1):
             piece = polynomial.polypow([m - i + 0.5, 1.0], order - 1)

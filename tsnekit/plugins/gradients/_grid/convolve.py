@@ -1,7 +1,8 @@
-"""Convolution of a charge grid with kernels: the one seam behind which an FFT library sits.
+"""Convolution of a charge grid with kernels; only this module uses FFT libraries.
 
-A kernel is given by its spectrum over the non-negative frequencies of each axis: real, as kernels
-are even along every axis, or odd along one, whose imaginary unit is then left out.
+A kernel is given by its spectrum over the non-negative frequencies of each axis. Kernels that are
+even along every axis have real spectra. A kernel that is odd along one axis has an imaginary
+spectrum, whose imaginary unit is left out.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class GridShape:
     Parameters
     ----------
     padded : tuple of int
-        Lengths of the transforms, even products of 2, 3 and 5. The grid has half as many nodes;
-        the other half keeps the kernel from reaching around it.
+        Lengths of the transforms, even products of 2, 3 and 5. The grid has half as many nodes; the
+        other half keeps the kernel from wrapping around.
     row : int
-        Elements from one row of nodes along the last axis to the next; the excess is padding, and
-        rows begin on cache lines.
+        Elements from one row of nodes along the last axis to the next. Padding lets rows begin on
+        cache lines.
     """
 
     padded: tuple[int, ...]
@@ -55,7 +56,7 @@ class GridShape:
 
     @property
     def padded_size(self) -> int:
-        """Nodes that the transforms run over."""
+        """Nodes of the transforms."""
         return math.prod(self.padded)
 
     @property
@@ -71,8 +72,8 @@ class GridShape:
 class Convolver(Protocol):
     """Convolves charges with the kernels of one grid shape.
 
-    Built from the shape, the kernels' spectra (n_fields, frequencies), the axis along which each
-    is odd or -1, the number of threads, and a function that lends a scratch array.
+    Its constructor takes the shape, the kernels' spectra (n_fields, frequencies), for each the axis
+    along which it is odd or -1, the number of threads, and a function that lends a scratch array.
     """
 
     def __call__(self, charge: NDArray[np.float32], fields: NDArray[np.float32]) -> None:
@@ -92,7 +93,7 @@ def aligned(size: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def good_sizes() -> NDArray[np.int64]:
-    """Return lengths of transforms: even products of 2, 3 and 5 from 4 on, at least 5% apart."""
+    """Return lengths of transforms: even products of 2, 3 and 5 from 4 on, 5% apart or more."""
     limit = 2**31
     powers = [[b**e for e in range(32) if b**e <= limit] for b in (2, 3, 5)]
     products = sorted(
@@ -110,7 +111,7 @@ def good_sizes() -> NDArray[np.int64]:
 
 
 def _radices(n: int) -> NDArray[np.int32]:
-    """Return factors 2 to 6 of an even length, as few as can be and an even one first."""
+    """Return factors 2 to 6 of an even length, as few as possible, and an even one first."""
     powers = []
     for prime in (2, 3, 5):
         power = 0
@@ -220,10 +221,10 @@ class SciPyConvolver(_LibraryConvolver):
 
 
 class FFTWConvolver(_LibraryConvolver):
-    """FFTW by way of pyFFTW, with plans kept.
+    """FFTW through pyFFTW, with plans that are kept.
 
-    They are estimated, and for one thread: measured plans differ from run to run, and those for
-    more threads in the last digits of their results.
+    Plans are estimated, since measured plans differ from run to run. They are made for one thread,
+    since with more threads the last digits of the results differ.
     """
 
     def __init__(

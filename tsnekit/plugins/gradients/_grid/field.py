@@ -17,15 +17,15 @@ from tsnekit.plugins.gradients._grid.spectra import difference_taps, kernel_spec
 
 __all__ = ["Field"]
 
-# Spectra kept, as the sides of a map cross from one grid size to the next independently, and the
-# nodes of the transforms that these may have in all.
+# The number of spectra to keep, and the nodes that their transforms may have in total. Several are
+# in use, since each side of a map reaches the next grid size at another time.
 KEPT_KERNELS = 16
 KEPT_NODES = 1 << 24
 
 
 @dataclass(frozen=True)
 class _Kernel:
-    """A convolver, and what the values of the potential that it yields mean."""
+    """A convolver, and the meaning of the potential that it computes."""
 
     convolver: Convolver
     n_fields: int
@@ -36,13 +36,13 @@ class _Kernel:
 
 
 class _Buffers:
-    """Arrays that are kept by name; they know no field, so that fields are in no cycle."""
+    """Arrays that are kept by name. They do not refer to the field, which avoids a cycle."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, NDArray[np.float32]] = {}
 
     def lend(self, name: str, size: int) -> NDArray[np.float32]:
-        """Return the kept array of that name, grown where it is too small."""
+        """Return the kept array of a name, and enlarge it if it is too small."""
         kept = self._arrays.get(name)
         if kept is None or len(kept) < size:
             self._arrays.pop(name, None)
@@ -58,8 +58,8 @@ class Field:
     basis : Basis
     dof : float
     differences : bool
-        Whether the force is found by differences of the potential, rather than by kernels of its
-        own.
+        Whether the force is computed from differences of the potential, and not by separate
+        kernels.
     fourier : str
         Provider of Fourier transforms, one of `CONVOLVERS`.
     n_jobs : int
@@ -77,7 +77,7 @@ class Field:
         self._buffers = _Buffers()
 
     def place(self, cell_grid: CellGrid, corner: NDArray[np.floating]) -> None:
-        """Set the grid, `corner` (d,) being the lower corner of the box that it covers."""
+        """Set the grid; `corner` (d,) is the lower corner of the box that it covers."""
         self._cell_grid = cell_grid
         self._grid = native.PointGrid(
             self._basis.weight,
@@ -113,7 +113,7 @@ class Field:
     ) -> float:
         """Fill `out` and `row_z` with the forces on points and Z_i, and return Z.
 
-        `mutual` says that the points are the charges, which do not act on themselves.
+        With `mutual`, the points are the charges, and none of them acts on itself.
         """
         kernel = self._kernel
         total: float = self._grid.gather(

@@ -1,4 +1,4 @@
-"""Size and place of a grid: a pure function of the points, so that plans can come and go."""
+"""Size and place of a grid: a pure function of the points, the same for every plan."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Box", "CellGrid", "CellRule", "kernel_width"]
 
 
 def kernel_width(dof: float) -> float:
-    """Return the width of the kernels to which cells are suited, less than 1 for `dof` below 1.
+    """Return the width of the kernels that cells must resolve, less than 1 for `dof` below 1.
 
-    Their transform decays as ``exp(-sqrt(dof) k)``.
+    The transform of the kernels decays as ``exp(-sqrt(dof) k)``.
     """
     return min(1.0, math.sqrt(dof))
 
@@ -38,7 +38,7 @@ class Box:
         Raises
         ------
         ValueError
-            If there are no points, or it is infinite.
+            If there are no points, or the box is infinite.
         """
         if len(Y) == 0:
             raise ValueError("there are no points to repel")
@@ -76,7 +76,7 @@ class CellGrid:
     cell : float
         Side of a cell.
     cells : tuple of int
-        Cells along each axis, `margin` ones beyond the box on each side included.
+        Cells along each axis, including `margin` cells beyond the box on each side.
     margin : int
     shape : GridShape
     """
@@ -91,9 +91,9 @@ class CellGrid:
 class CellRule:
     """How wide cells are.
 
-    Cells have the widest side, or that divided by a power of `ratio`, such that at least
-    `min_cells` fit along the longest axis. Steps rather than a continuum let one set of spectra
-    serve many iterations.
+    The side of a cell is `widest`, divided by the smallest power of `ratio` for which at least
+    `min_cells` fit along the longest axis. Since the side only changes by powers, one set of
+    spectra serves many iterations.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class CellRule:
 
     def cell(self, box: Box) -> float:
         """Return the side of a cell for a map this wide."""
-        # Points that all coincide still get a grid, one that float32 can index.
+        # Points that all coincide still get a grid, whose cells float32 can index.
         extent = max(float(box.extent.max()), 1e-30)
         steps = math.ceil(math.log(self.min_cells * self.widest / extent, self.ratio))
         return self.widest * self.ratio ** -max(0, steps)
@@ -132,12 +132,12 @@ class CellRule:
         return cell * 2.0**0.25
 
     def padded_length(self, extent: Any, cell: float | None = None) -> Any:
-        """Return about how long the transforms along an axis of that extent have to be."""
+        """Return the approximate length of the transforms along an axis of that extent."""
         cells = extent / (self.widest if cell is None else cell) + 2 * self.margin
         return 2.0 * (cells * self.basis.step + self.basis.width + self.unused)
 
     def padded_size(self, box: Box, cell: float | None = None) -> float:
-        """Return about how many nodes the transforms over a box run over."""
+        """Return the approximate number of nodes of the transforms over a box."""
         cell = self.cell(box) if cell is None else cell
         return float(np.prod(self.padded_length(box.extent, cell)))
 
@@ -151,6 +151,6 @@ class CellRule:
             length = 2 * (needed + self.unused)
             padded.append(int(good_sizes()[np.searchsorted(good_sizes(), length)]))
             cells.append((padded[-1] // 2 - self.unused - basis.width) // basis.step + 1)
-        row = padded[-1] // 2 + -basis.width % 4  # weights are worked on four at a time
+        row = padded[-1] // 2 + -basis.width % 4  # code handles four weights at a time
         shape = GridShape(tuple(padded), -(-row // 16) * 16)
         return CellGrid(cell, tuple(cells), self.margin, shape)

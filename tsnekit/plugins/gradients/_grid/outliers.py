@@ -1,7 +1,8 @@
-"""Points so far out that a grid should not be stretched to reach them.
+"""Points so far out that the grid should not include them.
 
-A grid over everything costs time and memory for the empty space between; a point left out costs a
-pair with every other point. Points are left out, farthest first, as long as that is the cheaper.
+A grid over all points costs time and memory for the empty space between them. A point outside the
+grid costs a pair with every other point. Points are left out, the farthest first, as long as this
+is cheaper.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from tsnekit.plugins.gradients._grid.geometry import Box, CellRule
 
 __all__ = ["bulk_box"]
 
-# Grids up to this many nodes, and so many more per point, are not worth the search.
+# The search is only worth its time for grids of more nodes than these two allow.
 MODEST_NODES = 1 << 19
 MODEST_NODES_PER_POINT = 16
-# What one node of the transforms costs, in pairs.
+# The cost of one node of the transforms, in pairs.
 PAIRS_PER_NODE = 4
 # Bound on the pairs of a call.
 MAX_PAIRS = 1 << 26
@@ -32,7 +33,7 @@ def bulk_box(X: NDArray[np.float32], box: Box, rule: CellRule) -> Box:
     ----------
     X : ndarray of shape (n, d), float32
     box : Box
-        The bounding box of `X`, which is returned where leaving points out would not pay.
+        The bounding box of `X`. It is returned if leaving points out would not save time.
     rule : CellRule
     """
     n = len(X)
@@ -49,12 +50,12 @@ def bulk_box(X: NDArray[np.float32], box: Box, rule: CellRule) -> Box:
         kept = X[smaller.contains(X)]
         spare -= len(X) - len(kept)
         X, box = kept, Box.around(kept, 1)
-    # Pairs take a slower way through the program: they have to be worth it.
+    # Pairs use slower code, so they must at least halve the nodes.
     return box if rule.padded_size(box) <= 0.5 * all_nodes else everything
 
 
 def _best_cut(X: NDArray[np.float32], box: Box, spare: int, rule: CellRule) -> tuple[float, Box]:
-    """Return the most nodes saved per point left out at one side, and the box that is left."""
+    """Return the most nodes that leaving out a point at one side saves, and the smaller box."""
     nodes = rule.padded_size(box)
     best, result = 0.0, box
     for axis in range(X.shape[1]):
@@ -64,7 +65,7 @@ def _best_cut(X: NDArray[np.float32], box: Box, spare: int, rule: CellRule) -> t
         before = rule.padded_length(high[0] - low[0])
         for side, extent in (("lower", high[0] - low[1:]), ("upper", high[1:] - low[0])):
             saved = nodes * (1.0 - rule.padded_length(extent) / before) / np.arange(1, spare + 1)
-            # Of cuts that are about as good, the deepest, so that few rounds are needed.
+            # The deepest of the cuts that are about equally good, so that few rounds are needed.
             count = int(np.flatnonzero(saved >= 0.9 * saved.max())[-1])
             if saved[count] > best:
                 corner = getattr(box, side).copy()

@@ -1,4 +1,4 @@
-"""Repulsion by way of a grid, with the few points that lie far outside met pair by pair."""
+"""Repulsion on a grid; the few points that lie far outside are computed pair by pair."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["GridRepulsion", "check_grid_options"]
 
 logger = logging.getLogger(__name__)
 
-# Cells become wider than wanted by at most this factor; a map that is wider still gets a tree.
+# Cells become wider than wanted by at most this factor. A map that is even wider gets a tree.
 MAX_COARSENING = 2.0
 
 # The default bound on the nodes of the transforms, by dimension, and the least that a grid needs.
@@ -51,10 +51,10 @@ class GridRepulsion:
     rule : CellRule
         How the grid follows the map.
     differences : bool
-        Whether the force is found by differences of the potential, rather than by kernels of its
-        own.
+        Whether the force is computed from differences of the potential, and not by separate
+        kernels.
     max_nodes : int or None
-        Bound on the nodes that the transforms run over; None for that of `MAX_NODES`.
+        Bound on the nodes of the transforms; None for that of `MAX_NODES`.
     fourier : str
         Provider of Fourier transforms.
     """
@@ -87,7 +87,7 @@ class GridRepulsion:
         self._mutual = problem.reference is None
         self._ends = tuple(np.empty((2, problem.n_components), np.float32))
         if problem.reference is not None:
-            # A copy, as the caller may go on to move the reference.
+            # A copy, since the caller may move the reference later.
             self._place(np.array(problem.reference, np.float32, order="C"))
             if self._too_wide:
                 self._tree = BarnesHutMethod().plan(problem)
@@ -109,7 +109,7 @@ class GridRepulsion:
         if not len(self._far) and (self._mutual or self._covers(Y)):
             total = self._field.gather(Y, out, row_z, mutual=self._mutual)
             return self._credible(total, row_z)
-        # Some points have to be met pair by pair: too rare to do without allocations.
+        # Some points need pairs. This is rare, so that allocations do no harm.
         rows = np.empty(len(Y)) if row_z is None else row_z
         inside = self._box.contains(Y)
         self._field.gather(Y, out, rows, mutual=self._mutual)
@@ -140,7 +140,7 @@ class GridRepulsion:
             self._field.convolve()
 
     def _credible(self, total: float, row_z: NDArray[np.float64] | None) -> float:
-        """Return Z, raised to its bound, all rows alike, where rounding has left less."""
+        """Return Z, or its bound if rounding made Z much lower; `row_z` rises by equal parts."""
         if total >= 0.5 * self._least_z:
             return total
         if row_z is not None:
@@ -148,18 +148,18 @@ class GridRepulsion:
         return self._least_z
 
     def _bound_on_z(self, box: Box) -> float:
-        """Return Z if all points were as far apart as the two that are farthest.
+        """Return a lower bound on Z: its value if all points were as far apart as the farthest two.
 
-        In a wide map of few points, it may be more than what a grid's rounding leaves of Z.
+        In a wide map of few points, rounding on a grid can make Z lower than this bound.
         """
         n = len(self._everything)
         squared = float(box.extent @ box.extent)
         return n * (n - 1) * math.exp(-self._dof * math.log1p(squared / self._dof))
 
     def _affordable_cell(self, box: Box) -> float | None:
-        """Return the side of a cell, wider than wanted where the grid would be too large.
+        """Return the side of a cell, wider than wanted if the grid would be too large.
 
-        None where it would be too large even so.
+        Return None if the grid would still be too large.
         """
         wanted = cell = self._rule.cell(box)
         while self._rule.padded_size(box, cell) > self._max_nodes:
@@ -186,7 +186,7 @@ class GridRepulsion:
             )
 
     def _covers(self, Y: NDArray[np.float32]) -> bool:
-        """Whether the grid holds all points; for a few of them, arrays would take longer."""
+        """Return whether the grid holds all points; Python compares few numbers fastest."""
         native.point_bounds(Y, *self._ends, self._n_jobs)
         corners = zip(self._box.lower, self._box.upper, *self._ends, strict=True)
         return all(lower <= low and high <= upper for lower, upper, low, high in corners)

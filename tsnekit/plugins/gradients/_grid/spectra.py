@@ -24,11 +24,11 @@ FIT_REACH = {1: 64, 2: 24, 3: 12}
 
 @dataclass(frozen=True)
 class KernelSpectra:
-    """What a field's values mean, and the spectra that give it.
+    """The spectra of a field, and the meaning of its values.
 
-    With K the kernel, ``K(r) = scale * potential(r) + constant`` over the grid. The constant is K
-    at the grid's diagonal: it is taken off since K is 1 to the last digit all over a map that is
-    still tiny, and nothing would be left to differentiate.
+    With K the kernel, ``K(r) = scale * potential(r) + constant`` over the grid. The constant is the
+    value of K at the grid's diagonal. It is subtracted because K is 1 to the last digit everywhere
+    on a map that is still tiny, which would leave no differences.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class KernelSpectra:
         Axis along which each is odd, or -1.
     scale, constant : float
     own : ndarray of float32, (width ** d,)
-        The potential of a charge where it is itself: coefficients by powers of the squared offsets
+        The potential of a charge at its own position: coefficients by powers of the squared offsets
         from its cell's centre along each axis.
     """
 
@@ -52,9 +52,9 @@ class KernelSpectra:
 def kernel_spectra(
     shape: GridShape, spacing: float, dof: float, basis: Basis, *, forces: bool, n_jobs: int
 ) -> KernelSpectra:
-    """Compute the spectra for one grid, `spacing` being the distance between nodes.
+    """Compute the spectra for one grid; `spacing` is the distance between nodes.
 
-    The spectra are divided by the basis' own, once for spreading and once for gathering, so that
+    The spectra are divided by that of the basis, once for spreading and once for gathering, so that
     the interpolated kernel is exact between any two nodes.
     """
     cutoff = spacing * float(np.linalg.norm(np.asarray(shape.padded) / 2))
@@ -88,10 +88,10 @@ def difference_taps(spacing: float, dof: float, d: int) -> NDArray[np.float64]:
     """Return the differences that turn the potential at nodes into the force there.
 
     The force at a node is about sum_t taps[t - 1] * (potential t nodes on - t nodes back). Such
-    differences are odd, so that no charge acts on itself and any two act on each other with equal
-    force, whatever lies between the nodes. The taps are those that come closest, in the mean
-    square, to the force of a charge on a node at all nodes around, among those that are exact for
-    a straight line.
+    differences are odd. No charge therefore acts on itself, and two charges act on each other with
+    equal forces, also between nodes. The taps are exact for a straight line. Of all such taps,
+    these have the least mean square error, compared with the force of a charge on a node at all
+    nodes around it.
     """
     reach, n_taps = FIT_REACH[d], N_TAPS
     shape = np.array([reach + n_taps + 1] + [reach + 1] * (d - 1))
@@ -102,8 +102,8 @@ def difference_taps(spacing: float, dof: float, d: int) -> NDArray[np.float64]:
     differences = np.stack(
         [(potential[node + t] - potential[abs(node - t)]).ravel() for t in steps], axis=1
     )
-    # Exact for a straight line: sum_t t taps[t - 1] = -1 / (4 spacing), from which the first
-    # follows. Everything is in units of that, as spacings differ by many orders of magnitude.
+    # Exact for a straight line: sum_t t taps[t - 1] = -1 / (4 spacing). This determines the first
+    # tap. Everything is in units of this value, since spacings differ by many orders of magnitude.
     line = -0.25 / spacing
     rest = differences[:, 1:] - steps[1:] * differences[:, :1]
     wanted = force[node].ravel() / line - differences[:, 0]

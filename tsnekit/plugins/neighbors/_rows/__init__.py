@@ -1,1 +1,1 @@
-"""Rows of data and lists of their nearest: what the neighbor searches share."""
+"""Rows of data and lists of their nearest rows, shared by the neighbor searches."""

@@ -1,4 +1,4 @@
-"""What approximate searches over rows have in common: copies, an estimate, and what follows it."""
+"""Shared code of approximate searches over rows: copies, estimated recall, and its consequences."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 MOST_SCANNED = 4e11
-"""Most pairs of rows, times their features, that are measured where an approximation falls short.
+"""Up to this many pairs of rows, times features, are measured if an approximation is too poor.
 
-It is some ten seconds of a thread: every pair of 90,000 rows of 50 features.
+This takes about ten seconds on one thread: every pair of 90,000 rows of 50 features.
 """
 
 MOST_SCANNED_PRECISELY = 4e10
 """The same for distances in float64, which take about ten times as long."""
 
 BLIND = 2.0**-10
-"""Error of float32, relative to the distance of the last neighbor, that leaves candidates poor."""
+"""Error of float32, relative to the distance of the last neighbor, that makes candidates poor."""
 
 SAMPLED_ROWS = 64
 
 
 class ApproximateSearch(RowSearch):
-    """Finds most neighbors, and knows about how many.
+    """Finds most neighbors, and estimates their share.
 
     Rows that are copies of one another are searched as one row. The share of neighbors that are
-    found is then estimated by an exact search for a sample of rows. Where it is below what the
-    search promises, the search tries harder, then measures every pair if that takes seconds, and
-    otherwise warns.
+    found is then estimated by an exact search for a sample of rows. If this share is lower than the
+    search promises, the search makes more effort. If that is not enough, it measures every pair if
+    this only takes seconds, and otherwise warns.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class ApproximateSearch(RowSearch):
 
     @abstractmethod
     def _prepare_rows(self) -> None:
-        """Set up for `self._rows`, all of which differ."""
+        """Set up for `self._rows`, which are all different."""
 
     @abstractmethod
     def _search_rows(self, k: int) -> Lists:
@@ -101,16 +101,16 @@ class ApproximateSearch(RowSearch):
         """Return at least k of `self._rows` for each query."""
 
     def _try_harder(self) -> bool:
-        """Take more effort from now on, and return whether there is more to take."""
+        """Make more effort from now on; return False if more is not possible."""
         return False
 
     def _search_exhaustively(self, lists: Lists, k: int, estimate: float) -> Lists:
-        """Return exact lists where that takes seconds, else the given ones, with a warning."""
+        """Return exact lists if that only takes seconds, else the given lists, with a warning."""
         n, p = self._rows.shape
         name = type(self).__name__
         if float(n) ** 2 * p <= MOST_SCANNED * self._problem.n_jobs:
             logger.info(
-                "%s found about %.3f of the neighbors in a sample of rows; measuring every pair",
+                "%s found about %.3f of the neighbors of a sample of rows; measuring every pair",
                 name,
                 estimate,
             )
@@ -136,7 +136,7 @@ class ApproximateSearch(RowSearch):
 
 
 def can_scan_precisely(X: Any, n_rows: int, problem: SearchProblem) -> bool:
-    """Whether so many rows can be measured against all of the data, in float64, within seconds."""
+    """Return whether so many rows can be measured against all data in float64 within seconds."""
     pairs = float(n_rows) * X.shape[0]
     return pairs * max(X.shape[1], 10) <= MOST_SCANNED_PRECISELY * problem.n_jobs
 
@@ -161,7 +161,7 @@ def warn_of_blur(n_rows: int) -> None:
 
 
 class _Sample:
-    """Some rows, and how far their true neighbors reach."""
+    """A sample of rows, and the distances of their farthest true neighbors."""
 
     def __init__(self, rows: NDArray[np.float32], metric: str, k: int, n_jobs: int) -> None:
         n = len(rows)
@@ -172,5 +172,5 @@ class _Sample:
         self._reach = distances[:, -1:]
 
     def share_found(self, lists: Lists) -> float:
-        """Return the share of true neighbors in lists; as near is as good."""
+        """Return the share of true neighbors in lists; rows at the same distance count as well."""
         return float(np.mean(lists[1][self._rows, : self._k] <= self._reach))

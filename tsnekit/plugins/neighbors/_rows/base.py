@@ -1,4 +1,4 @@
-"""What searches over rows of float32 have in common."""
+"""Shared code of searches over rows of float32."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ Search = TypeVar("Search", bound="RowSearch")
 
 
 def check_k(k: Any, n_available: int) -> int:
-    """Return the number of neighbors asked for, checked against how many there are.
+    """Return a checked number of neighbors, at most `n_available`.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not an integer, or not from 1 to `n_available`.
+        If `k` is not an integer, or not from 1 to `n_available`.
     """
     k = check_integer("k", k, at_least=1)
     if k > n_available:
-        raise ValueError(f"k must be at most {n_available}, the rows there are, got {k}")
+        raise ValueError(
+            f"k must be at most {n_available}, the number of rows to choose from, got {k}"
+        )
     return k
 
 
 def check_finite_lists(distances: NDArray[np.float32], metric: Any) -> None:
-    """Check that each row has as many neighbors at a distance as are asked for.
+    """Check that each row has enough neighbors at a finite distance.
 
     Raises
     ------
@@ -46,9 +48,10 @@ def check_finite_lists(distances: NDArray[np.float32], metric: Any) -> None:
         row = int(short[0])
         known = int(np.isfinite(distances[row]).sum())
         raise ValueError(
-            f"row {row} has only {known} neighbors at a distance, {distances.shape[1]} are wanted: "
-            f"metric {metric!r} is not defined between it and the other rows, or the distances "
-            "are too large for float32. Leave the row out, rescale it, or choose another metric"
+            f"row {row} has a finite distance to only {known} other rows, but "
+            f"{distances.shape[1]} neighbors are needed: metric {metric!r} is not defined for this "
+            "row and the others, or the distances are too large for float32. Leave the row out, "
+            "rescale it, or choose another metric"
             + (f" ({len(short)} such rows)" if len(short) > 1 else "")
         )
 
@@ -56,9 +59,8 @@ def check_finite_lists(distances: NDArray[np.float32], metric: Any) -> None:
 class RowSearch(ABC):
     """Searches rows of float32 in a metric of `VectorSpace`.
 
-    Whatever finds the neighbors, their distances come from the same kernel. All of these searches
-    therefore agree to the last bit on a pair of rows. Lists that float32 may have got wrong are
-    measured again in float64.
+    All of these searches compute distances with the same kernel, so that they agree on each pair of
+    rows to the last bit. Lists that may be wrong because of float32 are measured again in float64.
     """
 
     _problem: SearchProblem
@@ -109,7 +111,7 @@ class RowSearch(ABC):
     def _is_doubtful(
         self, last: NDArray[Any], kth: NDArray[Any], blur: NDArray[Any]
     ) -> NDArray[np.bool_]:
-        """Return which lists may lack nearer rows because float32 could not tell them.
+        """Return which lists may lack nearer rows because of float32.
 
         Parameters
         ----------
@@ -125,9 +127,9 @@ class RowSearch(ABC):
     def _search_again(
         self, X: Any, rounded: NDArray[np.float32], k: int, own: NDArray[Any] | None
     ) -> PreciseLists | None:
-        """Return better lists of rows whose lists are doubtful; None if it would take too long.
+        """Return better lists for rows with doubtful lists; None if this would take too long.
 
-        `own` names the row of the data that each row is.
+        If the rows are rows of the data, `own` holds their indices.
         """
 
     def _rank(
@@ -143,7 +145,7 @@ class RowSearch(ABC):
         self, lists: Lists, X: NDArray[Any], rounded: RoundedRows, k: int, *, first: int
     ) -> NeighborGraph:
         wide, wide_distances = lists
-        del lists  # they are wider than k; each array can be freed on its own
+        del lists  # the lists are wider than k; now each array can be freed on its own
         self._fill_gaps(wide, wide_distances, rounded.values, k, first=first)
         blur = self._space.blur(rounded)
         blurred = np.flatnonzero(~(blur <= TOLERANCE * self._lengths(wide_distances[:, 0])))
@@ -172,7 +174,7 @@ class RowSearch(ABC):
         *,
         first: int,
     ) -> None:
-        """Measure every pair for the rows for which an approximate search found too few."""
+        """Measure every pair for rows with too few neighbors."""
         short = np.flatnonzero(indices[:, k - 1] < 0)
         if len(short):
             indices[short, :k], distances[short, :k] = self._scan_rows(

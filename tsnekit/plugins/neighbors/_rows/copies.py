@@ -48,7 +48,7 @@ class Copies:
         starts = np.flatnonzero(is_new)
         if len(starts) == len(rows):
             return None
-        # Groups are in the order of their first rows, so that what is near stays near in memory.
+        # Groups are in the order of their first rows, so that near groups are near in memory.
         order = np.argsort(members[starts], kind="stable")
         number = np.empty_like(order)
         number[order] = np.arange(len(order))
@@ -59,11 +59,11 @@ class Copies:
 
     @property
     def first(self) -> NDArray[np.intp]:
-        """The first row of each group, which stands for all of it."""
+        """The first row of each group, which represents the group."""
         return self.members[self.starts]
 
     def expand(self, lists: Lists, k: int) -> Lists:
-        """Return lists of `k` neighbors of all rows for lists of groups, each among the others."""
+        """Turn lists of groups into lists of `k` neighbors of all rows, among the other rows."""
         n_groups = len(lists[0])
         own = np.arange(n_groups, dtype=np.int32)[:, None]
         with_own = (
@@ -75,7 +75,7 @@ class Copies:
         return drop_self(indices[self.group], distances[self.group], rows)
 
     def expand_for_others(self, lists: Lists, k: int) -> Lists:
-        """Return lists of `k` rows for lists of groups; -1 and infinity fill what is missing."""
+        """Turn lists of groups into lists of `k` rows; -1 and infinity fill empty places."""
         shape = (len(lists[0]), k)
         found = np.full(shape, -1, dtype=np.int32), np.full(shape, np.inf, dtype=np.float32)
         for block in row_blocks(len(lists[0]), _ROWS_PER_BLOCK // 4):
@@ -98,7 +98,7 @@ class Copies:
 
 
 def _hash(rows: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Return a number for each row, the same for equal rows and mostly another for others."""
+    """Return a hash of each row; equal rows have equal hashes."""
     factors = np.random.RandomState(0).randint(2**63, size=rows.shape[1], dtype=np.uint64)
     keys = np.empty(len(rows), dtype=np.uint64)
     for block in row_blocks(len(rows), _ROWS_PER_BLOCK):

@@ -31,11 +31,12 @@ def scan(
     rows : ndarray of shape (n, p), float32
     metric : {"sqeuclidean", "manhattan", "hamming"}
     k : int
-        At most n, or n - 1 where rows look among themselves.
+        At most n, or n - 1 if the queries are rows themselves.
     n_jobs : int
         Number of threads; the result does not depend on it.
     first : int, default=-1
-        Where the queries are rows themselves, the row of the first: none is its own neighbor.
+        If the queries are rows themselves, the row of the first query. No row is then its own
+        neighbor.
 
     Returns
     -------
@@ -46,7 +47,7 @@ def scan(
     from tsnekit._native.refine import scan_rows
 
     lists = empty_lists(len(queries), k)
-    # About a second of work before Python looks for Ctrl-C, yet enough of it for all threads.
+    # A block takes about a second, and has work for all threads. Then Python looks for Ctrl-C.
     size = max(512 * n_jobs, 8_000_000_000 // max(1, rows.size))
     for block in row_blocks(len(queries), size):
         start = first if first < 0 else first + block.start
@@ -66,8 +67,8 @@ def rank(
 ) -> Lists:
     """Find the `k` nearest of the candidates of each query.
 
-    Parameters and results are those of `scan`; `candidates` (m, c), int32, may be in any order,
-    repeated, or -1 for none, and -1 and infinity fill the places that they leave.
+    Parameters and results are those of `scan`. `candidates` (m, c), int32, may be in any order and
+    repeated; -1 stands for none. In the results, -1 and infinity fill empty places.
     """
     from tsnekit._native.refine import rank_candidates
 
@@ -77,10 +78,10 @@ def rank(
 
 
 def drop_self(indices: NDArray[Any], distances: NDArray[Any], rows: NDArray[Any]) -> Lists:
-    """Drop from each list, one neighbor too long, the row that it belongs to.
+    """Drop from each list of k + 1 neighbors the row that the list belongs to.
 
-    The row is known by its index. Among duplicates it may come at any place. Where it is missing,
-    the farthest neighbor is dropped instead.
+    The row is found by its index, since it may be at any place among its duplicates. If it is
+    missing, the farthest neighbor is dropped instead.
 
     Parameters
     ----------

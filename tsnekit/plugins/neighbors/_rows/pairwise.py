@@ -1,4 +1,4 @@
-"""Exact search in whatever metric SciPy or scikit-learn has, over dense or sparse rows."""
+"""Exact search in any metric of SciPy or scikit-learn, over dense or sparse rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tsnekit.plugins.neighbors._rows.blocks import for_blocks, row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self
 from tsnekit.plugins.neighbors._rows.precision import PreciseRows
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import canonical_metric, without_warnings
+from tsnekit.toolkit import canonical_metric, metric_name, without_warnings
 
 __all__ = [
     "CandidateDistances",
@@ -23,6 +23,7 @@ __all__ = [
     "reference_distances",
     "scipy_has",
     "sklearn_has",
+    "try_metric_params",
 ]
 
 _BLOCK_BYTES = 32 * 1024**2
@@ -52,7 +53,7 @@ def sklearn_has(name: str, sparse: bool) -> bool:
 
 
 def is_boolean(metric: Metric) -> bool:
-    """Whether a metric is one between sets, for which all that matters is what is not zero."""
+    """Return whether a metric compares sets: it only depends on which entries are not zero."""
     from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 
     return metric in PAIRWISE_BOOLEAN_FUNCTIONS
@@ -61,10 +62,10 @@ def is_boolean(metric: Metric) -> bool:
 def reference_distances(
     queries: NDArray[Any], rows: NDArray[Any], metric: Metric, **params: Any
 ) -> NDArray[Any]:
-    """Return the distances between dense rows as SciPy defines them, or else scikit-learn.
+    """Return the distances between dense rows as SciPy defines them, or else as scikit-learn does.
 
     Equal rows are at distance 0, also in metrics that have no value for rows of zeros or of equal
-    values. Where such a metric has no value for two rows that differ, they are infinitely far.
+    values. Different rows for which such a metric has no value are infinitely far apart.
     """
     if isinstance(metric, str) and is_boolean(metric):
         queries, rows = queries.astype(bool, copy=False), rows.astype(bool, copy=False)
@@ -86,12 +87,35 @@ def reference_distances(
     return np.asarray(found)
 
 
-class PairwiseSearch:
-    """The true nearest neighbors, by a block of the distance matrix at a time.
+def try_metric_params(X: Any, problem: SearchProblem) -> None:
+    """Compute one distance with the parameters of the metric, before any work starts.
 
-    SciPy computes the distances where it can, in float64. scikit-learn computes those in metrics
-    that SciPy does not have, and those of sparse rows in metrics that it has for them. In other
-    metrics sparse rows are made dense, a block at a time.
+    Raises
+    ------
+    ValueError
+        If the parameters do not fit the metric or the data.
+    """
+    params = dict(problem.metric_params or {})
+    if not params:
+        return
+    rows = X[:2].toarray() if problem.sparse else X[:2]
+    try:
+        reference_distances(rows[:1], rows[1:], problem.metric, **params)
+    except (TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        names = ", ".join(map(repr, params))
+        raise ValueError(
+            f"metric_params {names} cannot be used with metric {metric_name(problem.metric)}: "
+            f"{reason}"
+        ) from error
+
+
+class PairwiseSearch:
+    """The true nearest neighbors, from one block of the distance matrix at a time.
+
+    SciPy computes the distances in float64 if it has the metric, and otherwise scikit-learn. For
+    sparse rows, scikit-learn computes the distances if it has the metric for them. In other
+    metrics, sparse rows are made dense, a block at a time.
 
     Parameters
     ----------
@@ -211,9 +235,9 @@ class CandidateDistances:
     """
 
     MOST_DENSE = 4e10
-    """Most values that sparse rows are blown up to, in all, where a metric needs zeros too."""
+    """The most values of all sparse rows that are made dense, for a metric that needs zeros too."""
 
-    # Metrics to which columns do not matter that are zero in both rows.
+    # Metrics that do not depend on columns which are zero in both rows.
     _PASS_OVER_ZEROS = frozenset({"chebyshev", "minkowski", "canberra", "braycurtis"})
 
     def __init__(self, X: Any, problem: SearchProblem) -> None:
@@ -229,7 +253,7 @@ class CandidateDistances:
             self._precise = PreciseRows(X, self._space, problem.n_jobs)
 
     def measure(self, queries: Any, candidates: NDArray[np.int32]) -> NDArray[np.float64] | None:
-        """Return the distance to each candidate, -1 being none; None if it would take too long."""
+        """Return the distance to each candidate (-1 for none); None if it would take too long."""
         if self._precise is not None and self._space is not None:
             return self._space.restore(self._precise.between(queries, candidates))
         passes_over_zeros = self._problem.metric in self._PASS_OVER_ZEROS
@@ -289,11 +313,11 @@ def _inverse_covariance(X: Any) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If it has none.
+        If the covariance has no inverse.
     """
     covariance = _covariance(X)
     constant = _constant_columns(X)
-    # The scale of a column must not decide whether the others depend on one another.
+    # The scale of a column must not affect whether other columns count as dependent.
     scale = np.sqrt(np.diag(covariance))
     scale[scale == 0] = 1.0
     if len(constant) or np.linalg.matrix_rank(covariance / np.outer(scale, scale)) < len(scale):

@@ -19,7 +19,7 @@ __all__ = ["TOLERANCE", "PreciseLists", "PreciseRows", "order_lists"]
 PreciseLists: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float64]]
 
 TOLERANCE = 2.0**-20
-"""Largest error of a distance, relative to it, that is left as it is."""
+"""The largest relative error of a distance that is accepted."""
 
 _BLOCK_BYTES = 4 * 1024**2
 _SCAN_BYTES = 32 * 1024**2
@@ -74,7 +74,7 @@ class PreciseRows:
     def nearest(self, queries: Any, k: int, own: NDArray[Any] | None = None) -> PreciseLists:
         """Return the `k` nearest rows of each query, by measuring every pair.
 
-        `own` names the row that each query is, which is none of its neighbors.
+        If the queries are rows of the data, `own` holds their indices. No row is its own neighbor.
         """
         from scipy.spatial.distance import cdist
 

@@ -1,4 +1,4 @@
-"""What searches by a forest have in common: trees give rough lists, links refine them."""
+"""Shared code of searches by a forest: trees give rough lists, and links refine them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RefinedForest(ApproximateSearch):
 
     @abstractmethod
     def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:
-        """Return the nearest of the rows that trees find for each query, as wide as links need.
+        """Return the nearest rows that trees find for each query, in lists as wide as links need.
 
         `first` is the row of the first query where the queries are rows of the data, else -1.
         """

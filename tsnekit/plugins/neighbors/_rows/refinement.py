@@ -1,4 +1,4 @@
-"""Good neighbors from rough lists that any fast method may have made."""
+"""Good neighbors from the rough lists of any fast method."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["LinkedRows"]
 class LinkedRows:
     """Rows, and links between near ones along which a search finds its way.
 
-    It improves lists of neighbors, int32 and float32 arrays of shape (n, `width(k)`), in which -1
-    and infinity fill the places for which there are too few.
+    It improves lists of neighbors: int32 and float32 arrays of shape (n, `width(k)`), in which -1
+    and infinity fill empty places.
 
     Parameters
     ----------
@@ -31,10 +31,10 @@ class LinkedRows:
     """
 
     MIN_WIDTH = 40
-    """The least width of lists: with fewer to follow, a search gets stuck."""
+    """The least width of lists: with fewer links to follow, a search gets stuck."""
 
     RECALL = 0.985
-    """Share of neighbors that must have been found, by the exact search for a sample of rows."""
+    """Share of neighbors that must be found, measured by exact search for a sample of rows."""
 
     SAMPLED_ROWS = 64
 
@@ -62,8 +62,8 @@ class LinkedRows:
     def refine(self, lists: Lists, k: int) -> None:
         """Improve lists in place until hardly any of the first `k` neighbors is missing.
 
-        For most data one pass is enough. An exact search for a sample of rows shows where it is
-        not. Another pass then follows more links of each row.
+        For most data, one pass is enough. An exact search for a sample of rows shows whether it is.
+        If not, another pass follows more links of each row.
         """
         for degree in self.DEGREES:
             self._link(lists, reach=2 * degree, degree=degree)
@@ -75,13 +75,13 @@ class LinkedRows:
     def follow(self, queries: NDArray[np.float32], lists: Lists) -> None:
         """Improve lists of new rows in place.
 
-        `refine` must have been called, which makes the links.
+        Call `refine` first, which makes the links.
         """
         self._follow(queries, -1, lists[0].shape[1], lists)
 
     @property
     def is_linked(self) -> bool:
-        """Whether there are links for `query` to follow."""
+        """Whether there are links to follow."""
         return self._links is not None
 
     def _link(self, lists: Lists, *, reach: int, degree: int) -> None:

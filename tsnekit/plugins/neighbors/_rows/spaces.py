@@ -1,4 +1,4 @@
-"""Rows of float32 in which a metric is one that every backend can compute fast.
+"""Rows of float32, transformed so that every backend can compute their distances fast.
 
 Cosine and correlation distances are half of squared Euclidean distances between rows of unit
 length. A search for Euclidean neighbors therefore serves them too, and it tells rows apart that
@@ -32,14 +32,15 @@ _KERNELS = {
     "hamming": "hamming",
 }
 
-# The sizes of typical rows that are left as they are: squares, and sums of squares, are far from
-# the ends of the range of float32. The upper one is also the largest entry that a row may have.
+# Data is not scaled if its typical rows are of a size between these two: squares, and sums of
+# squares, are then far from the ends of the range of float32. The upper size is also the largest
+# entry that a row may have.
 _SAFE = 2.0**-24, 2.0**54
 
 # The largest error of float32, relative to the number that is rounded.
 _ROUNDING = 2.0**-24
 
-# Squares below the normal numbers of float32 are wrong by at most the square of this.
+# Squares below the normal numbers of float32 have an error of at most the square of this.
 _UNDERFLOW = 2.0**-63
 
 _ROWS_PER_BLOCK = 4096
@@ -47,7 +48,7 @@ _ROWS_PER_BLOCK = 4096
 
 @dataclass(frozen=True)
 class RoundedRows:
-    """Rows of float32, and how far each is at most from the row that it stands for.
+    """Rows of float32, and a bound on the distance of each from its original row.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class RoundedRows:
 
 
 class VectorSpace:
-    """A metric, as a simpler one between transformed rows.
+    """A metric, computed as a simpler metric between transformed rows.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ class VectorSpace:
 
     @property
     def _is_homogeneous(self) -> bool:
-        """Whether a shift leaves distances as they are, and a factor multiplies them."""
+        """Whether a shift of all rows keeps distances, and a factor of all rows multiplies them."""
         return self.metric in ("euclidean", "sqeuclidean", "manhattan")
 
     def fit_rows(self, X: NDArray[Any]) -> RoundedRows:
@@ -97,8 +98,8 @@ class VectorSpace:
         if self._is_homogeneous:
             sample = X[:: max(1, len(X) // 1000)].astype(np.float64)
             if X.dtype != np.float32:
-                # A median, as the shift must not follow an outlier. Differences of float32 rows
-                # are exact enough as they are.
+                # A median, since an outlier must not change the shift. float32 rows need no shift:
+                # their differences are exact enough.
                 self._offset = np.median(sample, axis=0)
                 with np.errstate(over="ignore"):
                     sample -= self._offset
@@ -110,7 +111,7 @@ class VectorSpace:
         return rows
 
     def rows(self, X: NDArray[Any]) -> RoundedRows:
-        """Return transformed rows; they are `X` itself where nothing need be done."""
+        """Return transformed rows, or `X` itself if no change is needed."""
         if self.metric in ("cosine", "correlation"):
             return self._rounded(X, (len(X), X.shape[1] + 1))
         if self._is_homogeneous:
@@ -138,7 +139,7 @@ class VectorSpace:
         return self.shifted(X)
 
     def shifted(self, X: Any) -> Any:
-        """Return rows of a CSR matrix in float64 as near to the origin as sparse rows can be."""
+        """Return rows of a CSR matrix in float64, shifted towards the origin but still sparse."""
         if self._offset is not None:
             from scipy import sparse
 
@@ -156,7 +157,7 @@ class VectorSpace:
         return self.precise(X)
 
     def precise(self, X: Any) -> Any:
-        """Return rows of float64, dense or CSR, between which the kernel is the metric."""
+        """Return transformed rows in float64, dense or CSR, for which the kernel is the metric."""
         if self.metric in ("cosine", "correlation"):
             return unit_rows(X, centered=self.metric == "correlation")
         X = X.astype(np.float64, copy=False)
@@ -170,10 +171,10 @@ class VectorSpace:
             return np.ldexp(X, self._exponent)
 
     def blur(self, rows: RoundedRows) -> NDArray[np.float64]:
-        """Return by how much the distances between some rows and those of the data are wrong.
+        """Return bounds on the errors of the distances from some rows to those of the data.
 
-        For each row there is a number e such that no true distance d is beyond e of the distance
-        between rounded rows, but for an error of rounding that is relative to d. Distances are
+        The bound of a row is the largest difference between a true distance d and the distance
+        between the rounded rows, except for a rounding error that is relative to d. Distances are
         Euclidean, Manhattan, or counts.
         """
         if self.metric == "hamming":
@@ -181,8 +182,9 @@ class VectorSpace:
         squares = self.kernel == "sqeuclidean"
         other = np.full(len(rows.values), self._largest_error)
         if self._largest_error > 0:
-            # A row of the data at distance d is no longer than this one and d together, so it is
-            # wrong by a share of this one's length, and a negligible share of d.
+            # The length of a row of the data at distance d is at most the length of this row plus
+            # d. The error of the other row is therefore a share of this row's length, plus a
+            # negligible share of d.
             for block in row_blocks(len(rows.values), _ROWS_PER_BLOCK):
                 part = rows.values[block].astype(np.float64)
                 length = _norms(part, squares=squares)
@@ -206,7 +208,7 @@ class VectorSpace:
         return distances
 
     def unscaled(self, distances: NDArray[Any], metric: str) -> NDArray[np.float64]:
-        """Return distances between rows that were scaled as those between the rows as given."""
+        """Return distances between scaled rows in the units of the given rows."""
         back = -self._exponent * (2 if metric == "sqeuclidean" else 1)
         with np.errstate(over="ignore", under="ignore"):
             return np.asarray(np.ldexp(distances.astype(np.float64), back))
@@ -221,7 +223,7 @@ class VectorSpace:
                 if self._offset is not None:
                     rows = rows - self._offset
                 rows = self.precise(rows)
-                # What is beyond the bounds is far from everything still, and not infinitely far.
+                # Clipped rows are still far from all others, but not infinitely far.
                 values[block] = np.clip(rows, -_SAFE[1], _SAFE[1])
                 errors[block] = _norms(rows - values[block], squares=squares)
                 if self._offset is not None:  # the shift is rounded too, to float64
@@ -237,19 +239,19 @@ def _norms(rows: NDArray[np.float64], *, squares: bool) -> NDArray[np.float64]:
 
 
 def _safe_exponent(sample: NDArray[np.float64], X: NDArray[Any]) -> int:
-    """Return the power of 2 by which to scale dense data, of which there is a shifted sample."""
+    """Return the exponent of the power of 2 that scales dense data, from a shifted sample."""
     exponent_of = np.abs(sample).max(axis=1, initial=0.0)
     if not exponent_of.any():
-        # All rows of the sample are alike. The others are then what there is to go by.
+        # All rows of the sample are equal, so that the other rows decide.
         exponent_of = np.abs(X).max(axis=1, initial=0.0).astype(np.float64)
     return _exponent_for(exponent_of)
 
 
 def _exponent_for(sizes: NDArray[np.float64]) -> int:
-    """Return the power of 2 by which to scale rows so that squares neither overflow nor vanish.
+    """Return the exponent of the power of 2 with which squares neither overflow nor vanish.
 
-    It is 0 where rows are fit as they are. The size of most rows decides: a few huge ones must not
-    leave the others without room below.
+    It is 0 if rows need no scale. The size of most rows decides: a scale for a few huge rows would
+    make the squares of the others vanish.
     """
     sizes = np.minimum(sizes[sizes > 0], sys.float_info.max)
     typical = float(np.quantile(sizes, 0.9)) if len(sizes) else 0.0
@@ -261,8 +263,8 @@ def _exponent_for(sizes: NDArray[np.float64]) -> int:
 def _full_column_medians(X: Any) -> NDArray[np.float64]:
     """Return the medians of the columns of a CSR matrix, of a sample of rows.
 
-    They are 0 in columns more than half of which are zeros, so that a shift by them adds no more
-    entries than there are.
+    The median of a column with more zeros than other entries is 0. A shift by the medians therefore
+    at most doubles the number of entries.
     """
     sample = X[:: max(1, X.shape[0] // 1000)]
     n = sample.shape[0]
@@ -313,11 +315,11 @@ def _center(rows: NDArray[np.float64]) -> None:
     """Subtract the mean of each row, in place."""
     largest = np.abs(rows).max(axis=1)
     factor = _power_of_two(largest)[:, None]
-    rows *= factor  # sums do not overflow
+    rows *= factor  # so that sums do not overflow
     rows -= rows.mean(axis=1, keepdims=True)
-    # The first mean is rounded. What is left of it matters where rows vary little.
+    # The first mean is rounded. Its error matters in rows that vary little.
     rows -= rows.mean(axis=1, keepdims=True)
-    # What is left of a row of equal values is rounding.
+    # Only rounding errors remain of a row of equal values.
     rows[np.abs(rows).max(axis=1) <= 1e-14 * largest * factor[:, 0]] = 0.0
 
 

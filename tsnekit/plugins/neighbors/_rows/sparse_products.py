@@ -26,9 +26,9 @@ _BLOCK_BYTES = 32 * 1024**2
 class SparseProducts:
     """The true nearest neighbors of CSR rows in a Euclidean metric or by cosine.
 
-    Squared distances are ``x.x + y.y - 2 x.y``, in float64. Where the terms are so much larger
-    than the distance that it drowns in their rounding, candidates are measured by differences,
-    and every pair is where the candidates may not be all.
+    Squared distances are ``x.x + y.y - 2 x.y``, in float64. If the rounding of these terms is too
+    large compared with the distance, candidates are measured by differences. If the candidates may
+    lack neighbors, every pair is measured by differences.
     """
 
     METRICS = frozenset({"euclidean", "sqeuclidean", "cosine"})
@@ -77,7 +77,8 @@ class SparseProducts:
 
         size = max(1, _BLOCK_BYTES // (8 * n))
         for_blocks(search, m, size=size, n_jobs=self._problem.n_jobs)
-        # Rounding of sums of products. What a longer row adds is a share of its distance.
+        # The rounding error of sums of products. A longer row adds an error relative to its
+        # distance.
         share = 8.0 * (self._most_terms + 4) * 2.0**-53
         lists = self._measure_again(X, (candidates, distances), share, share * squares, k, own)
         with np.errstate(over="ignore", under="ignore"):
