@@ -237,6 +237,18 @@ def test_colours_that_come_with_the_classes(points):
     np.testing.assert_array_equal(colors_at(collection, points)[0, :3], [0, 1, 0])
 
 
+def test_colours_of_classes_are_those_of_new_points_too():
+    from dataclasses import replace
+
+    from tsnekit._drawing.labels import interpret_labels
+
+    old, new = np.arange(6.0).reshape(3, 2), np.array([[9.0, 9.0]])
+    typed = replace(interpret_labels(list("abb"), 3), colors=("red", "blue"))
+    below, above = plot_over(old, new, ["b"], reference_labels=typed).collections
+    np.testing.assert_array_equal(above.get_facecolors()[0, :3], [0, 0, 1])
+    np.testing.assert_array_equal(colors_at(below, old)[0, :3], [1, 0, 0])
+
+
 def test_qualitative_colormaps_give_their_colours_in_order():
     from matplotlib import colormaps
 

@@ -228,6 +228,14 @@ def _shared_colors(both: list[Classes | Values], options: dict[str, Any]) -> dic
         raise ValueError("labels and reference_labels must both be classes, or both be values")
     if names:
         names = list(dict.fromkeys(names))
+        brought = {
+            name: color
+            for each in both
+            if isinstance(each, Classes)
+            for name, color in zip(each.names, each.colors or (), strict=False)
+        }
+        if options.get("colors") is None and brought.keys() >= {*names}:
+            return {"colors": brought}
         return {"colors": dict(zip(names, class_colors(names, options.get("colors")), strict=True))}
     present = np.concatenate(values)
     if options.get("limits") is None and len(present) and np.ptp(present) > 0:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["as_html", "as_text"]
 
+MOST_DRAWN = 50_000
+"""How many points a small picture has at most."""
+
 
 def as_text(embedding: BaseEmbedding, *, over: int | None = None) -> str:
     """Return what a map is, in one line.
@@ -46,5 +49,6 @@ def _picture(embedding: Any) -> bytes | None:
     from tsnekit._drawing.plot import plot
 
     positions = embedding._snapshot()
+    positions = positions[:: -(-len(positions) // MOST_DRAWN)]
     drawn = None if positions.shape[1] <= 3 else (0, 1)
     return png(plot(positions, components=drawn, figsize=(3.2, 3.0)).figure)
