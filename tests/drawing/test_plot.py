@@ -237,6 +237,26 @@ def test_colours_that_come_with_the_classes(points):
     np.testing.assert_array_equal(colors_at(collection, points)[0, :3], [0, 1, 0])
 
 
+@pytest.mark.filterwarnings("error")
+def test_axes_that_share_their_limits(points):
+    first, second = Figure().subplots(1, 2, sharex=True, sharey=True)
+    plot(points, ax=first)
+    plot(2 * points, np.arange(200) % 30, ax=second)
+    first.figure.draw_without_rendering()
+    assert first.get_xlim() == second.get_xlim()
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_names_over_an_embedding_do_not_overlap(points, labels):
+    names = np.array([f"a longer name {i}" for i in range(25)])[np.arange(200) % 25]
+    options = {"labels": names[:100]} if labels else {}
+    ax = plot_over(5 * points, points[:100] - 20, reference_labels=names, **options)
+    assert len(ax.texts) == 25
+    assert overlaps(ax) == 0
+    with pytest.raises(ValueError, match="legend must be"):
+        plot_over(points, points, legend="below")
+
+
 def test_colours_of_classes_are_those_of_new_points_too():
     from dataclasses import replace
 

@@ -62,7 +62,7 @@ def point_size(n: int, ax: Any) -> float:
     return float(np.clip(1_500 / n**0.7, 0.3, 40) * np.clip(area / 120_000, 0.1, 4))
 
 
-def tidy(ax: Any, points: NDArray[np.float64], dimensions: int) -> None:
+def tidy(ax: Any, points: NDArray[np.float64], dimensions: int, *, is_own: bool) -> None:
     """Scale all axes alike and hide their numbers, since only distances have a meaning."""
     if dimensions == 3:
         ax.set_box_aspect(np.maximum(np.ptp(points, axis=0), 1e-9))
@@ -72,8 +72,9 @@ def tidy(ax: Any, points: NDArray[np.float64], dimensions: int) -> None:
     low, span = points.min(axis=0), np.ptp(points, axis=0)
     margin = 0.02 * span.max() or 1.0
     if dimensions == 2:
-        # The box stays as it is, so that a legend beside it stays on the page.
-        ax.set_aspect("equal", adjustable="datalim")
+        # On a page of its own, the box stays as it is, and so does a legend beside it. Axes that
+        # are given may share their limits with others.
+        ax.set_aspect("equal", adjustable="datalim" if is_own else "box")
         # They are not fixed, since the aspect may widen them.
         ax.set_xlim(low[0] - margin, low[0] + span[0] + margin, auto=True)
         ax.set_ylim(low[1] - margin, low[1] + span[1] + margin, auto=True)

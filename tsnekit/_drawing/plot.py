@@ -133,10 +133,7 @@ def plot(
     check_integer("resolution", resolution, at_least=2)
     if not isinstance(rasterize, bool) and rasterize != "auto":
         raise ValueError(f"rasterize must be True, False or 'auto', got {short_repr(rasterize)}")
-    if not isinstance(legend, bool) and legend not in ("auto", "side", "map"):
-        raise ValueError(
-            f"legend must be True, False, 'auto', 'side' or 'map', got {short_repr(legend)}"
-        )
+    _check_legend(legend)
     if figsize is not None:
         figsize = _page(figsize)
     shown = None if labels is None else interpret_labels(labels, n, kind)
@@ -154,14 +151,11 @@ def plot(
             _draw_image(ax, points, part, paint, size, alpha, resolution)
         else:
             _draw_points(ax, points, part, paint, size, alpha)
-    tidy(ax, points, dimensions)
+    tidy(ax, points, dimensions, is_own=is_own)
     if title is not None:
         (line,), font = drawable([title])
         ax.set_title(line, parse_math=False, **font)
-    if isinstance(shown, Values) and legend is not False:
-        show_scale(ax, shown, key)
-    elif isinstance(shown, Classes) and legend is not False:
-        name_classes(ax, points, shown, key, legend)
+    _explain(ax, points, shown, key, legend)
     if is_own:
         fit_page(ax)
     return ax
@@ -193,8 +187,12 @@ def plot_over(
     components = options.get("components")
     below, above = _drawn(reference, components), _drawn(new, components)
     dimensions = below.shape[1]
+    figsize, legend = options.pop("figsize", None), options.pop("legend", "auto")
+    _check_legend(legend)
     is_own = ax is None
-    ax = axes_for(ax, dimensions, options.pop("figsize", None))
+    ax = axes_for(ax, dimensions, None if figsize is None else _page(figsize))
+    # What the colours mean is written when all points have their places.
+    options["legend"] = False
     pale = options | {"alpha": 0.25, "title": None, "size": None}
     if reference_labels is None:
         pale |= {"colors": MISSING_COLOR, "alpha": 0.6, "limits": None}
@@ -204,15 +202,44 @@ def plot_over(
             for each, points in ((reference_labels, below), (labels, above))
         ]
         shared = _shared_colors(both, options)
-        options, pale = options | shared, pale | shared | {"legend": False}
+        options, pale = options | shared, pale | shared
     if options.get("size") is None:
         options["size"] = 2 * point_size(len(below) + len(above), ax)
     plot(reference, reference_labels, ax, **pale)
     plot(new, labels, ax, **options)
-    tidy(ax, np.concatenate([below, above]), dimensions)
+    tidy(ax, np.concatenate([below, above]), dimensions, is_own=is_own)
+    given, points = (reference_labels, below) if labels is None else (labels, above)
+    if given is not None:
+        shown = interpret_labels(given, len(points), options.get("kind", "auto"))
+        _, key = _layers(shown, len(points), options.get("colors"), options.get("limits"))
+        points = stacked(points[:, 0]) if dimensions == 1 else points
+        _explain(ax, points, shown, key, legend)
     if is_own:
         fit_page(ax)
     return ax
+
+
+def _check_legend(legend: Any) -> None:
+    if not isinstance(legend, bool) and legend not in ("auto", "side", "map"):
+        raise ValueError(
+            f"legend must be True, False, 'auto', 'side' or 'map', got {short_repr(legend)}"
+        )
+
+
+def _explain(
+    ax: Any,
+    points: NDArray[np.float64],
+    shown: Classes | Values | None,
+    key: Any,
+    legend: str | bool,
+) -> None:
+    """Say what the colours mean: draw a scale, or name the classes."""
+    if legend is False:
+        return
+    if isinstance(shown, Values):
+        show_scale(ax, shown, key)
+    elif isinstance(shown, Classes):
+        name_classes(ax, points, shown, key, legend)
 
 
 def _shared_colors(both: list[Classes | Values], options: dict[str, Any]) -> dict[str, Any]:
