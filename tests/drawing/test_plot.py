@@ -188,6 +188,16 @@ def test_a_legend_does_not_shrink_the_map(points, letters, n_classes):
     assert page.y0 <= box.y0 <= box.y1 <= page.y1
 
 
+@pytest.mark.parametrize("n_classes", [3, 30])
+def test_a_legend_in_three_dimensions_is_on_the_page(n_classes):
+    Y = np.random.default_rng(0).normal(size=(200, 3))
+    names = np.array([f"a longer name {i}" for i in range(n_classes)])
+    ax = plot(Y, names[np.arange(200) % n_classes])
+    assert not ax.texts
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x1 <= ax.figure.bbox.x1
+
+
 def test_142_classes_in_a_list(points):
     names = np.array([f"name of class {i}" for i in range(142)])
     ax = plot(points, names[np.arange(200) % 142], legend="side")

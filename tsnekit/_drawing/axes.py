@@ -14,6 +14,10 @@ PAGE = 6.4, 6.0
 """Width and height of a page for a map alone, in inches."""
 
 
+MOST_FITS = 8
+"""How often a page is made wider for a legend beside a map in perspective."""
+
+
 def axes_for(ax: Any, dimensions: int, figsize: tuple[float, float] | None = None) -> Any:
     """Return the given Axes, or a new one on a new figure of that size in inches."""
     if ax is None:
@@ -44,6 +48,14 @@ def fit_page(ax: Any) -> None:
         if other is not ax:  # a colour scale
             width += other.get_tightbbox().width / figure.dpi
     figure.set_size_inches(width, height)
+    if legend is not None and ax.name == "3d":
+        # The layout does not know how much of their place these Axes leave free.
+        for _ in range(MOST_FITS):
+            figure.draw_without_rendering()
+            beyond = (legend.get_window_extent().x1 - figure.bbox.x1) / figure.dpi
+            if beyond <= 0:
+                break
+            figure.set_size_inches(figure.get_size_inches()[0] + 2 * beyond + 0.1, height)
 
 
 def stacked(x: NDArray[np.float64]) -> NDArray[np.float64]:
