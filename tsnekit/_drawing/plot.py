@@ -89,9 +89,9 @@ def plot(
         follows the number of points.
     legend : {"auto", "side", "map"} or bool, default="auto"
         Where classes are named: in a list at the side, or on the map, where no name lies over
-        another. "auto", or True, is "side" up to 20 classes, and "map" for more. A line in the log
-        says so for more than 100 classes, or if a name has no room. False also hides the colour
-        scale.
+        another. "auto", or True, is "side" up to 20 classes and in three dimensions, else "map". A
+        line in the log says so for more than 100 classes, or if a name has no room. False also
+        hides the colour scale.
     rasterize : bool or "auto", default="auto"
         Whether to draw one- and two-dimensional maps as an image. Each pixel has the colour of most
         of its points, or of their mean value. Pixels with more points are more opaque. "auto" draws
