@@ -5,6 +5,7 @@ The functions work on AnnData objects; neither scanpy nor anndata is imported.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from tsnekit._backends.registry import default_registry
 from tsnekit._facade.tsne import TSNE
-from tsnekit._util.validation import short_repr
+from tsnekit._util.validation import check_integer, short_repr
 
 __all__ = ["representation", "tsne"]
 
@@ -27,32 +28,59 @@ _SEARCH_PARAMETERS = ("neighbors", "neighbors_params", "knn_kwargs", "metric", "
 
 def tsne(
     adata: Any,
+    n_pcs: int | None = None,
+    *,
     use_rep: str | None = None,
-    neighbors_key: str | None = None,
+    perplexity: Any = 30,
+    metric: Any = "euclidean",
+    early_exaggeration: float | str = "auto",
+    learning_rate: float | str = "auto",
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    key_added: str | None = None,
     copy: bool = False,
-    key_added: str = "X_tsne",
+    layer: str | None = None,
+    neighbors_key: str | None = None,
     **tsne_params: Any,
 ) -> Any:
     """Embed the cells of an AnnData object and write the map into it.
+
+    The parameters up to `copy` are those of `scanpy.tl.tsne`, in its order. Its defaults are those
+    of scanpy, except that `early_exaggeration` and `learning_rate` follow the number of cells.
+    `scanpy.pl.tsne` draws the map.
 
     Parameters
     ----------
     adata : AnnData of shape (n_obs, n_vars)
         The cells.
+    n_pcs : int, optional
+        How many of the first principal components to use. The default is all of them; 0 uses "X".
     use_rep : str, optional
         The data to embed and to initialize from: a key of ``adata.obsm``, or "X". The default is
         "X_pca" if the cells have it, else "X".
+    perplexity : float or list of float, default=30
+        See `tsnekit.TSNE`.
+    metric : str or callable, default="euclidean"
+        Metric of the data.
+    early_exaggeration, learning_rate : float or "auto", default="auto"
+        See `tsnekit.TSNE`.
+    random_state : int, RandomState or None, default=0
+        The seed: equal calls give equal maps. None gives another map each time.
+    n_jobs : int, optional
+        Number of threads; -1 for all processors. The default is 1. The map is the same for any.
+    key_added : str, optional
+        Key of ``adata.obsm`` for the map, and of ``adata.uns`` for its parameters. The default is
+        "X_tsne" and "tsne".
+    copy : bool, default=False
+        Whether to write into a copy and return it.
+    layer : str, optional
+        A key of ``adata.layers``, which is embedded in place of "X".
     neighbors_key : str, optional
         Key of a neighbor graph in ``adata.uns``; `scanpy.pp.neighbors` writes it under "neighbors".
         The neighbors are then taken from the graph and not searched, and the default perplexity is
         a third of their number, at most 30.
-    copy : bool, default=False
-        Whether to write into a copy and return it.
-    key_added : str, default="X_tsne"
-        Key of ``adata.obsm`` for the map. The parameters are written into ``adata.uns`` under the
-        same key without its leading ``"X_"``.
     **tsne_params
-        Parameters of `tsnekit.TSNE`.
+        Other parameters of `tsnekit.TSNE`.
 
     Returns
     -------
@@ -69,28 +97,57 @@ def tsne(
     >>> import scanpy as sc  # doctest: +SKIP
     >>> import tsnekit.scanpy  # doctest: +SKIP
     >>> adata = sc.datasets.pbmc3k_processed()  # doctest: +SKIP
-    >>> tsnekit.scanpy.tsne(adata, n_jobs=-1, random_state=0)  # doctest: +SKIP
+    >>> tsnekit.scanpy.tsne(adata, n_jobs=-1)  # doctest: +SKIP
     >>> sc.pl.tsne(adata, color="louvain")  # doctest: +SKIP
     """
-    X, use_rep = representation(adata, use_rep)
-    if not isinstance(key_added, str) or not key_added:
+    X, use_rep = representation(adata, use_rep, n_pcs, layer)
+    if key_added is not None and (not isinstance(key_added, str) or not key_added):
         raise TypeError(f"key_added must be a key of adata.obsm, got {short_repr(key_added)}")
-    parameters = dict(tsne_params)
+    parameters = {
+        "perplexity": perplexity,
+        "metric": metric,
+        "early_exaggeration": early_exaggeration,
+        "learning_rate": learning_rate,
+        "random_state": random_state,
+        "n_jobs": 1 if n_jobs is None else n_jobs,
+        **tsne_params,
+    }
     if neighbors_key is not None:
-        parameters |= _parameters_of_graph(adata, neighbors_key, tsne_params)
+        # What has its default was not asked for.
+        given = dict(tsne_params)
+        given |= {"metric": metric} if not _is_default("metric", metric) else {}
+        given |= {"perplexity": perplexity} if not _is_default("perplexity", perplexity) else {}
+        del parameters["metric"]
+        parameters |= _parameters_of_graph(adata, neighbors_key, given)
     model = TSNE(**parameters)
     embedding = model.fit(X)
     target = adata.copy() if copy else adata
-    target.obsm[key_added] = np.array(embedding, subok=False)
-    origin = {"use_rep": use_rep, "neighbors_key": neighbors_key}
-    target.uns[key_added.removeprefix("X_")] = {
+    in_obsm, in_uns = ("X_tsne", "tsne") if key_added is None else (key_added, key_added)
+    target.obsm[in_obsm] = np.array(embedding, subok=False)
+    origin = {
+        "use_rep": use_rep,
+        "n_pcs": n_pcs,
+        "layer": layer,
+        "neighbors_key": neighbors_key,
+    }
+    target.uns[in_uns] = {
         "params": _storable(origin | model.get_params()),
         "kl_divergence": embedding.kl_divergence,
     }
     return target if copy else None
 
 
-def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
+def _is_default(name: str, value: Any) -> bool:
+    default = inspect.signature(tsne).parameters[name].default
+    return isinstance(value, type(default)) and bool(value == default)
+
+
+def representation(
+    adata: Any,
+    use_rep: str | None = None,
+    n_pcs: int | None = None,
+    layer: str | None = None,
+) -> tuple[Any, str]:
     """Return a representation of the cells and its name.
 
     Parameters
@@ -98,6 +155,10 @@ def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
     adata : AnnData of shape (n_obs, n_vars)
     use_rep : str, optional
         A key of ``adata.obsm``, or "X". The default is "X_pca" if the cells have it, else "X".
+    n_pcs : int, optional
+        How many of the first columns of the representation to take. 0 takes "X" as it is.
+    layer : str, optional
+        A key of ``adata.layers``, which is taken for "X".
 
     Returns
     -------
@@ -113,25 +174,57 @@ def representation(adata: Any, use_rep: str | None = None) -> tuple[Any, str]:
     """
     if not all(hasattr(adata, name) for name in ("obsm", "obsp", "uns")):
         raise TypeError(f"adata must be an AnnData object, got {type(adata).__name__}")
+    if isinstance(n_pcs, str):
+        raise TypeError(
+            f"n_pcs must be an integer, got {short_repr(n_pcs)}; a representation is given by "
+            f"name, use_rep={n_pcs!r}"
+        )
+    if n_pcs is not None:
+        n_pcs = check_integer("n_pcs", n_pcs, at_least=0)
     if use_rep is None:
-        use_rep = "X_pca" if "X_pca" in adata.obsm else "X"
+        use_rep = "X" if layer is not None or n_pcs == 0 or "X_pca" not in adata.obsm else "X_pca"
+        if n_pcs and use_rep == "X":
+            raise ValueError(
+                f"n_pcs={n_pcs} takes columns of adata.obsm['X_pca'], which the cells do not have "
+                "or layer replaces; scanpy.pp.pca computes it"
+            )
     if use_rep == "X":
-        try:
-            X = adata.X
-        except KeyError:  # an open file without a matrix
-            X = None
-        # The matrix of an open file is on disk.
-        X = X.to_memory() if hasattr(X, "to_memory") else X
-        if X is None:
-            keys = ", ".join(adata.obsm) or "none"
-            raise ValueError(f"adata has no X; use_rep must be a key of adata.obsm ({keys})")
-        return X, use_rep
+        if n_pcs:
+            raise ValueError(f"n_pcs={n_pcs} is for a key of adata.obsm, not for use_rep='X'")
+        return _matrix_of(adata, layer), use_rep
+    if layer is not None:
+        raise ValueError(f"layer is another X; it cannot be given with use_rep={use_rep!r}")
     if use_rep not in adata.obsm:
         raise ValueError(
             f"use_rep must be 'X' or a key of adata.obsm ({', '.join(adata.obsm) or 'none'}), "
             f"got {short_repr(use_rep)}"
         )
-    return adata.obsm[use_rep], use_rep
+    X = adata.obsm[use_rep]
+    if not n_pcs:
+        return X, use_rep
+    if n_pcs > X.shape[1]:
+        raise ValueError(
+            f"n_pcs must be at most {X.shape[1]}, the columns of {use_rep!r}, got {n_pcs}"
+        )
+    return (X.iloc[:, :n_pcs] if hasattr(X, "iloc") else X[:, :n_pcs]), use_rep
+
+
+def _matrix_of(adata: Any, layer: str | None) -> Any:
+    if layer is not None and layer not in adata.layers:
+        raise ValueError(
+            f"layer must be a key of adata.layers ({', '.join(adata.layers) or 'none'}), "
+            f"got {short_repr(layer)}"
+        )
+    try:
+        X = adata.X if layer is None else adata.layers[layer]
+    except KeyError:  # an open file without a matrix
+        X = None
+    # The matrix of an open file is on disk.
+    X = X.to_memory() if hasattr(X, "to_memory") else X
+    if X is None:
+        keys = ", ".join(adata.obsm) or "none"
+        raise ValueError(f"adata has no X; use_rep must be a key of adata.obsm ({keys})")
+    return X
 
 
 def _parameters_of_graph(adata: Any, key: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ messages of all backends the same words.
 
 from __future__ import annotations
 
+from tsnekit._util.caller import warn
 from tsnekit._util.metrics import canonical_metric, metric_name
 from tsnekit._util.neighbor_graphs import check_distances, check_neighbor_graph
 from tsnekit._util.process import one_blas_thread, without_warnings
@@ -19,5 +20,6 @@ __all__ = [
     "check_real",
     "metric_name",
     "one_blas_thread",
+    "warn",
     "without_warnings",
 ]

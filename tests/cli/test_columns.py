@@ -89,7 +89,9 @@ def test_columns_that_do_not_exist(select, option):
 
 def test_text_is_named_with_its_line_and_what_to_do(select):
     frame = FRAME.assign(kind=list("xyxxy") * 4, site="lab")
-    with pytest.raises(ValueError, match=r"2 columns hold text .*'x' in line 2.*--drop kind site"):
+    with pytest.raises(
+        ValueError, match=r"2 columns do not hold numbers .*'x' in line 2.*--drop kind site"
+    ):
         select(frame)
     mixed = FRAME.astype(object)
     mixed.loc[4, "b"] = "broken"

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from tsnekit.cli import main
-from tsnekit.cli._read import Data, read_data, read_labels
+from tsnekit.cli._read import Data, Reading, read_data, read_labels
 
 X = np.random.default_rng(0).normal(size=(24, 5))
 CODES = np.arange(24) % 12
@@ -34,7 +34,7 @@ def test_arrays_without_a_known_name(tmp_path):
     np.savez(tmp_path / "t.npz", counts=X, genes=X[0])
     with pytest.raises(ValueError, match="choose one of its arrays with --key: counts, g"):
         read_data(str(tmp_path / "t.npz"))
-    np.testing.assert_array_equal(read_data(str(tmp_path / "t.npz"), key="counts").X, X)
+    np.testing.assert_array_equal(read_data(str(tmp_path / "t.npz"), Reading(key="counts")).X, X)
 
 
 def test_labels_saved_as_objects(tmp_path):
@@ -165,4 +165,4 @@ def test_cells_without_x(tmp_path, capsys):
     cells.write_h5ad(tmp_path / "b.h5ad")
     capsys.readouterr()
     assert main(["embed", str(tmp_path / "b.h5ad"), *QUICK]) == 2
-    assert "use_rep must be a key of adata.obsm (other)" in capsys.readouterr().err
+    assert "--use-rep must be a key of adata.obsm (other)" in capsys.readouterr().err

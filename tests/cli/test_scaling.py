@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from tsnekit.cli import main
-from tsnekit.cli._scaling import dominating_columns, scaled, transformed
+from tsnekit.cli._scaling import dominating_columns, scale_of, scaled, transformed
 
 X = np.random.default_rng(0).gamma(2, size=(40, 4))
 NAMES = ["a", "b", "c", "d"]
@@ -40,17 +40,19 @@ def test_logarithms_of_values_below_minus_one_are_refused():
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
 def test_scales(kind):
-    assert scaled(X, "none") is X
+    assert scaled(X, *scale_of(X, "none")) is X
     for how, spread in (("standard", np.std), ("robust", lambda x: np.subtract(
         *np.percentile(x, [75, 25])
     ))):  # fmt: skip
-        found = scaled(kind(X * [1, 10, 100, 1e6]), how)
+        given = kind(X * [1, 10, 100, 1e6])
+        found = scaled(given, *scale_of(given, how))
         found = found.toarray() if sparse.issparse(found) else found
         np.testing.assert_allclose([spread(column) for column in found.T], 1)
 
 
 def test_a_column_without_spread_stays():
-    found = scaled(np.column_stack([X, np.ones(40)]), "standard")
+    given = np.column_stack([X, np.ones(40)])
+    found = scaled(given, *scale_of(given, "standard"))
     assert np.isfinite(found).all()
 
 

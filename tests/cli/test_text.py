@@ -180,6 +180,11 @@ def test_a_single_row_and_a_single_column(tmp_path):
     assert not column.has_header
 
 
+def test_single_quotes_are_no_part_of_a_name(tmp_path):
+    table = read(tmp_path, text_of(header=["'a'", "b's", "'c", "d"]))
+    assert list(table.frame.columns) == ["a", "b's", "'c", "d"]
+
+
 def test_equal_names_are_told_apart(tmp_path):
     assert list(read(tmp_path, "a,a,b\n1,2,3\n4,5,6\n").frame.columns) == ["a", "a.1", "b"]
 

@@ -14,7 +14,9 @@ from scipy.stats import spearmanr
 
 from tsnekit import TSNE
 from tsnekit.diagnostics import (
+    _comparison,
     _distances,
+    _rows,
     diagnose,
     distance_correlation,
     neighbors_kept,
@@ -229,7 +231,8 @@ def test_groups_apart_in_many_rows():
 def test_blocks_change_nothing(monkeypatch):
     options = {"euclidean": {}, "cosine": {}, "mahalanobis": {}, "minkowski": {"p": 3}}
     wanted = [trustworthiness(BASE, MAP, metric=m, metric_params=o) for m, o in options.items()]
-    monkeypatch.setattr(_distances, "BLOCK_BYTES", 8 * P * 5)
+    for module in (_comparison, _rows):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 8 * P * 5)
     found = [trustworthiness(BASE, MAP, metric=m, metric_params=o) for m, o in options.items()]
     assert found == pytest.approx(wanted)
 

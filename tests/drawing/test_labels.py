@@ -95,7 +95,8 @@ DATES = pd.date_range("2020-01-01", periods=60)
         ([-1, -1, -1], (), [-1, -1, -1]),
         ([-1, 1, 1], (-1, 1), [0, 1, 1]),
         ([-2, -1, 0], (-2, -1, 0), [0, 1, 2]),
-        (pd.Categorical([-1, 0, 1]), (-1, 0, 1), [0, 1, 2]),
+        (pd.Categorical([-1, 0, 1]), (0, 1), [-1, 0, 1]),
+        (pd.Categorical([-1, 0, 1], ordered=True), (-1, 0, 1), [0, 1, 2]),
         (DATES[[1, 0, 1]], ("2020-01-01", "2020-01-02"), [1, 0, 1]),
         (pd.Series([DATES[1], None, DATES[0]]), ("2020-01-01", "2020-01-02"), [1, -1, 0]),
         ([DATES[0].date(), None, None], ("2020-01-01",), [0, -1, -1]),
@@ -169,3 +170,52 @@ def test_categories_are_not_compared_label_by_label():
 def test_labels_that_look_equal():
     with pytest.raises(ValueError, match="labels must be text, numbers, dates"):
         interpret_labels(np.array([[1], None, {}], dtype=object), 3)
+
+
+# -- Text that writes something else ---------------------------------------------------------------
+
+
+def test_numbers_in_text_are_in_the_order_of_their_values():
+    found = interpret_labels(np.array(["c10", "c2", "C1", "c10"]), 4)
+    assert found.names == ("C1", "c2", "c10")
+    np.testing.assert_array_equal(found.codes, [2, 1, 0, 2])
+    objects = np.array(["10", None, "9", "-1.5"], dtype=object)
+    found = interpret_labels(objects, 4)
+    assert found.names == ("-1.5", "9", "10")
+    np.testing.assert_array_equal(found.codes, [2, -1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["1", "-1", "0", "10"]),
+        pd.Series(["1", "-1", "0", "10"], dtype="category"),
+        pd.Categorical.from_codes([2, 0, 1, 3], [-1, 0, 1, 10]),
+    ],
+)
+def test_noise_in_text_and_in_categories(labels):
+    found = interpret_labels(labels, 4)
+    np.testing.assert_array_equal(found.missing, [False, True, False, False])
+    assert [str(found.names[code]) for code in found.codes[[0, 2, 3]]] == ["1", "0", "10"]
+
+
+@pytest.mark.parametrize("labels", [["-1", "1"], ["-1", "-2", "0"], ["-1", "0", "x"]])
+def test_minus_one_that_is_no_noise(labels):
+    assert not interpret_labels(labels, len(labels)).missing.any()
+
+
+def test_text_that_writes_dates_is_dates():
+    days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(60)]
+    found = interpret_labels(days, 60)
+    assert found.dates
+    assert found.values[1] - found.values[0] == 1
+    few = interpret_labels(["2020-01-31 10:30", "2019-12-01 00:00"], 2)
+    assert few.names == ("2019-12-01", "2020-01-31T10:30")
+    assert interpret_labels(["2020-02-31", "2020-02-30"], 2).names == ("2020-02-30", "2020-02-31")
+
+
+def test_what_was_told_apart_stays():
+    typed = interpret_labels(np.arange(9), 9)
+    assert interpret_labels(typed, 9) is typed
+    with pytest.raises(ValueError, match=r"labels must have shape \(8,\)"):
+        interpret_labels(typed, 8)

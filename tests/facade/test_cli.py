@@ -100,7 +100,7 @@ def test_kinds_of_files(tmp_path, blobs, ending, header):
     arguments = ["--labels", str(labels), "--plot", str(tmp_path / "p.svg"), "--quiet", *QUICK]
     assert main(["embed", str(path), "--output", str(output), *arguments]) == 0
     lines = output.read_text().splitlines()
-    assert lines[0] == "tsne1,tsne2"
+    assert lines[0] == "row,label,tsne1,tsne2"
     assert len(lines) == 41
 
 
@@ -117,7 +117,7 @@ def test_kinds_of_files(tmp_path, blobs, ending, header):
         (["iris", "--n-jobs", "0"], "n_jobs=0"),
         (["iris", "--perplexity", "-3"], "perplexity"),
         (["iris", "--learning-rate", "-3"], "learning_rate must be greater than 0"),
-        (["iris", "--output", "map.txt"], "--output must end in .npy or .csv"),
+        (["iris", "--output", "map.txt"], "--output must end in .csv or .tsv"),
         (["iris", "--plot", "no-such-folder/map.png"], "does not exist"),
         (["iris", "--pca", "9"], "--pca must be between 1 and 4"),
         (["iris", "--labels", "no-such-file"], "labels file"),

@@ -1,7 +1,9 @@
 """AnnData in, map out, with the real anndata package."""
 
+import inspect
 import json
 import logging
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tsnekit.affinity import PerplexityBasedNN
 from tsnekit.cli import main
 from tsnekit.interfaces import NeighborGraph
 from tsnekit.scanpy import tsne
+from tsnekit.sklearn import KNeighborsTransformer
 
 anndata = pytest.importorskip("anndata", reason="AnnData input needs the package anndata")
 
@@ -46,11 +49,73 @@ def test_embeds_the_representation(cells, blobs):
     assert written["params"]["perplexity"] == 10
     assert written["params"]["use_rep"] == "X_pca"
     assert written["kl_divergence"] == pytest.approx(wanted.kl_divergence)
-    tsne(cells, "X", perplexity=10, key_added="X_whole", **QUICK)
+    tsne(cells, use_rep="X", perplexity=10, key_added="X_whole", **QUICK)
     np.testing.assert_array_equal(
         cells.obsm["X_whole"], TSNE(perplexity=10, **QUICK).fit(blobs.astype(np.float32))
     )
-    assert cells.uns["whole"]["params"]["use_rep"] == "X"
+    assert cells.uns["X_whole"]["params"]["use_rep"] == "X"
+
+
+def test_arguments_of_scanpy_in_its_order(cells):
+    """As its signature is in the version that is installed here."""
+    ours = inspect.signature(tsne)
+    assert list(ours.parameters)[:2] == ["adata", "n_pcs"]
+    scanpy = pytest.importorskip("scanpy")
+    theirs = inspect.signature(scanpy.tl.tsne)
+    names = [name for name in theirs.parameters if name != "use_fast_tsne"]
+    assert list(ours.parameters)[: len(names)] == names
+    for name in names:
+        assert ours.parameters[name].kind is theirs.parameters[name].kind
+        if name not in ("early_exaggeration", "learning_rate"):
+            assert ours.parameters[name].default == theirs.parameters[name].default
+
+
+def test_reproducible_by_default(cells):
+    quick = {name: value for name, value in QUICK.items() if name != "random_state"}
+    quick |= {"initialization": "random", "perplexity": 5}
+    tsne(cells, **quick)
+    tsne(cells, key_added="again", **quick)
+    np.testing.assert_array_equal(cells.obsm["again"], cells.obsm["X_tsne"])
+    tsne(cells, key_added="other", random_state=1, **quick)
+    assert np.abs(cells.obsm["other"] - cells.obsm["X_tsne"]).max() > 0
+    assert cells.uns["tsne"]["params"]["random_state"] == 0
+
+
+def test_components_and_layers(cells):
+    cells.layers["doubled"] = 2 * cells.X
+    for options, X in (
+        ({"n_pcs": 2}, cells.obsm["X_pca"][:, :2]),
+        ({"n_pcs": 0}, cells.X),
+        ({"layer": "doubled"}, 2 * cells.X),
+    ):
+        tsne(cells, perplexity=10, **options, **QUICK)
+        wanted = TSNE(perplexity=10, **QUICK).fit(X)
+        np.testing.assert_array_equal(cells.obsm["X_tsne"], wanted)
+    assert cells.uns["tsne"]["params"]["layer"] == "doubled"
+
+
+def test_scanpy_draws_the_map(cells):
+    scanpy = pytest.importorskip("scanpy")
+    tsne(cells, perplexity=10, **QUICK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ax = scanpy.pl.tsne(cells, color="type", show=False)
+    drawn = np.concatenate([np.asarray(each.get_offsets()) for each in ax.collections])
+    np.testing.assert_allclose(np.sort(drawn, axis=0)[-300:], np.sort(cells.obsm["X_tsne"], axis=0))
+
+
+@pytest.mark.parametrize("neighbors", ["auto", "hnsw"])
+def test_neighbors_of_scanpy_by_our_search(cells, neighbors):
+    scanpy = pytest.importorskip("scanpy")
+    knn = KNeighborsTransformer(n_neighbors=15, neighbors=neighbors, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scanpy.pp.neighbors(cells, transformer=knn)
+        scanpy.pp.neighbors(cells, n_neighbors=15, key_added="theirs")
+    ours, theirs = cells.obsp["connectivities"], cells.obsp["theirs_connectivities"]
+    assert abs(ours - theirs).max() < 1e-3
+    tsne(cells, neighbors_key="neighbors", **QUICK)
+    assert cells.uns["tsne"]["params"]["perplexity"] == pytest.approx(5)
 
 
 def test_copy_leaves_the_original_alone(cells):
@@ -87,7 +152,7 @@ def test_perplexity_follows_the_graph(cells, perplexity, used):
     assert cells.uns["tsne"]["params"]["perplexity"] == pytest.approx(used)
 
 
-@pytest.mark.parametrize("perplexity", [20, 30])
+@pytest.mark.parametrize("perplexity", [20, 40])
 def test_perplexity_too_large_for_the_graph(cells, perplexity):
     with pytest.warns(UserWarning, match=r"too large for 29 neighbors of each row; 9\.667 is used"):
         tsne(cells, neighbors_key="neighbors", perplexity=perplexity, key_added="X_low", **QUICK)
@@ -139,7 +204,11 @@ def test_what_is_written_can_be_saved(cells, tmp_path):
             ValueError,
             "metric cannot be given",
         ),
-        ({"key_added": None}, TypeError, "key_added must be a key"),
+        ({"key_added": ""}, TypeError, "key_added must be a key"),
+        ({"n_pcs": "X"}, TypeError, "given by name, use_rep='X'"),
+        ({"n_pcs": 5}, ValueError, "n_pcs must be at most 4, the columns of 'X_pca', got 5"),
+        ({"n_pcs": -1}, ValueError, "n_pcs must be at least 0"),
+        ({"layer": "raw"}, ValueError, "layer must be a key of adata.layers"),
         ({"perplexty": 3}, TypeError, "perplexty"),
     ],
 )
@@ -185,8 +254,8 @@ def test_command_line(cells, file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--use-rep=X_umap"], "use_rep must be 'X' or a key of adata.obsm (X_pca)"),
-        (["--labels=louvain"], "neither a file nor a column of obs (type)"),
+        (["--use-rep=X_umap"], "--use-rep must be 'X' or a key of adata.obsm (X_pca)"),
+        (["--labels=louvain"], "neither a file, nor a column of obs (type)"),
     ],
 )
 def test_command_line_errors(file, arguments, message, capsys):
@@ -209,7 +278,7 @@ def test_labels_missing_in_the_file_are_grey(cells, tmp_path):
     cells.obs["type"] = types.astype("category")
     cells.write_h5ad(tmp_path / "cells.h5ad")
     from tsnekit._drawing.labels import interpret_labels
-    from tsnekit.cli._read import read_anndata
+    from tsnekit.cli._read import Reading, read_data
 
-    labels = read_anndata(tmp_path / "cells.h5ad", use_rep=None, labels="type").labels
+    labels = read_data(str(tmp_path / "cells.h5ad"), Reading(labels="type")).labels
     assert interpret_labels(labels, 300).missing.sum() == 150

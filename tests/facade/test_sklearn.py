@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tsnekit import TSNE as Facade  # noqa: N811
-from tsnekit import PartialTSNEEmbedding, TSNEEmbedding
+from tsnekit import TSNEEmbedding
 from tsnekit.affinity import PerplexityBasedNN
 from tsnekit.diagnostics import neighbors_kept, neighbors_kept_scorer
 from tsnekit.sklearn import TSNE
@@ -81,8 +81,17 @@ def test_fit_transform_is_the_embedding_as_a_plain_array(fitted, blobs):
 
 def test_transform(fitted, blobs):
     placed = fitted.transform(blobs[:7] + 0.01, n_iter=20)
-    assert type(placed) is PartialTSNEEmbedding
+    assert type(placed) is np.ndarray
+    assert placed.base is None
     np.testing.assert_array_equal(placed, fitted.embedding_.transform(blobs[:7] + 0.01, n_iter=20))
+
+
+def test_affinities_by_position_are_not_taken_for_y(blobs):
+    affinities = PerplexityBasedNN(blobs, perplexity=5)
+    for call in (TSNE(**QUICK).fit, TSNE(**QUICK).fit_transform):
+        with pytest.raises(TypeError, match=r"give them by name: fit\(X, affinities=\.\.\.\)"):
+            call(blobs, affinities)
+        call(blobs, np.arange(300))  # which is ignored, as in a pipeline
 
 
 def test_transform_needs_fit_and_the_same_features(fitted, blobs):

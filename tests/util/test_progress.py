@@ -1,5 +1,6 @@
 """What `verbose` shows, what it costs, and that nothing is shown without it."""
 
+import io
 import logging
 import re
 
@@ -52,7 +53,7 @@ def test_a_bar_for_each_phase_with_kl_and_pace(blobs, capfd, evaluations):
     ):
         assert f"{total}/{total}" in bars[name]
         assert f"KL {error:.4f}" in bars[name]
-        assert re.search(r"[\d.]+it/s", bars[name])
+        assert re.search(r"[\d.]+ ?it/s", bars[name])
     assert evaluations[-1] == embedding.kl_divergence
 
 
@@ -70,6 +71,38 @@ def test_the_bar_asks_for_few_divergences(blobs, evaluations, capfd):
     )
     assert seen == evaluations[:2]
     assert len(evaluations) == 3
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_a_log_file_gets_a_line_for_each_phase_and_a_terminal_gets_bars(blobs, monkeypatch, stream):
+    shown = stream()
+    monkeypatch.setattr("sys.stderr", shown)
+    TSNE(**QUICK, early_exaggeration_iter=60, n_iter=110, verbose=True).fit(blobs[:50])
+    text = shown.getvalue()
+    assert ("\r" in text) == (stream is Terminal)
+    if stream is io.StringIO:
+        progress = [line for line in text.splitlines() if "iterations" in line]
+        assert [line.split(",")[0] for line in progress] == [
+            "early exaggeration: 60/60 iterations",
+            "optimization: 110/110 iterations",
+        ]
+
+
+def test_a_log_file_gets_a_line_now_and_then(monkeypatch, capfd):
+    now = [0.0]
+    monkeypatch.setattr("tsnekit._util.progress.time.monotonic", lambda: now[0])
+    with ProgressBar("optimization", 100, shown=True) as bar:
+        for _ in range(100):
+            now[0] += 0.25
+            bar.advance()
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0] == "optimization: 40/100 iterations, 10.0 s, 4 it/s"
+    assert [line.split()[1] for line in lines] == ["40/100", "80/100", "100/100"]
 
 
 def test_silence(blobs, capfd):

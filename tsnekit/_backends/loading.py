@@ -28,7 +28,6 @@ import re
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -37,6 +36,7 @@ from typing import Any
 import pluggy
 
 from tsnekit import hookspecs
+from tsnekit._util.caller import warn
 from tsnekit._util.failures import FAILURES, describe
 from tsnekit._util.names import did_you_mean
 from tsnekit.errors import BackendUnavailableError, PluginWarning
@@ -203,7 +203,7 @@ class Loader:
         self._trace(f"{plugin} of {distribution}", f"left out, {error}")
         if self._traced and cause is not None:
             traceback.print_exception(cause)
-        warnings.warn(f"plugin left out: {failure}", PluginWarning, stacklevel=_caller_level())
+        warn(f"plugin left out: {failure}", PluginWarning)
 
     def _loaded(
         self, entry_point: metadata.EntryPoint, distribution: str
@@ -264,11 +264,3 @@ class Loader:
         if self._traced:
             taken = "" if start is None else f" ({(time.perf_counter() - start) * 1e3:.1f} ms)"
             print(f"tsnekit: {plugin}: {what}{taken}", file=sys.stderr)
-
-
-def _caller_level() -> int:
-    """Return the stacklevel of the first frame outside of tsnekit, as the caller must pass it."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tsnekit."):
-        frame, level = frame.f_back, level + 1
-    return level

@@ -146,6 +146,7 @@ def resolve_backend(
     *,
     params: Mapping[str, Any] | None = None,
     facade_params: Mapping[str, Any] | None = None,
+    reason: str | None = None,
     registry: Registry | None = None,
 ) -> Backend:
     """Build the backend that the user asked for.
@@ -162,6 +163,8 @@ def resolve_backend(
         Options that the user gave for this backend; each must be one of its options.
     facade_params : mapping, optional
         Parameters of the facade, such as ``theta``. The backend gets those that are its options.
+    reason : str, optional
+        Why `given` is this name, if not since the user asked for it.
     registry : Registry, optional
 
     Raises
@@ -176,7 +179,8 @@ def resolve_backend(
         check_options(point, given, params)
         cls = type(given)
         return Backend(instance, Choice(cls.__name__, cls.__module__, "given as an instance"))
-    found, reason = find_backend(point, given, problem, registry)
+    found, why = find_backend(point, given, problem, registry)
+    reason = reason or why
     check_options(point, found.spec.name, params, registry)
     factory = found.load()
     options = options_of(factory)

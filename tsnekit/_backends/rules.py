@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 import pkgutil
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tsnekit._util.caller import warn
 from tsnekit._util.failures import FAILURES, describe
 from tsnekit._util.metrics import metric_name
 from tsnekit.errors import BackendUnavailableError, PluginWarning
@@ -94,10 +94,9 @@ def _expected_seconds(spec: NeighborSpec, problem: SearchProblem, k: int) -> flo
         if spec.unmet(problem):
             return None  # this search cannot be chosen anyway
         why = f"its cost {spec.cost!r} failed: {describe(error)}"
-        warnings.warn(
+        warn(
             f"neighbors='fastest' leaves {spec.name!r} out, since {why}",
             PluginWarning,
-            stacklevel=2,
         )
         return None
     return seconds

@@ -7,23 +7,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["axes_for", "point_size", "stacked", "tidy"]
+__all__ = ["PAGE", "axes_for", "fit_page", "point_size", "stacked", "tidy"]
 
 
-def axes_for(ax: Any, dimensions: int) -> Any:
-    """Return the given Axes, or a new one on a new figure."""
-    projection = "3d" if dimensions == 3 else None
+PAGE = 6.4, 6.0
+"""Width and height of a page for a map alone, in inches."""
+
+
+MOST_FITS = 8
+"""How often a page is made wider for a legend beside a map in perspective."""
+
+
+def axes_for(ax: Any, dimensions: int, figsize: tuple[float, float] | None = None) -> Any:
+    """Return the given Axes, or a new one on a new figure of that size in inches."""
     if ax is None:
-        from matplotlib.figure import Figure
+        from tsnekit._drawing.page import page_axes
 
-        figure = Figure(figsize=(6.4, 6.0 if dimensions > 1 else 3.2), layout="constrained")
-        return figure.add_subplot(projection=projection)
+        figsize = figsize or (PAGE if dimensions > 1 else (PAGE[0], PAGE[1] / 2))
+        return page_axes(figsize, dimensions)
+    if figsize is not None:
+        raise ValueError("figsize is the size of a new figure; the given ax is on one already")
     if (getattr(ax, "name", None) == "3d") != (dimensions == 3):
         raise ValueError(
             f"ax must be {'a three' if dimensions == 3 else 'a two'}-dimensional Axes for "
             f"{dimensions} component(s); see the parameter components"
         )
     return ax
+
+
+def fit_page(ax: Any) -> None:
+    """Let the page of a map grow with its legend, so that the map keeps its size."""
+    figure = ax.figure
+    width, height = figure.get_size_inches()
+    legend = ax.get_legend()
+    if legend is not None:
+        box = legend.get_window_extent()
+        width += box.width / figure.dpi
+        height = max(height, box.height / figure.dpi + 0.2)
+    for other in figure.axes:
+        if other is not ax:  # a colour scale
+            width += other.get_tightbbox().width / figure.dpi
+    figure.set_size_inches(width, height)
+    if legend is not None and ax.name == "3d":
+        # The layout does not know how much of their place these Axes leave free.
+        for _ in range(MOST_FITS):
+            figure.draw_without_rendering()
+            beyond = (legend.get_window_extent().x1 - figure.bbox.x1) / figure.dpi
+            if beyond <= 0:
+                break
+            figure.set_size_inches(figure.get_size_inches()[0] + 2 * beyond + 0.1, height)
 
 
 def stacked(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -42,7 +74,7 @@ def point_size(n: int, ax: Any) -> float:
     return float(np.clip(1_500 / n**0.7, 0.3, 40) * np.clip(area / 120_000, 0.1, 4))
 
 
-def tidy(ax: Any, points: NDArray[np.float64], dimensions: int) -> None:
+def tidy(ax: Any, points: NDArray[np.float64], dimensions: int, *, is_own: bool) -> None:
     """Scale all axes alike and hide their numbers, since only distances have a meaning."""
     if dimensions == 3:
         ax.set_box_aspect(np.maximum(np.ptp(points, axis=0), 1e-9))
@@ -52,7 +84,10 @@ def tidy(ax: Any, points: NDArray[np.float64], dimensions: int) -> None:
     low, span = points.min(axis=0), np.ptp(points, axis=0)
     margin = 0.02 * span.max() or 1.0
     if dimensions == 2:
-        ax.set_aspect("equal")
-        ax.set_xlim(low[0] - margin, low[0] + span[0] + margin)
-        ax.set_ylim(low[1] - margin, low[1] + span[1] + margin)
+        # On a page of its own, the box stays as it is, and so does a legend beside it. Axes that
+        # are given may share their limits with others.
+        ax.set_aspect("equal", adjustable="datalim" if is_own else "box")
+        # They are not fixed, since the aspect may widen them.
+        ax.set_xlim(low[0] - margin, low[0] + span[0] + margin, auto=True)
+        ax.set_ylim(low[1] - margin, low[1] + span[1] + margin, auto=True)
     ax.set_axis_off()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -20,6 +21,9 @@ MAX_CLASSES = 40
 """Up to this many different whole numbers or dates are classes; more are values on a scale."""
 
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Classes:
     """Labels that name classes.
@@ -34,12 +38,15 @@ class Classes:
         Whether the order of the classes has a meaning.
     title : str, optional
         What the labels are called.
+    colors : tuple of colour, optional
+        The colours that the classes come with, in order.
     """
 
     codes: NDArray[np.intp]
     names: tuple[Any, ...]
     ordered: bool = False
     title: str | None = None
+    colors: tuple[Any, ...] | None = None
 
     @property
     def missing(self) -> NDArray[np.bool_]:
@@ -76,9 +83,11 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
 
     Parameters
     ----------
-    labels : array-like of shape (n_samples,)
+    labels : array-like of shape (n_samples,), Classes or Values
         None, NaN, NaT, NA and masked elements are missing. So is -1 among whole numbers that count
-        from 0, where it marks noise, unless they are values.
+        from 0, where it marks noise, unless they are values. Text that writes dates, as in
+        2020-01-31, is dates; numbers in other text are in the order of their values. What has been
+        told apart before stays what it is.
     n_samples : int
         How many labels there must be.
     kind : {"auto", "categorical", "continuous"}, default="auto"
@@ -99,7 +108,12 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
         raise ValueError(
             f"kind must be 'auto', 'categorical' or 'continuous', got {short_repr(kind)}"
         )
+    if isinstance(labels, Classes | Values):
+        _check_shape(labels.missing.shape, n_samples)
+        return labels
     unique, codes, is_category, ordered = _different(labels, n_samples)
+    if not is_category and unique and all(isinstance(each, str) for each in unique):
+        unique, codes = _read_text(unique, codes)
     name = getattr(labels, "name", None)
     title = name if isinstance(name, str) and name else None
     dates = bool(unique) and all(isinstance(each, datetime.date | np.datetime64) for each in unique)
@@ -113,8 +127,10 @@ def interpret_labels(labels: Any, n_samples: int, kind: str = "auto") -> Classes
         return Values(values=_numbers(unique, dates)[codes], dates=dates, title=title)
     if whole and not is_category:
         unique = [int(each) for each in unique]
-        if unique[:1] == [-1] and unique[1:2] in ([0], []):
-            unique, codes = unique[1:], np.where(codes < 0, -1, codes - 1)
+    noise = None if ordered else _noise_among(unique)
+    if noise is not None:
+        del unique[noise]
+        codes = np.where(codes == noise, -1, codes - (codes > noise))
     if dates:
         unique = _dates_as_text(unique)
     return Classes(codes=codes, names=tuple(unique), ordered=ordered, title=title)
@@ -149,6 +165,42 @@ def _different(labels: Any, n_samples: int) -> tuple[list[Any], NDArray[np.intp]
         unique = [unique[i] for i in places]
         codes = np.append(np.argsort(places), -1).astype(np.intp)[codes]
     return unique, codes, bool(known), False
+
+
+def _read_text(unique: list[str], codes: NDArray[np.intp]) -> tuple[list[Any], NDArray[np.intp]]:
+    """Return text with its numbers in order, so that 2 is before 10; or the dates in it."""
+    if all(_DATE.fullmatch(each) for each in unique):
+        try:
+            return [np.datetime64(each.replace(" ", "T")) for each in unique], codes
+        except ValueError:  # there is no such day
+            pass
+    order = sorted(range(len(unique)), key=lambda i: (_natural(unique[i]), unique[i]))
+    places = np.empty(len(unique) + 1, dtype=np.intp)  # the last is that of the code -1
+    places[order] = np.arange(len(unique))
+    places[-1] = -1
+    return [unique[i] for i in order], places[codes]
+
+
+def _noise_among(unique: list[Any]) -> int | None:
+    """Return the place of -1 among whole numbers that count from 0, also where they are text."""
+    try:
+        values = [int(each) for each in unique if not isinstance(each, bool | float)]
+    except (TypeError, ValueError):
+        return None
+    if len(values) < len(unique) or -1 not in values or min({*values} - {-1}, default=0) != 0:
+        return None
+    return values.index(-1)
+
+
+def _natural(text: str) -> list[tuple[int, float, str]]:
+    """Return what text is ordered by: whole numbers in it by their values, a number by its own."""
+    if re.fullmatch(r"[-+]?\d+(\.\d+)?", text):
+        return [(0, float(text), "")]
+    return [
+        (0, float(part), "") if part.isdecimal() else (1, 0.0, part.lower())
+        for part in re.split(r"(\d+)", text)
+        if part
+    ]
 
 
 def _check_shape(shape: tuple[int, ...], n_samples: int) -> None:

@@ -17,6 +17,9 @@ __all__ = ["ByClass", "ByValue", "Paint", "Plain", "class_colors", "color_scale"
 
 MISSING_COLOR = "#c8c8c8"
 
+MANY_COLORS = 64
+"""From so many colours on, a colormap is a scale."""
+
 # The first are Okabe and Ito's colours. Each further one is the farthest from all before it, from
 # white and from the grey of missing labels. Distances are in Oklab, and as seen with protanopia and
 # deuteranopia too. So the first few are always very distinct.
@@ -145,7 +148,7 @@ def class_colors(
     ValueError
         If a class does not have a colour, or matplotlib does not know a colour or the colormap.
     """
-    from matplotlib.colors import Colormap, to_rgba_array
+    from matplotlib.colors import Colormap, ListedColormap, to_rgba_array
 
     if colors is None and ordered:
         colors = "viridis"
@@ -157,7 +160,10 @@ def class_colors(
             )
         colors = [colors[name] for name in names]
     elif isinstance(colors, str | Colormap):
-        colors = colormap(colors)(np.linspace(0, 1, max(len(names), 2)))
+        chosen = colormap(colors)
+        # A map of a few colours, such as "tab20", has no order.
+        few = isinstance(chosen, ListedColormap) and chosen.N < MANY_COLORS
+        colors = chosen(range(chosen.N) if few else np.linspace(0, 1, max(len(names), 2)))
     elif colors is None:
         colors = PALETTE
     try:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._drawing.axes import axes_for, point_size, stacked, tidy
+from tsnekit._drawing.axes import axes_for, fit_page, point_size, stacked, tidy
 from tsnekit._drawing.labels import Classes, Values, interpret_labels
-from tsnekit._drawing.legend import name_classes, show_scale
+from tsnekit._drawing.legend import name_classes, page_for, show_scale
 from tsnekit._drawing.letters import drawable
 from tsnekit._drawing.paints import (
     MISSING_COLOR,
@@ -52,12 +52,13 @@ def plot(
     resolution: int = 1000,
     components: Sequence[int] | None = None,
     title: str | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> Any:
     """Draw an embedding.
 
-    Without `ax`, the picture is on a new figure that pyplot does not know, and
-    ``plot(...).figure.savefig(path)`` saves it. To show it in a notebook or a window, pass an Axes
-    of ``plt.subplots()``.
+    Without `ax`, the picture is on a new figure that pyplot does not know. A notebook shows it
+    where the call is the last line of a cell, and ``plot(...).figure.savefig(path)`` saves it. To
+    show it in a window, pass an Axes of ``plt.subplots()``.
 
     Parameters
     ----------
@@ -67,15 +68,16 @@ def plot(
     labels : array-like of shape (n_samples,), optional
         Classes have a colour each and a legend; values, which can be dates, have a colour scale.
         Points without a label (None, NaN, NaT, NA or masked) are grey and lie beneath the others.
-        So does noise: -1 among classes that are whole numbers and count from 0.
+        So does noise: -1 among classes that are whole numbers and count from 0, also as text.
     ax : matplotlib Axes, optional
         Where to draw. Three dimensions need an Axes with ``projection="3d"``.
     kind : {"auto", "categorical", "continuous"}, default="auto"
         Whether labels are classes or values. "auto" takes text, booleans, categories and at most
         40 different whole numbers or dates as classes.
     colors : mapping, sequence of colour, colormap or colour, optional
-        For classes, colours by label, colours in order, or a colormap. The default is 30 colours
-        that are distinct with any colour vision, and "viridis" for ordered categories. For values,
+        For classes, colours by label, colours in order, or a colormap; one of a few colours, such
+        as "tab20", gives them in order. The default is 30 colours that are distinct with any colour
+        vision, and "viridis" for ordered categories. For values,
         a colormap; the default is "viridis". Without labels, the one colour of all points.
     limits : (float, float) or pair of dates, optional
         The values at the ends of the colour scale. The default is the range of the labels.
@@ -86,9 +88,10 @@ def plot(
         Opacity of a point from 0 to 1; in an image, of a point that covers no other. The default
         follows the number of points.
     legend : {"auto", "side", "map"} or bool, default="auto"
-        Where classes are named: in a list at the side, or on the map. "auto", or True, is "side"
-        up to 20 classes and "map" up to 100; more classes are not named, and a line in the log says
-        so. False also hides the colour scale.
+        Where classes are named: in a list at the side, or on the map, where no name lies over
+        another. "auto", or True, is "side" up to 20 classes and in three dimensions, else "map". A
+        line in the log says so for more than 100 classes, or if a name has no room. False also
+        hides the colour scale.
     rasterize : bool or "auto", default="auto"
         Whether to draw one- and two-dimensional maps as an image. Each pixel has the colour of most
         of its points, or of their mean value. Pixels with more points are more opaque. "auto" draws
@@ -99,6 +102,8 @@ def plot(
         The columns of the embedding to draw, at most three. The default is all columns.
     title : str, optional
         Title of the picture.
+    figsize : (float, float), optional
+        Width and height of a new figure in inches. The page is wider by the legend beside the map.
 
     Returns
     -------
@@ -128,13 +133,15 @@ def plot(
     check_integer("resolution", resolution, at_least=2)
     if not isinstance(rasterize, bool) and rasterize != "auto":
         raise ValueError(f"rasterize must be True, False or 'auto', got {short_repr(rasterize)}")
-    if not isinstance(legend, bool) and legend not in ("auto", "side", "map"):
-        raise ValueError(
-            f"legend must be True, False, 'auto', 'side' or 'map', got {short_repr(legend)}"
-        )
+    _check_legend(legend)
+    if figsize is not None:
+        figsize = _page(figsize)
     shown = None if labels is None else interpret_labels(labels, n, kind)
     layers, key = _layers(shown, n, colors, limits)
-    ax = axes_for(ax, dimensions)
+    is_own = ax is None
+    if isinstance(shown, Classes) and legend is not False and dimensions < 3:
+        figsize = page_for(shown, legend) if is_own and figsize is None else figsize
+    ax = axes_for(ax, dimensions, figsize)
     if dimensions == 1:
         points = stacked(points[:, 0])
     size = point_size(n, ax) if size is None else size
@@ -144,14 +151,13 @@ def plot(
             _draw_image(ax, points, part, paint, size, alpha, resolution)
         else:
             _draw_points(ax, points, part, paint, size, alpha)
-    tidy(ax, points, dimensions)
+    tidy(ax, points, dimensions, is_own=is_own)
     if title is not None:
         (line,), font = drawable([title])
-        ax.set_title(line, **font)
-    if isinstance(shown, Values) and legend is not False:
-        show_scale(ax, shown, key)
-    elif isinstance(shown, Classes) and legend is not False:
-        name_classes(ax, points, shown, key, legend)
+        ax.set_title(line, parse_math=False, **font)
+    _explain(ax, points, shown, key, legend)
+    if is_own:
+        fit_page(ax)
     return ax
 
 
@@ -181,7 +187,12 @@ def plot_over(
     components = options.get("components")
     below, above = _drawn(reference, components), _drawn(new, components)
     dimensions = below.shape[1]
-    ax = axes_for(ax, dimensions)
+    figsize, legend = options.pop("figsize", None), options.pop("legend", "auto")
+    _check_legend(legend)
+    is_own = ax is None
+    ax = axes_for(ax, dimensions, None if figsize is None else _page(figsize))
+    # What the colours mean is written when all points have their places.
+    options["legend"] = False
     pale = options | {"alpha": 0.25, "title": None, "size": None}
     if reference_labels is None:
         pale |= {"colors": MISSING_COLOR, "alpha": 0.6, "limits": None}
@@ -191,13 +202,44 @@ def plot_over(
             for each, points in ((reference_labels, below), (labels, above))
         ]
         shared = _shared_colors(both, options)
-        options, pale = options | shared, pale | shared | {"legend": False}
+        options, pale = options | shared, pale | shared
     if options.get("size") is None:
         options["size"] = 2 * point_size(len(below) + len(above), ax)
     plot(reference, reference_labels, ax, **pale)
     plot(new, labels, ax, **options)
-    tidy(ax, np.concatenate([below, above]), dimensions)
+    tidy(ax, np.concatenate([below, above]), dimensions, is_own=is_own)
+    given, points = (reference_labels, below) if labels is None else (labels, above)
+    if given is not None:
+        shown = interpret_labels(given, len(points), options.get("kind", "auto"))
+        _, key = _layers(shown, len(points), options.get("colors"), options.get("limits"))
+        points = stacked(points[:, 0]) if dimensions == 1 else points
+        _explain(ax, points, shown, key, legend)
+    if is_own:
+        fit_page(ax)
     return ax
+
+
+def _check_legend(legend: Any) -> None:
+    if not isinstance(legend, bool) and legend not in ("auto", "side", "map"):
+        raise ValueError(
+            f"legend must be True, False, 'auto', 'side' or 'map', got {short_repr(legend)}"
+        )
+
+
+def _explain(
+    ax: Any,
+    points: NDArray[np.float64],
+    shown: Classes | Values | None,
+    key: Any,
+    legend: str | bool,
+) -> None:
+    """Say what the colours mean: draw a scale, or name the classes."""
+    if legend is False:
+        return
+    if isinstance(shown, Values):
+        show_scale(ax, shown, key)
+    elif isinstance(shown, Classes):
+        name_classes(ax, points, shown, key, legend)
 
 
 def _shared_colors(both: list[Classes | Values], options: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +255,14 @@ def _shared_colors(both: list[Classes | Values], options: dict[str, Any]) -> dic
         raise ValueError("labels and reference_labels must both be classes, or both be values")
     if names:
         names = list(dict.fromkeys(names))
+        brought = {
+            name: color
+            for each in both
+            if isinstance(each, Classes)
+            for name, color in zip(each.names, each.colors or (), strict=False)
+        }
+        if options.get("colors") is None and brought.keys() >= {*names}:
+            return {"colors": brought}
         return {"colors": dict(zip(names, class_colors(names, options.get("colors")), strict=True))}
     present = np.concatenate(values)
     if options.get("limits") is None and len(present) and np.ptp(present) > 0:
@@ -231,13 +281,24 @@ def _layers(
     key: Any
     paint: Paint
     if isinstance(shown, Classes):
-        key = class_colors(shown.names, colors, ordered=shown.ordered)
+        given = shown.colors if colors is None else colors
+        key = class_colors(shown.names, given, ordered=shown.ordered)
         paint = ByClass(shown.codes[labelled], key)
     else:
         key = color_scale(shown, colors, limits)
         paint = ByValue(shown.values[labelled], key)
     layers = [(rest, Plain(MISSING_COLOR, len(rest))), (labelled, paint)]
     return [layer for layer in layers if len(layer[0])], key
+
+
+def _page(figsize: Any) -> tuple[float, float]:
+    try:
+        width, height = figsize
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"figsize must be a width and a height in inches, got {short_repr(figsize)}"
+        ) from None
+    return check_real("figsize", width, above=0), check_real("figsize", height, above=0)
 
 
 def _drawn(embedding: Any, components: Sequence[int] | None) -> NDArray[np.float64]:

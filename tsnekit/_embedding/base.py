@@ -19,6 +19,7 @@ from tsnekit._descent.parameters import DescentParameters, lists_parameters
 from tsnekit._descent.plan import Plan, PlanKey
 from tsnekit._descent.symmetry import symmetric
 from tsnekit._embedding.array import EmbeddingArray
+from tsnekit._embedding.described import as_text
 from tsnekit._embedding.state import RunState
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
@@ -194,6 +195,19 @@ class BaseEmbedding(EmbeddingArray):
         from tsnekit._drawing.plot import plot
 
         return plot(self, labels, ax, **options)
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self._state is None else self._described()
+
+    def _repr_html_(self) -> str | None:
+        if self._state is None:
+            return None
+        from tsnekit._embedding.described import as_html
+
+        return as_html(self, self._described())
+
+    def _described(self) -> str:
+        return as_text(self)
 
     def run_phase(
         self,

@@ -8,6 +8,7 @@ from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.loop import resolve_learning_rate
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.base import BaseEmbedding
+from tsnekit._embedding.described import as_text
 from tsnekit._embedding.state import fresh_state
 from tsnekit._util.validation import check_positions
 from tsnekit.affinity._matrix import check_matrix
@@ -139,6 +140,9 @@ class PartialTSNEEmbedding(BaseEmbedding):
         return plot_over(
             self.reference_embedding, self, labels, ax, reference_labels=reference_labels, **options
         )
+
+    def _described(self) -> str:
+        return as_text(self, over=len(self.reference_embedding))
 
     def _copy_attributes_to(self, other: PartialTSNEEmbedding) -> None:
         for name in ("P", "reference_embedding", "_matrix", "_field"):

@@ -71,5 +71,7 @@ class RunState(Progress):
 def fresh_state(parameters: DescentParameters, optimizer: str | Optimizer | None) -> RunState:
     """Return the state of an embedding that has not been optimized."""
     with show_logs(parameters.verbose):
-        backend = resolve_backend("optimizer", "momentum" if optimizer is None else optimizer)
+        reason = "the default" if optimizer is None else None
+        given = "momentum" if optimizer is None else optimizer
+        backend = resolve_backend("optimizer", given, reason=reason)
     return RunState(parameters, backend.instance, backends={"optimizer": backend.choice})

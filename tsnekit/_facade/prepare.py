@@ -44,6 +44,7 @@ def compute_affinities(
     neighbors: Any,
     neighbors_params: Mapping[str, Any] | None,
     affinity: Any,
+    affinity_reason: str | None,
     affinity_params: Mapping[str, Any] | None,
     perplexity: Any,
     metric: Metric,
@@ -58,7 +59,8 @@ def compute_affinities(
 ) -> Affinities:
     """Search neighbors and turn their distances into affinities, both by the chosen backends.
 
-    The parameters are those of `tsnekit.TSNE`, resolved; `seconds` and `choices` are filled. Both
+    The parameters are those of `tsnekit.TSNE`, resolved, and why the affinity is not the user's
+    choice; `seconds` and `choices` are filled. Both
     backends, and their options, are checked before any work starts.
     """
     from tsnekit.affinity._neighbors import build_affinities
@@ -66,7 +68,11 @@ def compute_affinities(
 
     perplexities = {"perplexity": perplexity, "perplexities": perplexity}
     kernel = resolve_backend(
-        "affinity", affinity, params=affinity_params, facade_params=perplexities
+        "affinity",
+        affinity,
+        params=affinity_params,
+        facade_params=perplexities,
+        reason=affinity_reason,
     )
     search, problem = resolve_search(
         neighbors,
@@ -139,6 +145,7 @@ def compute_initialization(
     params: Mapping[str, Any] | None,
     n_jobs: int,
     rng: np.random.RandomState,
+    reason: str | None,
     choices: dict[str, Choice],
 ) -> NDArray[np.float32]:
     """Return initial positions (n, n_components).
@@ -163,8 +170,9 @@ def compute_initialization(
             find_backend("initialization", given, source)
         except BackendUnavailableError as error:
             logger.warning("%s; using 'spectral' instead", error)
+            reason = f"in place of {given}, which cannot start from what there is"
             given, params = "spectral", None
-    backend = resolve_backend("initialization", given, source, params=params)
+    backend = resolve_backend("initialization", given, source, params=params, reason=reason)
     choices["initialization"] = backend.choice
     positions = backend.instance(source, n_components, rng)
     return check_positions(
@@ -176,10 +184,10 @@ def compute_initialization(
 
 
 def build_optimizer(
-    given: Any, params: Mapping[str, Any] | None, choices: dict[str, Choice]
+    given: Any, params: Mapping[str, Any] | None, reason: str | None, choices: dict[str, Choice]
 ) -> Optimizer:
-    """Build the optimizer and record the choice."""
-    backend = resolve_backend("optimizer", given, params=params)
+    """Build the optimizer and record the choice, and its reason if there is one."""
+    backend = resolve_backend("optimizer", given, params=params, reason=reason)
     choices["optimizer"] = backend.choice
     optimizer: Optimizer = backend.instance
     return optimizer

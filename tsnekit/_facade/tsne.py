@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -286,6 +287,7 @@ dict, optional
             If the fit needs more than `memory_limit`; raised before any work starts.
         """
         _, parameters = self._phases()
+        start_reason = self._reason("initialization") if initialization is None else None
         initialization = self.initialization if initialization is None else initialization
         n_jobs = resolve_n_jobs(self.n_jobs)
         rng = check_random_state(self.random_state)
@@ -312,13 +314,16 @@ dict, optional
                 n_components=self.n_components,
             )
             pipeline.check_gradient_method(parameters, n_samples, self.n_components)
-            optimizer = pipeline.build_optimizer(self.optimizer, self.optimizer_params, choices)
+            optimizer = pipeline.build_optimizer(
+                self.optimizer, self.optimizer_params, self._reason("optimizer"), choices
+            )
             if affinities is None:
                 affinities = pipeline.compute_affinities(
                     X,
                     neighbors=self.neighbors,
                     neighbors_params=self._neighbors_params(),
                     affinity=self._kernel_name(),
+                    affinity_reason=self._kernel_reason(),
                     affinity_params=self.affinity_params,
                     perplexity=self.perplexity,
                     metric=self.metric,
@@ -346,6 +351,7 @@ dict, optional
                 params=self.initialization_params,
                 n_jobs=n_jobs,
                 rng=rng,
+                reason=start_reason,
                 choices=choices,
             )
             seconds["initialization"] = time.perf_counter() - started
@@ -409,8 +415,21 @@ dict, optional
             )
         return self.knn_kwargs if self.neighbors_params is None else self.neighbors_params
 
+    def _reason(self, name: str) -> str | None:
+        """Return why a parameter names a backend, if it is not the user who named it."""
+        given = getattr(self, name)
+        default = inspect.signature(TSNE).parameters[name].default
+        return "the default" if isinstance(given, str) and given == default else None
+
+    def _kernel_reason(self) -> str | None:
+        if self._reason("affinity") is None:
+            return None
+        return "for several perplexities" if self._has_perplexities() else "for one perplexity"
+
+    def _has_perplexities(self) -> bool:
+        return not isinstance(self.perplexity, str) and np.ndim(self.perplexity) > 0
+
     def _kernel_name(self) -> Any:
-        if not (isinstance(self.affinity, str) and self.affinity == "auto"):
+        if self._reason("affinity") is None:
             return self.affinity
-        several = not isinstance(self.perplexity, str) and np.ndim(self.perplexity) > 0
-        return "multiscale_mixture" if several else "perplexity"
+        return "multiscale_mixture" if self._has_perplexities() else "perplexity"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,38 @@ from tsnekit.errors import PluginError
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.specs import POINTS
 
-__all__ = ["load", "save"]
+__all__ = ["load", "load_with_notes", "save"]
+
+Noted = TypeVar("Noted")
 
 FULL, PARTIAL = "TSNEEmbedding", "PartialTSNEEmbedding"
 METHOD = "negative_gradient_method"
 
 
-def save(embedding: BaseEmbedding, path: str | os.PathLike[str], *, data: bool = True) -> None:
-    """Save an embedding to a file; see `tsnekit.TSNEEmbedding.save`."""
-    write_archive(path, *_pack(embedding, data))
+def save(
+    embedding: BaseEmbedding,
+    path: str | os.PathLike[str],
+    *,
+    data: bool = True,
+    notes: tuple[Mapping[str, Any], Mapping[str, NDArray[Any]]] | None = None,
+) -> None:
+    """Save an embedding to a file; see `tsnekit.TSNEEmbedding.save`.
+
+    Parameters
+    ----------
+    embedding : BaseEmbedding
+    path : path-like
+    data : bool, default=True
+        Whether to include the data.
+    notes : tuple of mapping, optional
+        What the program that saves wants to keep beside the embedding: fields that JSON can hold,
+        and arrays of numbers. `load_with_notes` reads them.
+    """
+    header, arrays = _pack(embedding, data)
+    if notes is not None:
+        header["notes"] = dict(notes[0])
+        arrays |= _with_prefix("notes", notes[1])
+    write_archive(path, header, arrays)
 
 
 def load(path: str | os.PathLike[str]) -> TSNEEmbedding | PartialTSNEEmbedding:
@@ -73,9 +96,38 @@ def load(path: str | os.PathLike[str]) -> TSNEEmbedding | PartialTSNEEmbedding:
     >>> embedding.save("iris.tsne")  # doctest: +SKIP
     >>> tsnekit.load("iris.tsne").optimize(450)  # doctest: +SKIP
     """
+    return load_with_notes(path, None)[0]
+
+
+def load_with_notes(
+    path: str | os.PathLike[str], read: Callable[[Fields, Arrays, int], Noted] | None
+) -> tuple[TSNEEmbedding | PartialTSNEEmbedding, Noted | None]:
+    """Read an embedding, and what the program that saved it noted beside it.
+
+    Parameters
+    ----------
+    path : path-like
+    read : callable or None
+        Takes the fields and arrays of the notes and the number of points, and returns the notes.
+        Its ValueError is one of a damaged file. None leaves the notes out.
+
+    Returns
+    -------
+    embedding : TSNEEmbedding or PartialTSNEEmbedding
+    notes : object or None
+        None if the file does not have any.
+    """
     header, arrays = read_archive(path)
+    fields, of_embedding, notes = Fields(header, ""), Arrays(arrays, ""), None
     try:
-        return _unpack(Fields(header, ""), Arrays(arrays, ""))
+        noted = of_embedding.arrays("notes")
+        written = fields.fields("notes") if "notes" in fields else None
+        embedding = _unpack(fields, of_embedding)
+        if written is not None and read is not None:
+            notes = read(written, noted, len(embedding))
+            written.finish()
+            noted.finish()
+        return embedding, notes
     except PluginError as error:
         raise ValueError(f"{path} cannot be loaded here: {error}") from error
     except ValueError as error:

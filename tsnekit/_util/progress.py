@@ -1,17 +1,26 @@
-"""The progress bar that `verbose` shows, on standard error."""
+"""The progress that `verbose` shows on standard error: a bar, or lines in a file."""
 
 from __future__ import annotations
 
+import sys
+import time
 from types import TracebackType
+from typing import Any
 
 __all__ = ["ProgressBar"]
 
 ERROR_EVERY = 50
 """Iterations between two KL divergences, since each takes as long as one or two iterations."""
 
+LINE_EVERY = 10.0
+"""Seconds between two lines in a file."""
+
 
 class ProgressBar:
     """The iterations of one phase and their pace, with the KL divergence now and then.
+
+    On a terminal and in a notebook, it is a bar that moves. In a file, it is a line at the end of
+    the phase, and a line each ten seconds before.
 
     Parameters
     ----------
@@ -23,11 +32,13 @@ class ProgressBar:
     """
 
     def __init__(self, description: str, total: int, *, shown: bool) -> None:
-        self._bar = None
-        if shown:
+        self._bar: Any = None
+        if shown and _redraws(sys.stderr):
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, desc=description, unit="it", dynamic_ncols=True)
+        elif shown:
+            self._bar = _Lines(description, total)
         self._total = total
 
     def advance(self) -> None:
@@ -56,3 +67,43 @@ class ProgressBar:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _redraws(stream: Any) -> bool:
+    """Whether a line that was written can be written anew."""
+    on_terminal = hasattr(stream, "isatty") and stream.isatty()
+    return on_terminal or type(stream).__module__.startswith("ipykernel.")
+
+
+class _Lines:
+    """What tqdm's bar is, in lines that are written once."""
+
+    def __init__(self, description: str, total: int) -> None:
+        self._description = description
+        self._total = total
+        self._done = 0
+        self._error = ""
+        self._started = self._written = time.monotonic()
+
+    def update(self) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if now - self._written >= LINE_EVERY and self._done < self._total:
+            self._written = now
+            self._write(now)
+
+    def set_postfix_str(self, text: str) -> None:
+        self._error = f", {text}"
+
+    def close(self) -> None:
+        self._write(time.monotonic())
+
+    def _write(self, now: float) -> None:
+        seconds = now - self._started
+        pace = self._done / seconds if seconds > 0 else 0.0
+        print(
+            f"{self._description}: {self._done}/{self._total} iterations, {seconds:.1f} s, "
+            f"{pace:.0f} it/s{self._error}",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,4 +1,4 @@
-"""The command line: ``tsnekit embed``, ``tsnekit plugins`` and ``tsnekit info``."""
+"""The command line: ``tsnekit embed``, and commands for what it saves and for what is installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tsnekit.cli import _embed, _inspect
+from tsnekit.cli import _embed, _inspect, _maps
 from tsnekit.cli._parser import USAGE_ERROR, Parser
 
 __all__ = ["main"]
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _embed.add_parser(commands)
+    _maps.add_parsers(commands)
     _inspect.add_parsers(commands)
     args = parser.parse_args(argv)
     try:

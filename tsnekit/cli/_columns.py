@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tsnekit._util.names import did_you_mean
 from tsnekit.cli._text import Table
 
-__all__ = ["ColumnOptions", "Columns", "select_columns"]
+__all__ = ["ColumnOptions", "Columns", "filled", "select_columns"]
 
 INDEX_NAMES = frozenset({"", "index", "id", "ids", "row", "rowname", "rownames", "row_names"})
 """Names, in lower case, that a first column of row numbers or row names may have."""
@@ -36,6 +36,8 @@ class ColumnOptions:
         The column that holds the labels.
     missing : {"error", "drop", "mean"}, default="error"
         What to do with rows that have missing values.
+    of_map : bool, default=False
+        Whether `columns` are those that a map was made of. Other columns are left out then.
     """
 
     index: str | None = None
@@ -43,6 +45,7 @@ class ColumnOptions:
     drop: Sequence[str] = ()
     label_column: str | None = None
     missing: str = "error"
+    of_map: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Columns:
     ----------
     features : ndarray of shape (n, p), float
     ids : ndarray of shape (n,) or None
+    ids_name : str
+        Name of the column of the ids; empty where it does not have one.
     labels : pandas.Series of shape (n,) or None
     rows : ndarray of int
         The rows of the table that were kept.
@@ -64,6 +69,7 @@ class Columns:
 
     features: NDArray[Any]
     ids: NDArray[Any] | None
+    ids_name: str
     labels: Any
     rows: NDArray[np.intp]
     names: Sequence[str]
@@ -80,10 +86,12 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
         `options.missing` is "error".
     """
     frame, notes = table.frame, []
+    options, note = _with_vectors(table, options)
+    notes += [note] if note else []
     names = list(frame.columns)
     for option, given in (
         ("--index", [options.index] if options.index not in (None, "none") else []),
-        ("--columns", options.columns or []),
+        (None if options.of_map else "--columns", options.columns or []),
         ("--drop", options.drop),
         ("--label-column", [options.label_column] if options.label_column else []),
     ):
@@ -101,16 +109,22 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     ]
     if not features:
         raise ValueError(f"{table.source} has no columns left that are features")
+    others = [name for name in names if name not in {*features, *apart}]
+    if options.of_map and others:
+        notes.append(f"{table.source}: the map was not made of {_some(others)}; left out")
     _check_numbers(table, features)
-    values = frame[features].to_numpy(dtype=np.float64)
-    rows = np.arange(len(frame))
-    holes = np.isnan(values)
-    if holes.any():
-        values, rows, note = _without_holes(table, features, values, holes, options.missing)
-        notes.append(note)
+    values, rows, note = filled(
+        table.source,
+        frame[features].to_numpy(dtype=np.float64),
+        features,
+        options.missing,
+        place=table.place,
+    )
+    notes += [note] if note else []
     return Columns(
         values,
         None if index is None else frame[index].to_numpy()[rows],
+        index if index and table.has_header else "",
         None if options.label_column is None else frame[options.label_column].iloc[rows],
         rows,
         features,
@@ -118,12 +132,15 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     )
 
 
-def _check_name(option: str, name: str, table: Table) -> None:
+def _check_name(option: str | None, name: str, table: Table) -> None:
     names = list(table.frame.columns)
     if name in names:
         return
     hint = did_you_mean(name, names)
-    raise ValueError(f"{option}: {table.source} has no column {name!r}{hint} It has {_some(names)}")
+    what = f"{table.source} has no column {name!r}"
+    if option is None:
+        raise ValueError(f"{what}, which the map was made of{hint} It has {_some(names)}")
+    raise ValueError(f"{option}: {what}{hint} It has {_some(names)}")
 
 
 def _find_index(table: Table) -> tuple[str | None, str | None]:
@@ -162,13 +179,14 @@ def _check_numbers(table: Table, features: Sequence[str]) -> None:
         return
     name = texts[0]
     row, cell = _first_text(table.frame[name])
-    where = f"column {name!r} holds text, {cell!r} in line {table.lines[row]}"
+    where = f"column {name!r} holds {_kind_of(cell)}, {str(cell)!r} in {table.place(row)}"
     if len(texts) == 1:
         which = where
     else:
-        which = f"{len(texts)} columns hold text ({_some(texts)}): {where}"
+        which = f"{len(texts)} columns do not hold numbers ({_some(texts)}): {where}"
     raise ValueError(
-        f"{table.source}: {which}. Leave text out with --drop {_quoted(texts)}, "
+        f"{table.source}: {which}. Leave {'it' if len(texts) == 1 else 'them'} out with --drop "
+        f"{_quoted(texts)}, "
         "or take a column for the colors with --label-column"
     )
 
@@ -182,40 +200,104 @@ def _first_text(column: Any) -> tuple[int, Any]:
     return row, column.iloc[row]
 
 
-def _without_holes(
-    table: Table,
-    features: Sequence[str],
-    values: NDArray[np.float64],
-    holes: NDArray[np.bool_],
+def filled(
+    source: str,
+    values: NDArray[Any],
+    names: Sequence[str],
     missing: str,
-) -> tuple[NDArray[np.float64], NDArray[np.intp], str]:
-    """Return values without missing ones, the rows that are kept, and a note."""
+    *,
+    place: Callable[[int], str] = "row {}".format,
+) -> tuple[NDArray[Any], NDArray[np.intp], str | None]:
+    """Return values without missing ones.
+
+    Parameters
+    ----------
+    source : str
+    values : ndarray of shape (n, p)
+    names : sequence of str
+        Of the columns.
+    missing : {"error", "drop", "mean"}
+        What to do with rows that have missing or infinite values.
+    place : callable
+        Returns where a row stands in the file.
+
+    Returns
+    -------
+    values : ndarray of shape (n_kept, p)
+    rows : ndarray of int
+        The rows that are kept.
+    note : str or None
+        What was done.
+
+    Raises
+    ------
+    ValueError
+        If values are missing and `missing` is "error".
+    """
+    rows = np.arange(len(values))
+    holes = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+    if not holes.any():
+        return values, rows, None
     counts = holes.sum(axis=0)
     with_holes = np.flatnonzero(counts).tolist()
     n_rows = int(holes.any(axis=1).sum())
-    each = _some([f"{features[i]}: {counts[i]}" for i in with_holes], quote=False)
-    what = f"{n_rows} of {len(values)} rows have missing values ({each})"
-    rows = np.arange(len(values))
+    each = _some([f"{names[i]}: {counts[i]}" for i in with_holes], quote=False)
+    lack = "missing or infinite" if np.isinf(values).any() else "missing"
+    what = f"{n_rows} of {len(values)} rows have {lack} values ({each})"
     if missing == "drop":
         rows = np.flatnonzero(~holes.any(axis=1))
         if not len(rows):
-            raise ValueError(f"{table.source}: {what}; --missing drop would leave no row")
-        return values[rows], rows, f"{table.source}: {what}; they were left out"
+            raise ValueError(f"{source}: {what}; --missing drop would leave no row")
+        return values[rows], rows, f"{source}: {what}; they were left out"
     if missing == "mean":
-        empty = [features[i] for i in with_holes if counts[i] == len(values)]
+        empty = [names[i] for i in with_holes if counts[i] == len(values)]
         if empty:
             raise ValueError(
-                f"{table.source}: there is no mean of the empty columns {_some(empty)}; "
+                f"{source}: there is no mean of the empty columns {_some(empty)}; "
                 f"leave them out with --drop {_quoted(empty)}"
             )
-        means = np.nanmean(values, axis=0)
-        filled = np.where(holes, means, values)
-        return filled, rows, f"{table.source}: {what}; the mean of the column took their place"
+        known = np.where(holes, np.nan, values)
+        complete = np.where(holes, np.nanmean(known, axis=0), values)
+        return complete, rows, f"{source}: {what}; the mean of the column took their place"
     row = int(np.flatnonzero(holes.any(axis=1))[0])
     raise ValueError(
-        f"{table.source}: {what}, the first in line {table.lines[row]}. --missing drop leaves "
-        "these rows out, --missing mean takes the mean of the column"
+        f"{source}: {what}, the first in {place(row)}. --missing drop leaves these rows out, "
+        "--missing mean takes the mean of the column"
     )
+
+
+def _with_vectors(table: Table, options: ColumnOptions) -> tuple[ColumnOptions, str | None]:
+    """Return options that name the elements of vectors; a vector alone is the data."""
+    if not table.vectors:
+        return options, None
+    parts = {part for each in table.vectors.values() for part in each}
+
+    def elements(names: Sequence[str]) -> list[str]:
+        return [part for name in names for part in table.vectors.get(name, (name,))]
+
+    drop = elements(options.drop)
+    if options.columns is not None:
+        return replace(options, columns=elements(options.columns), drop=drop), None
+    left = {name: each for name, each in table.vectors.items() if name not in options.drop}
+    if len(left) != 1:
+        raise ValueError(
+            f"{table.source} has {len(left)} columns of vectors ({_some(list(table.vectors))}); "
+            "--columns says which are the features"
+        )
+    ((name, columns),) = left.items()
+    others = [
+        other
+        for other in table.frame.columns
+        if other not in {*parts, *drop, options.label_column, options.index}
+    ]
+    note = f"{table.source}: column {name!r} holds vectors of {len(columns)} elements"
+    if others:
+        note += f", which are the features; {_some(others)} are not used (see --columns)"
+    return replace(options, columns=columns, drop=drop), note
+
+
+def _kind_of(cell: Any) -> str:
+    return "text" if isinstance(cell, str) else f"{type(cell).__name__} objects"
 
 
 def _some(names: Sequence[str], *, quote: bool = True) -> str:

@@ -1,6 +1,6 @@
-"""The options of the command line that are parameters of `tsnekit.TSNE`.
+"""The options of the command line that are parameters of `tsnekit.TSNE`, or of a method of maps.
 
-Names, defaults and help come from its signature and docstring.
+Names, defaults and help come from signatures and docstrings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["add_parameters", "given_parameters", "integer"]
 DEFAULTS = {"n_jobs": -1, "random_state": 0}
 """Defaults that differ from those of the class: all processors, and a fixed seed."""
 
-LEFT_OUT = ("callbacks", "callbacks_every_iters", "verbose")
+LEFT_OUT = ("callbacks", "callbacks_every_iters", "verbose", "X", "affinities", "fixed", "history")
 """Parameters that have no meaning here, or that other options replace."""
 
 
@@ -94,13 +94,32 @@ BY_NAME: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def add_parameters(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each parameter of `tsnekit.TSNE`."""
-    group = parser.add_argument_group("parameters of t-SNE")
-    described = _described()
-    for name, parameter in _parameters().items():
+def parameters_of(command: str) -> Callable[..., Any]:
+    """Return what a command calls, whose parameters are its options."""
+    from tsnekit._embedding.full import TSNEEmbedding
+    from tsnekit._facade.tsne import TSNE
+
+    if command == "diagnose":
+        from tsnekit.diagnostics._measures import diagnose
+
+        return diagnose
+    called: dict[str, Callable[..., Any]] = {
+        "embed": TSNE,
+        "transform": TSNEEmbedding.transform,
+        "extend": TSNEEmbedding.extend,
+    }
+    return called[command]
+
+
+def add_parameters(parser: argparse.ArgumentParser, command: str) -> None:
+    """Add an option for each parameter of what a command calls."""
+    called = parameters_of(command)
+    title = "parameters of t-SNE" if command == "embed" else "parameters"
+    group = parser.add_argument_group(title)
+    described = _described(called)
+    for name, parameter in _parameters(called).items():
         read, metavar = BY_NAME.get(name) or READERS.get(parameter.annotation, ANYTHING)
-        default = DEFAULTS.get(name, parameter.default)
+        default = _defaults(command).get(name, parameter.default)
         shown = "" if default is None else f" (default {default})"
         group.add_argument(
             f"--{name.replace('_', '-')}",
@@ -112,27 +131,31 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def given_parameters(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the parameters of `tsnekit.TSNE` that the options stand for."""
-    given = {name: getattr(args, name) for name in _parameters() if hasattr(args, name)}
+def given_parameters(args: argparse.Namespace, command: str) -> dict[str, Any]:
+    """Return the parameters of what a command calls that the options stand for."""
+    names = _parameters(parameters_of(command))
+    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
     for name, value in given.items():
-        if name.endswith("_params"):
+        if name.endswith("_params") or name == "knn_kwargs":
             given[name] = dict(value)
-    return DEFAULTS | given
+    return _defaults(command) | given
 
 
-def _parameters() -> dict[str, inspect.Parameter]:
-    from tsnekit._facade.tsne import TSNE
-
-    parameters = inspect.signature(TSNE).parameters
-    return {name: each for name, each in parameters.items() if name not in LEFT_OUT}
+def _defaults(command: str) -> dict[str, Any]:
+    return DEFAULTS if command == "embed" else {}
 
 
-def _described() -> dict[str, str]:
+def _parameters(called: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return {
+        name: each
+        for name, each in inspect.signature(called).parameters.items()
+        if name not in (*LEFT_OUT, "self", "embedding") and each.kind is not each.VAR_KEYWORD
+    }
+
+
+def _described(called: Callable[..., Any]) -> dict[str, str]:
     """Return the first sentence of the docstring about each parameter."""
-    from tsnekit._facade.tsne import TSNE
-
-    section = (inspect.getdoc(TSNE) or "").partition("Parameters\n----------\n")[2]
+    section = (inspect.getdoc(called) or "").partition("Parameters\n----------\n")[2]
     described = {}
     for names, body in re.findall(r"^(\w[\w, ]*) : .*\n((?:    .*\n?)+)", section, re.MULTILINE):
         sentence = re.split(r"(?<=\.)\s", " ".join(body.split()))[0].rstrip(".").replace("`", "")

@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["check_outputs"]
+__all__ = ["check_files"]
+
+PICTURES = (".png", ".pdf", ".svg")
+ENDINGS = {
+    "--output": (".csv", ".tsv", ".parquet", ".h5ad", ".npy", ".tsnekit"),
+    "--plot": PICTURES,
+    "--report": PICTURES,
+}
+"""The options that write a file, and how its name may end."""
+
+PACKAGES = {".parquet": ("pyarrow", "arrow"), ".h5ad": ("anndata", "scanpy")}
+"""What writes a file, and the extra of tsnekit that installs it, by ending."""
+
+
+def check_files(args: argparse.Namespace) -> None:
+    """Check the files that a command reads and writes.
+
+    Raises
+    ------
+    ValueError
+        As `check_outputs`, or if a package that writes a file is not installed.
+    """
+    from tsnekit.cli._read import SHIPPED
+
+    given = {
+        "MAP": getattr(args, "map", None),
+        "INPUT": getattr(args, "input", None),
+        "--labels": getattr(args, "labels", None),
+    }
+    outputs = {option: getattr(args, option[2:], None) for option in ENDINGS}
+    inputs = {name: None if path in SHIPPED else path for name, path in given.items()}
+    check_outputs(inputs, outputs, ENDINGS)
+    path = outputs["--output"]
+    package, extra = PACKAGES.get(Path(path or "").suffix, ("", ""))
+    if package and importlib.util.find_spec(package) is None:
+        raise ValueError(f"--output {path!r} needs {package}: pip install 'tsnekit[{extra}]'")
 
 
 def check_outputs(

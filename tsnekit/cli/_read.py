@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.cli._columns import ColumnOptions, select_columns
-from tsnekit.cli._text import STDIN, TEXT_ENDINGS, file_kind, read_table
+from tsnekit._util.names import did_you_mean
+from tsnekit.cli._arrays import read_npy, read_npz
+from tsnekit.cli._cells import Cells, read_10x_h5, read_h5ad, read_mtx
+from tsnekit.cli._columnar import ARROW_ENDINGS, FCS_ENDING, read_arrow, read_fcs, table_of
+from tsnekit.cli._columns import ColumnOptions, filled, select_columns
+from tsnekit.cli._text import STDIN, TEXT_ENDINGS, Table, file_kind, read_table, transposed
 
-__all__ = ["SHIPPED", "Data", "read_anndata", "read_data", "read_labels"]
+__all__ = ["SHIPPED", "Data", "Reading", "read_data", "read_labels"]
 
 SHIPPED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 """Data sets that scikit-learn ships."""
 
-_DATA_KEYS = ("X", "data", "x")
-_LABEL_KEYS = ("y", "labels", "target")
-_SPARSE_KEYS = {"format", "shape", "data"}
 
-_SAVED_AS_OBJECTS = "an array of Python objects; save text as str, for example by y.astype(str)"
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What the user said of a file.
+
+    Parameters
+    ----------
+    columns : ColumnOptions
+        Which columns of a table are features, ids or labels.
+    key : str, optional
+        Array of a .npz file to read; by default X, data or x, or the only one.
+    header : bool, optional
+        Whether the first line of a text table names the columns; by default, all rows decide.
+    transpose : bool, default=False
+        Whether the samples are in columns.
+    use_rep, n_pcs, layer : optional
+        See `tsnekit.scanpy.representation`.
+    labels : str, optional
+        A column of ``obs``, or a gene, of cells.
+    """
+
+    columns: ColumnOptions = field(default_factory=ColumnOptions)
+    key: str | None = None
+    header: bool | None = None
+    transpose: bool = False
+    use_rep: str | None = None
+    n_pcs: int | None = None
+    layer: str | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +63,9 @@ class Data:
     X : array or sparse matrix of shape (n, p)
     labels : array-like of shape (n,) or None
     ids : ndarray of shape (n,) or None
-        Names of the rows, where a table has them.
+        Names of the rows, where the file has them.
+    ids_name : str
+        What the file calls them.
     n_rows : int, optional
         Number of rows in the file, if some of them were left out; `rows` are the kept ones.
     rows : ndarray of shape (n,), int, optional
@@ -43,37 +73,34 @@ class Data:
         Names of the features, where a table has them.
     notes : tuple of str
         How the file was understood, where it is ambiguous.
+    cells : str, optional
+        The .h5ad file that holds the rows.
+    colors : mapping, optional
+        Colours of labels that are classes.
     """
 
     X: Any
     labels: Any = None
     ids: NDArray[Any] | None = None
+    ids_name: str = ""
     n_rows: int | None = None
     rows: NDArray[np.intp] | None = None
     names: Sequence[str] | None = None
     notes: tuple[str, ...] = field(default=())
+    cells: str | None = None
+    colors: dict[Any, str] | None = None
 
 
-def read_data(
-    source: str,
-    *,
-    key: str | None = None,
-    header: bool | None = None,
-    options: ColumnOptions | None = None,
-) -> Data:
+def read_data(source: str, reading: Reading | None = None) -> Data:
     """Read a data set and, where it has them, its labels and ids.
 
     Parameters
     ----------
     source : str
-        Name of a data set that scikit-learn ships; a .npy or .npz file; a text table, which may be
-        compressed; or "-" for a text table on standard input.
-    key : str, optional
-        Array of a .npz file to read; by default X, data or x, or the only one.
-    header : bool, optional
-        Whether the first line of a text table names the columns; by default, all rows decide.
-    options : ColumnOptions, optional
-        Which columns of a text table are features, ids or labels.
+        Name of a data set that scikit-learn ships, a file or folder, or "-" for a text table on
+        standard input.
+    reading : Reading, optional
+        How to read it.
 
     Returns
     -------
@@ -84,80 +111,153 @@ def read_data(
     ValueError
         If there is no such data set, or the file cannot be read.
     """
+    reading = reading or Reading()
     if source in SHIPPED:
         return _read_shipped(source)
     if source != STDIN and not Path(source).exists():
         raise ValueError(
             f"{source!r} is neither a file nor a data set of scikit-learn: {', '.join(SHIPPED)}"
         )
-    kind = file_kind(Path(source))
-    if source == STDIN or kind in TEXT_ENDINGS:
-        table = read_table(source, header=header)
-        found = select_columns(table, options or ColumnOptions())
-        return Data(
-            found.features,
-            found.labels,
-            found.ids,
-            len(table.frame),
-            found.rows,
-            found.names,
-            table.notes + found.notes,
+    with readable(source):
+        return _checked(_read_file(source, reading), source, reading.columns.missing)
+
+
+@contextmanager
+def readable(source: str) -> Iterator[None]:
+    """Make an error that names the file of whatever a library raises while it is read."""
+    try:
+        yield
+    except Exception as error:
+        is_told = isinstance(error, ValueError) and Path(source).name in str(error)
+        if is_told or isinstance(error, MemoryError) or getattr(error, "filename", None):
+            raise
+        raise ValueError(f"{source} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _read_file(source: str, reading: Reading) -> Data:
+    kind = "" if source == STDIN else file_kind(Path(source))
+    of_cells = {
+        "--use-rep": reading.use_rep,
+        "--n-pcs": reading.n_pcs,
+        "--layer": reading.layer,
+    }
+    given = [option for option, value in of_cells.items() if value is not None]
+    if given and kind != ".h5ad":
+        raise ValueError(f"{given[0]} needs a .h5ad file as input, got {source!r}")
+    if kind == ".h5ad":
+        if reading.transpose:
+            raise ValueError(f"--transpose is not for .h5ad files such as {source}")
+        cells = read_h5ad(
+            source,
+            use_rep=reading.use_rep,
+            n_pcs=reading.n_pcs,
+            layer=reading.layer,
+            labels=reading.labels,
         )
-    if kind == ".npz":
-        return _as_rows(_read_npz(source, key), source)
-    if kind == ".npy":
-        return _as_rows(Data(_read_npy(source)), source)
+        return replace(_data_of(cells, source, reading), cells=source)
+    if kind == ".h5":
+        return _data_of(read_10x_h5(source), source, reading)
+    if kind == ".mtx" or Path(source).is_dir():
+        return _data_of(read_mtx(source, transpose=reading.transpose), source, reading)
+    if kind in (".npy", ".npz"):
+        if kind == ".npz":
+            X, labels, notes = read_npz(source, reading.key)
+        else:
+            X, labels, notes = read_npy(source), None, ()
+        if getattr(X.dtype, "names", None):
+            import pandas as pd
+
+            return _data_of_table(table_of(source, pd.DataFrame(X)), reading)
+        X = X.T if reading.transpose else X
+        return _as_rows(Data(X, labels, notes=notes), source)
+    if source == STDIN or kind in TEXT_ENDINGS:
+        return _data_of_table(read_table(source, header=reading.header), reading)
+    if kind in ARROW_ENDINGS:
+        return _data_of_table(read_arrow(source), reading)
+    if kind == FCS_ENDING:
+        return _data_of_table(read_fcs(source), reading)
+    endings = ", ".join((*TEXT_ENDINGS, *ARROW_ENDINGS, FCS_ENDING))
     raise ValueError(
-        f"{source} must be a .npy, .npz or .h5ad file, or a text table: {', '.join(TEXT_ENDINGS)}"
+        f"{source} must be a .npy, .npz, .h5ad, .h5 or .mtx file, a folder of Cell Ranger, or a "
+        f"table: {endings}"
     )
 
 
-def read_anndata(path: Path, *, use_rep: str | None, labels: str | None) -> Data:
-    """Read a representation and, if asked, labels of the cells in a .h5ad file.
+def _data_of_table(table: Table, reading: Reading) -> Data:
+    options = reading.columns
+    if reading.transpose:
+        table = transposed(table, options.index)
+        options = replace(options, index="")
+    found = select_columns(table, options)
+    return Data(
+        found.features,
+        found.labels,
+        found.ids,
+        found.ids_name,
+        len(table.frame),
+        found.rows,
+        found.names,
+        table.notes + found.notes,
+    )
 
-    Parameters
-    ----------
-    path : Path
-    use_rep : str, optional
-        See `tsnekit.scanpy.representation`.
-    labels : str, optional
-        A column of ``obs``.
 
-    Returns
-    -------
-    Data
-        The names of the cells are the ids.
+def _data_of(cells: Cells, source: str, reading: Reading) -> Data:
+    labels = cells.labels
+    if reading.labels is not None and labels is None:
+        labels = _gene(cells, source, reading.labels)
+    return Data(
+        cells.X, labels, cells.ids, names=cells.names, notes=cells.notes, colors=cells.colors
+    )
 
-    Raises
-    ------
-    ValueError
-        If anndata is not installed, or the file has no such representation or column.
-    """
-    try:
-        import anndata
-    except ImportError:
+
+def _gene(cells: Cells, source: str, name: str) -> Any:
+    """Return the values of a gene."""
+    from tsnekit._drawing.labels import Values
+
+    names = list(cells.names or ())
+    if name not in names:
+        hint = did_you_mean(name, names)
+        raise ValueError(f"labels {name!r} are neither a file nor a gene of {source}{hint}")
+    column = cells.X[:, [names.index(name)]]
+    dense = column.toarray() if hasattr(column, "toarray") else np.asarray(column)
+    return Values(values=dense.ravel().astype(np.float64), title=name)
+
+
+def _checked(data: Data, source: str, missing: str) -> Data:
+    """Return data that is numbers in rows and columns, without missing ones."""
+    X = data.X
+    if hasattr(X, "columns"):  # of obsm
+        X = X.to_numpy()
+    if X.ndim != 2 or 0 in X.shape:
         raise ValueError(
-            "reading .h5ad files needs anndata: pip install 'tsnekit[scanpy]'"
-        ) from None
-    from tsnekit.scanpy import representation
-
-    try:
-        adata = anndata.read_h5ad(path, backed="r")
-    except (OSError, KeyError) as error:
-        raise ValueError(f"{path} is not a whole .h5ad file: {error}") from None
-    try:
-        X, _ = representation(adata, use_rep)
-        X = X if hasattr(X, "indptr") else np.asarray(X)  # read before the file is closed
-        ids = adata.obs_names.to_numpy()
-        if labels is None:
-            return Data(X, ids=ids)
-        if labels not in adata.obs:
+            f"{source} must hold rows and columns of numbers, but its shape is {X.shape}"
+        )
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"{source} must hold numbers, but its dtype is {X.dtype}")
+    if hasattr(X, "indptr"):
+        wrong = int((~np.isfinite(X.data)).sum()) if X.dtype.kind == "f" else 0
+        if wrong:
             raise ValueError(
-                f"labels {labels!r} are neither a file nor a column of obs ({', '.join(adata.obs)})"
+                f"{source}: {wrong} values of the sparse matrix are NaN or infinite; replace them "
+                "in the program that wrote it, say by 0"
             )
-        return Data(X, adata.obs[labels], ids)
-    finally:
-        adata.file.close()
+        return replace(data, X=X)
+    names = data.names or [f"column {i}" for i in range(X.shape[1])]
+    X, rows, note = filled(source, X, names, missing)
+    if note is None:
+        return replace(data, X=X)
+    labels = data.labels
+    if labels is not None:
+        labels = labels.iloc[rows] if hasattr(labels, "iloc") else np.asarray(labels)[rows]
+    return replace(
+        data,
+        X=X,
+        labels=labels,
+        ids=None if data.ids is None else data.ids[rows],
+        n_rows=len(data.X),
+        rows=rows,
+        notes=(*data.notes, note),
+    )
 
 
 def read_labels(
@@ -192,7 +292,7 @@ def read_labels(
     n_rows = data.n_rows if data.n_rows is not None else n_samples
     notes: tuple[str, ...] = ()
     if file_kind(Path(source)) == ".npy":
-        labels = _read_npy(source)
+        labels = read_npy(source)
         if labels.ndim != 1:
             raise ValueError(
                 f"labels in {source!r} must be one-dimensional, got shape {labels.shape}"
@@ -240,60 +340,6 @@ def _read_shipped(name: str) -> Data:
     if names is not None and labels.dtype.kind in "iu" and len(names) > labels.max():
         labels = np.asarray(names)[labels]
     return Data(bunch.data, labels if labels.ndim == 1 else None)
-
-
-def _read_npy(source: str) -> NDArray[Any]:
-    with Path(source).open("rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise ValueError(f"{source} is not a .npy file, although its name says so")
-    try:
-        array: NDArray[Any] = np.load(source, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        if "pickle" in str(error):
-            raise ValueError(f"{source} holds {_SAVED_AS_OBJECTS}") from None
-        raise ValueError(f"{source} is not a whole .npy file: {error}") from None
-    return array
-
-
-def _read_npz(source: str, key: str | None) -> Data:
-    if not zipfile.is_zipfile(source):
-        raise ValueError(f"{source} is not a whole .npz file")
-    with np.load(source, allow_pickle=False) as archive:
-        names = archive.files
-        if key is None and set(names) >= _SPARSE_KEYS:
-            from scipy.sparse import load_npz
-
-            return Data(load_npz(source).tocsr())
-        if key is None:
-            key = next((name for name in _DATA_KEYS if name in names), None)
-        if key is None and len(names) == 1:
-            key = names[0]
-        if key is None or key not in names:
-            wanted = "X, data or x" if key is None else repr(key)
-            raise ValueError(
-                f"{source} has no array {wanted}; choose one of its arrays with --key: "
-                f"{', '.join(names)}"
-            )
-        X = _member(archive, source, key)
-        for name in _LABEL_KEYS:
-            if name in names:
-                try:
-                    labels = _member(archive, source, name)
-                except ValueError as error:
-                    return Data(X, notes=(f"{error}; the map has no labels",))
-                if labels.shape == (len(X),):
-                    return Data(X, labels)
-    return Data(X)
-
-
-def _member(archive: Any, source: str, name: str) -> NDArray[Any]:
-    try:
-        member: NDArray[Any] = archive[name]
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise ValueError(f"array {name!r} of {source} is {_SAVED_AS_OBJECTS}") from None
-        raise ValueError(f"array {name!r} of {source} is damaged: {error}") from None
-    return member
 
 
 def _as_rows(data: Data, source: str) -> Data:

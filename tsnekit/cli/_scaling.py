@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tsnekit._util.validation import check_data
 
-__all__ = ["SCALES", "dominating_columns", "scaled", "transformed"]
+__all__ = ["SCALES", "dominating_columns", "scale_of", "scaled", "transformed"]
 
 SCALES = ("none", "standard", "robust")
 
@@ -44,20 +45,32 @@ def transformed(X: Any, transform: str) -> Any:
     return np.arcsinh(X / cofactor) if values is X else (X / cofactor).arcsinh()
 
 
-def scaled(X: Any, how: str) -> Any:
-    """Return the features, each divided by its spread: one of `SCALES`.
+def scale_of(X: Any, how: str) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+    """Return what to subtract from each feature, and what to divide it by: one of `SCALES`.
 
-    A feature that does not vary is left as it is.
+    Sparse features are not centered, and a feature that does not vary is divided by 1.
     """
     if how == "none":
-        return X
+        return None, None
     from sklearn.preprocessing import RobustScaler, StandardScaler
 
     X = check_data(X)
     sparse = hasattr(X, "indptr")
     if how == "standard":
-        return StandardScaler(with_mean=not sparse).fit_transform(X)
-    return RobustScaler(with_centering=not sparse).fit_transform(X)
+        standard = StandardScaler(with_mean=not sparse).fit(X)
+        return None if sparse else standard.mean_, standard.scale_
+    robust = RobustScaler(with_centering=not sparse).fit(X)
+    return robust.center_, robust.scale_
+
+
+def scaled(X: Any, center: NDArray[Any] | None, scale: NDArray[Any] | None) -> Any:
+    """Return the features less their centers, divided by their scales."""
+    if scale is None:
+        return X
+    X = check_data(X)
+    if hasattr(X, "indptr"):
+        return X.multiply(1 / scale).tocsr()
+    return (X if center is None else X - center) / scale
 
 
 def dominating_columns(X: Any, names: Sequence[str]) -> str | None:

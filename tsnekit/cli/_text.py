@@ -7,12 +7,12 @@ import io
 import itertools
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["STDIN", "TEXT_ENDINGS", "Table", "file_kind", "read_table"]
+__all__ = ["STDIN", "TEXT_ENDINGS", "Table", "file_kind", "read_table", "transposed", "unique"]
 
 STDIN = "-"
 """The name that stands for standard input."""
@@ -34,7 +34,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
 @dataclass(frozen=True)
 class Table:
-    """A text table, its columns typed.
+    """A table, its columns typed.
 
     Parameters
     ----------
@@ -45,16 +45,26 @@ class Table:
     has_header : bool
         Whether the first line names the columns.
     lines : sequence of int
-        The line of the file, counted from 1, where each row stands.
+        Where each row stands, counted from 1 in a text file and from 0 in others.
     notes : tuple of str
         How the file was understood, where it is ambiguous.
+    unit : str, default="line"
+        What `lines` count.
+    vectors : mapping of str to tuple of str
+        Columns of the file that hold vectors, and the columns of `frame` that are their elements.
     """
 
     source: str
     frame: Any
     has_header: bool
-    lines: Sequence[int]
+    lines: Sequence[Any]
     notes: tuple[str, ...] = ()
+    unit: str = "line"
+    vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def place(self, row: int) -> str:
+        """Return where a row stands, for messages."""
+        return f"{self.unit} {self.lines[row]}"
 
 
 def file_kind(path: Path) -> str:
@@ -113,6 +123,49 @@ def read_table(source: str, *, header: bool | None = None, n_labels: int | None 
     return _parse(source, [lines[number] for number in kept], kept, delimiter, header, notes)
 
 
+def transposed(table: Table, index: str | None) -> Table:
+    """Return a table of samples in columns with the samples in rows.
+
+    Parameters
+    ----------
+    table : Table
+    index : str, optional
+        The column that names the features; "none" for none. By default the first one, if it does
+        not hold numbers.
+    """
+    import pandas as pd
+
+    frame = table.frame
+    first = frame.iloc[0, 1:] if len(frame) else []
+    if not table.has_header and all(isinstance(each, str) for each in first):
+        # A row of text among those of the features hid that these are the names of the samples.
+        names = ["" if each != each else str(each) for each in frame.iloc[0]]
+        frame = frame.iloc[1:].set_axis(unique(names), axis=1).reset_index(drop=True)
+    if index is None:
+        index = frame.columns[0] if frame[frame.columns[0]].dtype.kind not in "biuf" else "none"
+    if index == "none":
+        names, samples = [str(i + 1) for i in range(len(frame))], frame
+    else:
+        if index not in frame.columns:
+            raise ValueError(f"--index: {table.source} has no column {index!r}")
+        names, samples = [str(name) for name in frame[index]], frame.drop(columns=index)
+    turned = samples.T.set_axis(unique(names), axis=1).reset_index(drop=True)
+    if any(samples.dtypes.map(lambda dtype: dtype.kind not in "biuf")):
+        turned = turned.apply(_as_numbers)
+    turned.insert(0, "", pd.Series(samples.columns, dtype=object))
+    return Table(
+        table.source, turned, True, samples.columns, table.notes, unit="the column of sample"
+    )
+
+
+def _as_numbers(column: Any) -> Any:
+    """Return a column as numbers, if it holds nothing else."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if (numbers.isna() == column.isna()).all() else column
+
+
 def _parse(
     source: str,
     lines: list[str],
@@ -159,16 +212,18 @@ def _parse(
         if why:
             notes.append(f"{source}: {why}")
     if has_header:
-        frame, names = body, first
+        # Some programs put names between single quotes.
+        frame, names = body, [re.sub(r"^'(.*)'$", r"\1", name) for name in first]
     else:
         top = typed(lines[:1]).iloc[:, :width] if len(body) else typed(lines)
         frame = pd.concat([top, body], ignore_index=True) if len(body) else top
         names = [str(i + 1) for i in range(top.shape[1])]
     if len(names) != width:
         raise ValueError(
-            f"{source}: line {numbers[0] + 1} has {len(names)} cells, but the others have {width}"
+            f"{source}: line {numbers[0] + 1} has {len(names)} cells, but the others have {width}; "
+            "remove or repair it"
         )
-    frame = frame.set_axis(_unique(names), axis=1)
+    frame = frame.set_axis(unique(names), axis=1)
     places = [number + 1 for number in (numbers[1:] if has_header else numbers)]
     if len(places) != len(frame):  # a quoted cell goes over several lines
         places = list(range(places[0], places[0] + len(frame)))
@@ -312,7 +367,7 @@ def _is_missing(cell: str) -> bool:
     return cell.strip().lower() in MISSING
 
 
-def _unique(names: list[str]) -> list[str]:
+def unique(names: list[str]) -> list[str]:
     """Return the names, with numbers added to repeated ones, as pandas does."""
     seen: dict[str, int] = {}
     unique = []
@@ -329,4 +384,5 @@ def _ragged(source: str, numbers: list[int], error: Exception) -> str:
         return f"{source} cannot be read as a table: {error}"
     expected, place, saw = (int(part) for part in found.groups())
     line = numbers[place - 1] + 1
-    return f"{source}: line {line} has {saw} cells, but the others have {expected}"
+    what = f"line {line} has {saw} cells, but the others have {expected}"
+    return f"{source}: {what}; remove or repair it"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tsnekit._drawing.paints import PALETTE
 from tsnekit._drawing.plot import plot
+from tsnekit._util.html import description
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +20,7 @@ __all__ = ["Diagnostics"]
 COLOR = PALETTE[0]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Diagnostics:
     """The measures of a map that `diagnose` returns.
 
@@ -90,6 +91,17 @@ class Diagnostics:
     def __str__(self) -> str:
         return "\n".join(f"{name:<30} {value:.6g}" for name, value in self.summary().items())
 
+    def __repr__(self) -> str:
+        return (
+            f"<Diagnostics: {len(self.positions):,} points, {self.neighbors_kept:.1%} of "
+            f"{self.n_neighbors} neighbors kept, trustworthiness {self.trustworthiness:.4f}, "
+            f"KL divergence {self.kl_divergence:.4f}>"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = {name.replace("_", " "): f"{value:.6g}" for name, value in self.summary().items()}
+        return description(f"Diagnostics of {len(self.positions):,} points", facts)
+
     def plot(self, labels: Any = None, figure: Figure | None = None) -> Figure:
         """Draw the map and the diagnostics on one figure.
 
@@ -110,9 +122,9 @@ class Diagnostics:
 
 def _draw(report: Diagnostics, labels: Any, figure: Figure | None) -> Figure:
     if figure is None:
-        from matplotlib.figure import Figure
+        from tsnekit._drawing.page import Page
 
-        figure = Figure(figsize=(13, 7.5), layout="constrained")
+        figure = Page(figsize=(13, 7.5), layout="constrained")
     grid = figure.add_gridspec(2, 4)
     three = report.positions.shape[1] == 3
     _draw_map(figure.add_subplot(grid[:, :2], projection="3d" if three else None), report, labels)

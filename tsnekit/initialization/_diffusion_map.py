@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from tsnekit._util.caller import warn
 from tsnekit._util.process import one_blas_thread, show_logs
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_integer, check_real
@@ -159,10 +159,9 @@ def diffusion_map(
             logger.info("the graph has %d components that are not connected", count)
             return _side_by_side(graph, n_components, labels, count, layout)
     except ArpackError as error:
-        warnings.warn(
+        warn(
             f"the eigensolver failed ({error}); the initialization is random",
             ConvergenceWarning,
-            stacklevel=3,
         )
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.errors import ConvergenceWarning
-from tsnekit.toolkit import check_integer, check_real
+from tsnekit.toolkit import check_integer, check_real, warn
 
 __all__ = [
     "NOT_FINITE",
@@ -124,11 +123,10 @@ class CalibratedKernel:
         k = limit_neighbors(self._k_neighbors, n_samples)
         effective = self.effective_perplexities(k)
         if effective != self._perplexities:
-            warnings.warn(
+            warn(
                 f"perplexity {max(self._perplexities):g} is too large for {k} neighbors of each "
                 f"row; {max(effective):.4g} is used",
                 UserWarning,
-                stacklevel=2,
             )
         return k
 
@@ -159,11 +157,10 @@ class CalibratedKernel:
         failed = len(distances) - int(found.converged.all(axis=1).sum())
         if failed:
             wanted = ", ".join(f"{value:g}" for value in perplexities)
-            warnings.warn(
+            warn(
                 f"perplexity {wanted} was not reached in {failed} of {len(distances)} rows: too "
                 "many of their neighbors are equally far",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         logger.debug("mean number of evaluations: %.2f", found.n_evaluations.mean())
         return found

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-
 from tsnekit.plugins.affinities._calibration import limit_neighbors
-from tsnekit.toolkit import check_integer
+from tsnekit.toolkit import check_integer, warn
 
 __all__ = ["NeighborhoodKernel"]
 
@@ -20,9 +18,8 @@ class NeighborhoodKernel:
         """Return how many neighbors the kernel weighs; warn if they are fewer than given."""
         k = limit_neighbors(self.k_neighbors, n_samples)
         if k < self.k_neighbors:
-            warnings.warn(
+            warn(
                 f"k_neighbors={self.k_neighbors} is too large: each row has {k} neighbors at most",
                 UserWarning,
-                stacklevel=2,
             )
         return k

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from tsnekit.plugins.neighbors._rows.copies import Copies
 from tsnekit.plugins.neighbors._rows.lists import Lists, scan
 from tsnekit.plugins.neighbors._rows.precision import PreciseLists
 from tsnekit.plugins.neighbors._rows.sample import Sample
+from tsnekit.toolkit import warn
 
 __all__ = [
     "BLIND",
@@ -152,20 +152,18 @@ def can_scan_precisely(X: Any, n_rows: int) -> bool:
 
 def warn_of_shortfall(name: str, found: float, promised: float, k: int) -> None:
     """Warn that a search finds fewer neighbors than it promises."""
-    warnings.warn(
+    warn(
         f"{name} found only about {found:.3f} of the {k} nearest neighbors of each row, less than "
         f"the {promised:g} that it promises; neighbors='exact' finds all of them",
         ConvergenceWarning,
-        stacklevel=2,
     )
 
 
 def warn_of_blur(n_rows: int) -> None:
     """Warn that neighbors may be missed because they are too close for float32."""
-    warnings.warn(
+    warn(
         f"float32 cannot tell the neighbors of {n_rows} rows apart: the distances between them are "
         "tiny compared with the numbers in the data. Some neighbors may be missed; "
         "neighbors='exact' finds all of them",
         ConvergenceWarning,
-        stacklevel=2,
     )
