@@ -170,6 +170,9 @@ class DescentInAnyMetric:
         self._candidates = CandidateDistances(X, problem)
         self._space = VectorSpace("euclidean") if problem.metric in _HOMOGENEOUS else None
         metric = _compiled(problem.metric) if callable(problem.metric) else problem.metric
+        if problem.sparse and metric == "cosine":
+            # Of unit length, rows neither overflow in float32 nor lack a direction.
+            self._space, metric = VectorSpace("cosine"), "euclidean"
         self.descent = Descent(self._fit_rows(X), metric, problem, *self._options)
         return self
 
@@ -226,6 +229,8 @@ class DescentInAnyMetric:
             return indices, distances.astype(np.float32)
         if self._space is not None:
             distances = self._space.unscaled(distances, str(self._problem.metric))
+            if self._space.metric == "cosine":
+                distances = distances**2 / 2
         kth = true.max(axis=1, where=np.isfinite(true), initial=0.0)
         with np.errstate(invalid="ignore"):  # of two infinite distances
             gap = np.nan_to_num(np.abs(true - distances), posinf=np.inf)
