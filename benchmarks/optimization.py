@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tsnekit._descent.course import Course
+from tsnekit._descent.endings import FixedLength
 from tsnekit._descent.gradient import KLGradient
 from tsnekit._descent.loop import descend
 from tsnekit._facade.tsne import TSNE
@@ -63,10 +65,11 @@ class Iteration:
         self.gradient = KLGradient(synthetic_affinities(n), plan, dof=1.0, n_jobs=N_JOBS)
         self.optimizer = spec("optimizer", "momentum").load()()
         self.optimizer.start(self.Y)
-        self.phase = Phase(name="one", n_iter=1, learning_rate=1.0, momentum=0.8, n_jobs=N_JOBS)
+        phase = Phase(name="one", n_iter=1, learning_rate=1.0, momentum=0.8, n_jobs=N_JOBS)
+        self.course = Course(phase=phase, ending=FixedLength(1))
 
     def time_iteration(self, method, n):
-        descend(self.Y, self.gradient, self.optimizer, self.phase)
+        descend(self.Y, self.gradient, self.optimizer, self.course)
 
 
 class WholeRun:

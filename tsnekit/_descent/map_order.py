@@ -67,6 +67,7 @@ class MapOrder:
         exaggeration: float,
         z: float,
         out: NDArray[np.float32],
+        row_logs: NDArray[np.float64] | None = None,
     ) -> None:
         """Turn the repulsive forces in `out` into the gradient, in place.
 
@@ -77,6 +78,8 @@ class MapOrder:
         z : float
             Normalization of the repulsive forces.
         out : ndarray of shape (n, d), float32
+        row_logs : ndarray of shape (n,), float64, optional
+            Filled with sum_j p_ij dof log(1 + |y_i - y_j|^2 / dof), of the rounded values.
         """
         from tsnekit._native.reorder import gather_rows
 
@@ -88,7 +91,7 @@ class MapOrder:
             self._positions = np.empty_like(Y)
         gather_rows(Y, self._order, self._positions, self._n_jobs)
         self._compact.gradient_from_repulsion(
-            self._positions, dof, exaggeration, z, self._order, out, self._n_jobs
+            self._positions, dof, exaggeration, z, self._order, out, self._n_jobs, row_logs
         )
 
     def _follow(self, Y: NDArray[np.float32]) -> None:

@@ -235,6 +235,10 @@ def _summarize(
         "n_features": X.shape[1],
         "n_components": embedding.shape[1],
         "iterations": embedding.state.iteration,
+        "phases": {
+            name: {"iterations": end.n_iter, "ended because": end.reason}
+            for name, end in embedding.endings.items()
+        },
         "kl_divergence": embedding.kl_divergence,
         "backends": {
             point: {
@@ -258,6 +262,8 @@ def _as_text(summary: dict[str, Any]) -> str:
         f"-> {summary['n_components']}-D, {summary['iterations']} iterations",
         f"KL divergence  {summary['kl_divergence']:.4f}",
     ]
+    for name, phase in summary["phases"].items():
+        lines.append(f"{name:<25}{phase['iterations']:<20}{phase['ended because']}")
     for point, choice in summary["backends"].items():
         recall = "" if choice["recall"] is None else f", recall {choice['recall']:.3f}"
         lines.append(f"{point:<25}{choice['name']:<20}{choice['reason']}{recall}")
