@@ -81,7 +81,7 @@ def test_phases_end_by_themselves_and_say_why(converged, rows):
     assert 30 <= early.n_iter < 250
     assert early.reason == "the steepest fall of the KL divergence lay behind it"
     assert 100 <= late.n_iter < 1000
-    assert "changed by no more than 0.01 of itself" in late.reason
+    assert "changed by no more than 0.02 of itself" in late.reason
     assert converged.state.iteration == early.n_iter + late.n_iter
     assert converged.backends["optimizer"].name == "accelerated"
     assert converged.kl_divergence < TSNE(random_state=0).fit(rows).kl_divergence * 1.01
@@ -96,7 +96,7 @@ def test_exaggeration_has_faded_at_the_end_and_on_the_way_is_told_to_callbacks(r
     embedding = TSNE(callbacks=watch, callbacks_every_iters=1, **CONVERGE).fit(rows)
     late = [each[1:] for each in seen if each[0] == "optimization"]
     exaggerations = np.array([exaggeration for exaggeration, _ in late])
-    np.testing.assert_allclose(exaggerations[:10], 12 * 0.95 ** np.arange(1, 11))
+    np.testing.assert_allclose(exaggerations[:10], 12 * 0.97 ** np.arange(1, 11))
     assert (np.diff(exaggerations) <= 0).all()
     assert late[-1] == (1.0, len(rows))
     assert embedding.state.exaggeration == 1.0
@@ -107,7 +107,7 @@ def test_the_end_of_each_phase_is_logged(rows, caplog):
         TSNE(**CONVERGE).fit(rows)
     assert "early exaggeration ended after " in caplog.text
     assert "iterations: the steepest fall of the KL divergence lay behind it" in caplog.text
-    assert "iterations: the KL divergence changed by no more than 0.01" in caplog.text
+    assert "iterations: the KL divergence changed by no more than 0.02" in caplog.text
 
 
 def test_the_map_is_the_same_for_any_n_jobs(converged, rows):
@@ -119,8 +119,7 @@ def test_the_tolerance_decides_how_long_the_second_phase_takes(converged, rows):
         TSNE(tolerance=tolerance, **CONVERGE).fit(rows).endings["optimization"].n_iter
         for tolerance in (0.5, 0.0001)
     ]
-    assert lengths[0] == 100
-    assert lengths[0] <= converged.endings["optimization"].n_iter < lengths[1]
+    assert 100 <= lengths[0] < converged.endings["optimization"].n_iter < lengths[1]
 
 
 def test_parameters_that_are_given_are_kept(rows):

@@ -131,7 +131,7 @@ class DescentParameters:
         0.8, "float", "share of the last step that the next one keeps", _check_not_negative
     )
     tolerance: float = _parameter(
-        0.01,
+        0.02,
         "float",
         '``n_iter="auto"`` ends when the KL divergence changes by no more than this share of '
         "itself in 50 iterations",

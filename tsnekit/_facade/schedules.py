@@ -24,8 +24,8 @@ SCHEDULES: Mapping[str, Mapping[str, Any]] = {
     "converge": {
         "early_exaggeration_iter": "auto",
         "n_iter": "auto",
-        "final_momentum": 0.95,
-        "fade": 0.05,
+        "final_momentum": 0.94,
+        "fade": 0.03,
         "optimizer": "accelerated",
     },
 }

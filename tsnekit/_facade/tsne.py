@@ -125,12 +125,12 @@ dict, optional
     schedule : {"documented", "converge"}, default="documented"
         "converge" replaces the defaults of five parameters, so that a map takes fewer iterations
         and says by itself when it is done: ``early_exaggeration_iter="auto"``, ``n_iter="auto"``,
-        ``final_momentum=0.95``, ``fade=0.05`` and ``optimizer="accelerated"``. A parameter that
+        ``final_momentum=0.94``, ``fade=0.03`` and ``optimizer="accelerated"``. A parameter that
         is not at its default stays as it is.
     fade : float, default=1
         Greatest share of itself that the early exaggeration loses in an iteration after the first
         phase; 1 is all at once.
-    tolerance : float, default=0.01
+    tolerance : float, default=0.02
         An ``n_iter`` of "auto" ends when the KL divergence changes by no more than this share of
         itself in 50 iterations.
 
@@ -192,7 +192,7 @@ dict, optional
         memory_limit: int | str | None = None,
         schedule: str = "documented",
         fade: float = 1,
-        tolerance: float = 0.01,
+        tolerance: float = 0.02,
     ) -> None:
         self.n_components = n_components
         self.perplexity = perplexity

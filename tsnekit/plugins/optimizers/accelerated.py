@@ -26,8 +26,8 @@ class AcceleratedOptimizer:
 
     The momentum of the phase is not in force at once. It grows from 0.8: in each iteration, 1 less
     the momentum loses the share `growth` of itself, until it is that of the phase. The learning
-    rate is multiplied by 0.2 / (1 - momentum), up to 10, so that it is 4 times as large at a
-    momentum of 0.95. Up to a momentum of 0.8, the steps are those of ``momentum``.
+    rate is multiplied by 0.2 / (1 - momentum), up to 10, so that it is doubled at a
+    momentum of 0.9. Up to a momentum of 0.8, the steps are those of ``momentum``.
 
     Points that just begin to move apart would be thrown across one another by steps of that length.
     While the momentum grows, they find their order.
@@ -35,7 +35,7 @@ class AcceleratedOptimizer:
     Parameters
     ----------
     growth : float, default=0.03
-        From 0.8 to 0.95, momentum takes 46 iterations; 1 is at once.
+        From 0.8 to 0.94, momentum takes 40 iterations; 1 is at once.
 
     References
     ----------
