@@ -1,5 +1,7 @@
 """Attraction, one iteration, and whole runs."""
 
+import math
+
 import numpy as np
 
 from tsnekit._descent.course import Course
@@ -100,3 +102,34 @@ class WholeRun:
 
     def track_neighbors_kept(self, method, data):
         return neighbors_kept(self.X, self.model.fit(self.X), n_sampled=None)
+
+
+class IterationsToKL:
+    """How many iterations a schedule takes to the divergence that documented defaults end with."""
+
+    params = [["documented", "converge"], ["digits", "20000 x 50"]]
+    param_names = ["schedule", "data"]
+    targets = {"digits": 0.745, "20000 x 50": 2.435}
+    timeout = 300
+
+    def setup(self, schedule, data):
+        skip_beyond(20_000, 1_797 if data == "digits" else 20_000)
+        self.X = digits() if data == "digits" else synthetic_data(20_000)
+
+    def track_iterations_to_kl(self, schedule, data):
+        target = self.targets[data]
+
+        def reached(iteration, error, embedding):
+            return error <= target
+
+        model = TSNE(
+            schedule=schedule,
+            n_jobs=N_JOBS,
+            random_state=0,
+            callbacks=reached,
+            callbacks_every_iters=5,
+        )
+        embedding = model.fit(self.X)
+        return embedding.state.iteration if embedding.kl_divergence <= target else math.nan
+
+    track_iterations_to_kl.unit = "iterations"

@@ -37,7 +37,7 @@ def test_a_fixed_length_never_asks_for_the_divergence():
 @pytest.mark.parametrize("middle", [25, 60, 120])
 def test_the_first_phase_ends_behind_the_steepest_fall(middle):
     iterations, reason = run(SteepestFall(), falling(3, middle, 4))
-    assert middle + 5 < iterations < middle + 30
+    assert middle + 5 < iterations <= middle + 35
     assert reason == "the steepest fall of the KL divergence lay behind it"
 
 
@@ -58,7 +58,7 @@ def test_the_first_phase_takes_at_most_as_many_iterations_as_documented(divergen
 
 
 def test_the_first_phase_takes_at_least_some_iterations():
-    early = falling(3, 8, 1)
+    early = falling(3, 4, 1)
     assert run(SteepestFall(), early)[0] == 30
     assert run(SteepestFall(at_least=100), early)[0] == 100
     assert run(SteepestFall(at_least=0), early)[0] < 30
@@ -75,7 +75,7 @@ def test_the_second_phase_ends_when_the_divergence_changes_little(tolerance):
         return 1 - divergence(t) / divergence(t - 50)
 
     assert change(iterations) <= tolerance
-    assert iterations == 100 or change(iterations - 10) > tolerance
+    assert iterations == 100 or change(iterations - 25) > tolerance
     assert f"no more than {tolerance:g} of itself in 50 iterations" in reason
 
 

@@ -90,7 +90,7 @@ class SteepestFall:
 
     Parameters
     ----------
-    every : int, default=5
+    every : int, default=10
         Iterations from one look at the divergence to the next.
     steep : float, default=0.01
         The least relative fall between two looks that counts as steep.
@@ -109,7 +109,7 @@ class SteepestFall:
     def __init__(
         self,
         *,
-        every: int = 5,
+        every: int = 10,
         steep: float = 0.01,
         share: float = 0.05,
         at_least: int = 30,
@@ -148,7 +148,7 @@ class SmallChange:
         The phase ends if the divergence has changed by no more than this share of itself.
     within : int, default=50
         The iterations in which it may change by so much.
-    every : int, default=10
+    every : int, default=25
         Iterations from one look at the divergence to the next.
     at_least, at_most : int, default=100 and 1000
         Bounds on the number of iterations.
@@ -159,7 +159,7 @@ class SmallChange:
         tolerance: float,
         *,
         within: int = 50,
-        every: int = 10,
+        every: int = 25,
         at_least: int = 100,
         at_most: int = 1000,
     ) -> None:

@@ -45,10 +45,10 @@ void for_edges_any(const Source& p, index_t row, int d, const float* y, const fl
   }
 }
 
-// log(1 + |offset|^2 / dof), given `spread`, which is dof + |offset|^2.
+// log(1 + |offset|^2 / dof), given `spread`, which is dof + |offset|^2, cut at `largest`.
 template <int D>
 Floats log_base(const Floats& spread, const Floats* offset, float dof) {
-  if (dof == 1.0f) return fast_log(spread);
+  if (dof == 1.0f) return log_of_normal(spread, Floats(0.0f));
   // The logarithm of 1 + x, and not of its rounded sum, since dof multiplies its error.
   Floats squared(0.0f);
   for (int c = 0; c < D; ++c) squared = multiply_add(offset[c], offset[c], squared);
@@ -57,7 +57,7 @@ Floats log_base(const Floats& spread, const Floats* offset, float dof) {
 
 // The same for an offset y - t of any number of dimensions.
 inline float log_base_any(float spread, int d, const float* y, const float* t, float dof) {
-  if (dof == 1.0f) return fast_log(spread);
+  if (dof == 1.0f) return log_of_normal(spread, 0.0f);
   float squared = 0.0f;
   for (int c = 0; c < d; ++c) squared += (y[c] - t[c]) * (y[c] - t[c]);
   return fast_log1p(min(min(squared, largest) * (1.0f / dof), largest));
