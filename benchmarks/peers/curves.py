@@ -22,6 +22,10 @@ WATCHED = ("tsnekit", "tsnekit, converge", "openTSNE")
 REPEATED = {"scikit-learn": (300, 400, 500, 750)}
 """Systems without callbacks, and their numbers of iterations."""
 
+CLOCKS = {
+    "wall": "seconds of wall time",
+    "processor": "seconds of processor time, divided by the threads",
+}
 COLORS = {
     "tsnekit": "#0b6e5f",
     "tsnekit, converge": "#e07b39",
@@ -165,10 +169,9 @@ def table(results):
         lines += [f"- {name}: not measured, {reason}" for name, reason in skipped.items()]
         lines += [""] * bool(skipped)
         m = found["machine"]
-        time = {"wall": "Wall time", "processor": "Processor time divided by the threads"}[clock]
         lines += [
-            f"{time} of whole runs, neighbors included, each in its own process, with "
-            f"{m['threads used']} threads on {m['processor']} ({m['processors']} processors, "
+            f"{CLOCKS[clock].capitalize()}, of whole runs, neighbors included, each in its own "
+            f"process, with {m['threads used']} threads on {m['processor']} ({m['processors']} processors, "
             f"{m['instruction set']}), {m['platform']}, Python {m['python']}. "
             f"To repeat it: `{found['command']}`.",
             "",
@@ -194,7 +197,7 @@ def picture(results, path):
             ax.set_xscale("log")
             ax.set_title(TITLES[data], loc="left", fontsize=10)
             ax.spines[["top", "right"]].set_visible(False)
-            ax.set_xlabel(f"seconds ({found['clock']} time)")
+            ax.set_xlabel(CLOCKS[found["clock"]])
         best = min(min(curve["kl_divergence"]) for curve in curves(found).values())
         row[0].set(ylabel="KL divergence", ylim=(0.97 * best, 1.5 * best))
         row[1].set(ylabel="10 neighbors kept")

@@ -5,7 +5,7 @@ import pytest
 
 from tsnekit._descent.course import Course, resolve_learning_rate
 from tsnekit._descent.endings import FixedLength
-from tsnekit._descent.loop import descend
+from tsnekit._descent.loop import Progress, descend
 from tsnekit.interfaces import Phase
 from tsnekit.plugins.optimizers.momentum import MomentumOptimizer
 
@@ -138,3 +138,33 @@ def test_steps_do_not_depend_on_threads(n_jobs):
 def test_learning_rate():
     assert resolve_learning_rate("auto", 1200, 12.0) == 100
     assert resolve_learning_rate(200, 1200, 12.0) == 200
+
+
+class Impatient:
+    """Ends a phase as soon as it is asked."""
+
+    at_most, reason_at_most = 50, "patience"
+
+    def looks_at(self, iteration):
+        return True
+
+    def reason(self, iteration, divergence):
+        return "impatience"
+
+
+class PullWithDivergence(Pull):
+    def gradient_and_divergence(self, Y, out, exaggeration):
+        self.gradient(Y, out, exaggeration)
+        return self.kl_divergence(Y)
+
+
+@pytest.mark.parametrize(("before", "taken"), [(None, 0), (1.0, 0), (2.0, 6)])
+def test_no_phase_ends_while_exaggeration_fades(before, taken):
+    Y = np.ones((5, 2), dtype=np.float32)
+    optimizer = MomentumOptimizer()
+    optimizer.start(Y)
+    progress = Progress(exaggeration=before)
+    fading = Course(phase=phase(), ending=Impatient(), fade=0.1, learning_rate=0.1)
+    gradient = PullWithDivergence(np.float32(3))
+    assert descend(Y, gradient, optimizer, fading, progress=progress) == "impatience"
+    assert progress.iteration == taken

@@ -76,7 +76,8 @@ def descend(
     mean = np.empty(Y.shape[1]) if recenter else None
     for iteration in range(ending.at_most):
         phase = course.after(progress.exaggeration)
-        if ending.looks_at(iteration):
+        # While exaggeration fades, the divergence says nothing about the phase.
+        if phase is course.phase and ending.looks_at(iteration):
             divergence = gradient.gradient_and_divergence(Y, forces, phase.exaggeration)
             reason = ending.reason(iteration, divergence)
             if reason is not None:
