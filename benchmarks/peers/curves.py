@@ -171,8 +171,9 @@ def table(results):
         m = found["machine"]
         lines += [
             f"{CLOCKS[clock].capitalize()}, of whole runs, neighbors included, each in its own "
-            f"process, with {m['threads used']} threads on {m['processor']} ({m['processors']} processors, "
-            f"{m['instruction set']}), {m['platform']}, Python {m['python']}. "
+            f"process, with {m['threads used']} threads on {m['processor']} "
+            f"({m['processors']} processors, {m['instruction set']}), {m['platform']}, "
+            f"Python {m['python']}. "
             f"To repeat it: `{found['command']}`.",
             "",
         ]
