@@ -1,7 +1,11 @@
 """Attraction, one iteration, and whole runs."""
 
+import math
+
 import numpy as np
 
+from tsnekit._descent.course import Course
+from tsnekit._descent.endings import FixedLength
 from tsnekit._descent.gradient import KLGradient
 from tsnekit._descent.loop import descend
 from tsnekit._facade.tsne import TSNE
@@ -63,10 +67,11 @@ class Iteration:
         self.gradient = KLGradient(synthetic_affinities(n), plan, dof=1.0, n_jobs=N_JOBS)
         self.optimizer = spec("optimizer", "momentum").load()()
         self.optimizer.start(self.Y)
-        self.phase = Phase(name="one", n_iter=1, learning_rate=1.0, momentum=0.8, n_jobs=N_JOBS)
+        phase = Phase(name="one", n_iter=1, learning_rate=1.0, momentum=0.8, n_jobs=N_JOBS)
+        self.course = Course(phase=phase, ending=FixedLength(1))
 
     def time_iteration(self, method, n):
-        descend(self.Y, self.gradient, self.optimizer, self.phase)
+        descend(self.Y, self.gradient, self.optimizer, self.course)
 
 
 class WholeRun:
@@ -97,3 +102,34 @@ class WholeRun:
 
     def track_neighbors_kept(self, method, data):
         return neighbors_kept(self.X, self.model.fit(self.X), n_sampled=None)
+
+
+class IterationsToKL:
+    """How many iterations a schedule takes to the divergence that documented defaults end with."""
+
+    params = [["documented", "converge"], ["digits", "20000 x 50"]]
+    param_names = ["schedule", "data"]
+    targets = {"digits": 0.745, "20000 x 50": 2.435}
+    timeout = 300
+
+    def setup(self, schedule, data):
+        skip_beyond(20_000, 1_797 if data == "digits" else 20_000)
+        self.X = digits() if data == "digits" else synthetic_data(20_000)
+
+    def track_iterations_to_kl(self, schedule, data):
+        target = self.targets[data]
+
+        def reached(iteration, error, embedding):
+            return error <= target
+
+        model = TSNE(
+            schedule=schedule,
+            n_jobs=N_JOBS,
+            random_state=0,
+            callbacks=reached,
+            callbacks_every_iters=5,
+        )
+        embedding = model.fit(self.X)
+        return embedding.state.iteration if embedding.kl_divergence <= target else math.nan
+
+    track_iterations_to_kl.unit = "iterations"

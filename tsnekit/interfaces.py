@@ -28,6 +28,7 @@ __all__ = [
     "RepulsionProblem",
     "SearchProblem",
     "SparseAffinities",
+    "SupportsDivergence",
     "SupportsQuery",
     "WholeGradient",
 ]
@@ -284,6 +285,20 @@ class WholeGradient(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsDivergence(WholeGradient, Protocol):
+    """A whole gradient that also has the divergence, in the same pass and at next to no cost.
+
+    Phases that end by themselves ask for both. Other gradients are asked for one, then the other.
+    """
+
+    def gradient_and_divergence(
+        self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
+    ) -> float:
+        """Fill `out` as `gradient` does, and return what `kl_divergence` does."""
+        ...
+
+
 # -- Optimizers --------------------------------------------------------------------------------
 
 
@@ -296,6 +311,7 @@ class Phase:
     name : str
         For example "early exaggeration".
     n_iter : int
+        The most iterations; a phase that ends by itself may take fewer.
     learning_rate : float
         Already resolved from "auto".
     momentum : float

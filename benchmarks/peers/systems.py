@@ -1,8 +1,9 @@
 """The systems that are compared, and the process that runs one of them once.
 
 This file is run as a script, by an interpreter that has the system and may not have tsnekit. It
-only imports NumPy and the system itself. All systems do 250 + 500 iterations with perplexity 30.
-Their other parameters have the defaults, unless the name says otherwise.
+only imports NumPy and the system itself. All systems do 250 + 500 iterations with perplexity 30,
+except tsnekit with its schedule that converges. Their other parameters have the defaults, unless
+the name says otherwise.
 """
 
 import argparse
@@ -28,10 +29,10 @@ def open_tsne(n_jobs, seed, **options):
     return TSNE(n_jobs=n_jobs, random_state=seed, **options).fit
 
 
-def scikit_learn(n_jobs, seed):
+def scikit_learn(n_jobs, seed, max_iter=EARLY + LATE):
     from sklearn.manifold import TSNE
 
-    return TSNE(max_iter=EARLY + LATE, n_jobs=n_jobs, random_state=seed).fit_transform
+    return TSNE(max_iter=max_iter, n_jobs=n_jobs, random_state=seed).fit_transform
 
 
 def manifolds_rs(n_jobs, seed, **options):
@@ -51,6 +52,11 @@ SYSTEMS = {
     "tsnekit": ("tsnekit", tsnekit, {}),
     "tsnekit, fastest": ("tsnekit", tsnekit, {"neighbors": "fastest"}),
     "tsnekit, hnsw": ("tsnekit", tsnekit, {"neighbors": "hnsw"}),
+    "tsnekit, converge": (
+        "tsnekit",
+        tsnekit,
+        {"schedule": "converge", "neighbors": "fastest"},
+    ),
     "openTSNE": ("openTSNE", open_tsne, {}),
     "openTSNE, hnsw": ("openTSNE", open_tsne, {"neighbors": "hnsw"}),
     "scikit-learn": ("scikit-learn", scikit_learn, {}),
@@ -58,6 +64,36 @@ SYSTEMS = {
     "tsne-h2pack": ("tsne-h2pack", tsne_h2pack, {}),
 }
 """The distribution, how its model is built, and options, by the name in the tables."""
+
+
+class Watch:
+    """A callback of tsnekit and openTSNE that keeps maps, and the time that each took.
+
+    The time in which it keeps them does not count.
+    """
+
+    def __init__(self):
+        self.maps, self.seconds, self.processor_seconds = [], [], []
+        self.started, self.paused = self.clocks(), (0.0, 0.0)
+
+    def clocks(self):
+        return time.perf_counter(), time.process_time()
+
+    def __call__(self, iteration, error, embedding):
+        import numpy as np
+
+        before = self.clocks()
+        wall, processor = (
+            now - start - paused
+            for now, start, paused in zip(before, self.started, self.paused, strict=True)
+        )
+        self.maps.append(np.array(embedding, dtype=np.float32))
+        self.seconds.append(wall)
+        self.processor_seconds.append(processor)
+        self.paused = tuple(
+            paused + now - then
+            for paused, now, then in zip(self.paused, self.clocks(), before, strict=True)
+        )
 
 
 def peak_megabytes():
@@ -81,8 +117,14 @@ def main():
     parser.add_argument("--map", help="where to save the map, as .npy")
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--options", type=json.loads, default={}, help="more options, as JSON")
+    parser.add_argument("--watch", type=int, metavar="N", help="save the map every N iterations")
     args = parser.parse_args()
     distribution, build, options = SYSTEMS[args.system]
+    watch = Watch()
+    options |= args.options
+    if args.watch:
+        options |= {"callbacks": watch, "callbacks_every_iters": args.watch}
     try:
         facts = {"version": metadata.version(distribution)}
     except metadata.PackageNotFoundError:
@@ -95,11 +137,15 @@ def main():
 
             X = np.load(args.data)
             facts["megabytes before"] = peak_megabytes()
-            start = time.perf_counter()
+            watch.started = watch.clocks()
             Y = np.asarray(fit(X))
-            facts["seconds"] = time.perf_counter() - start
+            watch(None, None, Y)
+            facts["seconds"] = watch.seconds[-1]
+            facts["processor seconds"] = watch.processor_seconds[-1]
             facts["megabytes"] = peak_megabytes()
-            np.save(args.map, np.ascontiguousarray(Y, dtype=np.float32))
+            if args.watch:
+                facts["after"] = {"wall": watch.seconds, "processor": watch.processor_seconds}
+            np.save(args.map, np.stack(watch.maps) if args.watch else watch.maps[-1])
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
     # The result is written. Some systems hang or report errors when the interpreter ends.

@@ -137,6 +137,42 @@ def test_nothing_but_out_is_changed_and_threads_give_the_same_bits():
         np.testing.assert_array_equal(array, copy)
 
 
+def both_at_once(gradient, Y, exaggeration):
+    """The gradient and the divergence of one pass, checked against a pass for each."""
+    out, joint = np.empty_like(Y), np.full_like(Y, np.nan)
+    gradient.gradient(Y, out, exaggeration)
+    divergence = gradient.gradient_and_divergence(Y, joint, exaggeration)
+    np.testing.assert_array_equal(joint, out)
+    return divergence
+
+
+@pytest.mark.parametrize("dof", [1e-30, 0.5, 1.0, 1e30])
+@pytest.mark.parametrize("d", [1, 2, 3, 5])
+@pytest.mark.parametrize("referenced", [False, True])
+def test_one_pass_has_gradient_and_divergence(d, dof, referenced):
+    n, m = 300, 300 + 100 * referenced
+    affinities, _ = random_affinities(n, m)
+    rng = np.random.default_rng(8)
+    Y, reference = (rng.normal(size=(rows, d)).astype(np.float32) for rows in (n, m))
+    gradient = planned(affinities, n, d, dof, reference=reference if referenced else None)
+    for exaggeration in (12.0, 1.0):
+        found = both_at_once(gradient, Y, exaggeration)
+        assert found == pytest.approx(gradient.kl_divergence(Y), rel=1e-6, abs=1e-6)
+
+
+def test_one_pass_in_the_order_of_the_map_has_both(monkeypatch):
+    n = 500
+    affinities, _ = random_affinities(n, n, density=0.1)
+    rng = np.random.default_rng(9)
+    ordered = [planned_in_map_order(monkeypatch, affinities, n, 2, n_jobs) for n_jobs in (1, 2)]
+    for _ in range(3):
+        Y = rng.normal(size=(n, 2)).astype(np.float32)
+        one, two = (both_at_once(gradient, Y, 3.0) for gradient in ordered)
+        assert one == two
+        # The divergence of rounded values, whose errors cancel.
+        assert one == pytest.approx(ordered[0].kl_divergence(Y), rel=1e-4)
+
+
 def planned_in_map_order(monkeypatch, affinities, n, d, n_jobs):
     monkeypatch.setattr("tsnekit._descent.map_order._cache_bytes", lambda: 800)
     monkeypatch.setattr("tsnekit._descent.map_order.FIRST_REFRESH", 2)

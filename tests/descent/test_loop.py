@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
-from tsnekit._descent.loop import descend, resolve_learning_rate
+from tsnekit._descent.course import Course, resolve_learning_rate
+from tsnekit._descent.endings import FixedLength
+from tsnekit._descent.loop import Progress, descend
 from tsnekit.interfaces import Phase
 from tsnekit.plugins.optimizers.momentum import MomentumOptimizer
 
 
 def phase(**changes):
     return Phase(**({"name": "test", "n_iter": 1, "learning_rate": 2.0, "momentum": 0.8} | changes))
+
+
+def course(**changes):
+    return Course(phase=phase(**changes), ending=FixedLength(changes.get("n_iter", 1)))
 
 
 def reference_steps(Y, gradients, *, rate, momentum, max_grad_norm=None, max_step_norm=None):
@@ -96,9 +102,12 @@ def test_descent_finds_the_minimum_and_observers_see_every_iteration():
         Y,
         Pull(np.float32(3)),
         optimizer,
-        phase(n_iter=300, learning_rate=0.1),
+        course(n_iter=300, learning_rate=0.1),
         recenter=False,
-        observers=[seen.append, also_seen.append],
+        observers=[
+            lambda iteration, in_force: seen.append(iteration),
+            lambda iteration, in_force: also_seen.append(in_force.name and iteration),
+        ],
     )
     np.testing.assert_allclose(Y, 3, atol=1e-3)
     assert seen == also_seen == list(range(1, 301))
@@ -108,7 +117,7 @@ def test_recentering_keeps_the_mean_at_the_origin():
     Y = (np.random.default_rng(2).normal(size=(9001, 3)) + 100).astype(np.float32)
     optimizer = MomentumOptimizer()
     optimizer.start(Y)
-    descend(Y, Pull(np.float32(7)), optimizer, phase(n_iter=1, learning_rate=1e-6))
+    descend(Y, Pull(np.float32(7)), optimizer, course(n_iter=1, learning_rate=1e-6))
     np.testing.assert_allclose(Y.mean(axis=0, dtype=np.float64), 0, atol=1e-5)
 
 
@@ -121,7 +130,7 @@ def test_steps_do_not_depend_on_threads(n_jobs):
         Y = start.copy()
         optimizer = MomentumOptimizer()
         optimizer.start(Y)
-        descend(Y, Pull(np.float32(1)), optimizer, phase(n_iter=5, n_jobs=jobs))
+        descend(Y, Pull(np.float32(1)), optimizer, course(n_iter=5, n_jobs=jobs))
         results.append(Y)
     np.testing.assert_array_equal(*results)
 
@@ -129,3 +138,33 @@ def test_steps_do_not_depend_on_threads(n_jobs):
 def test_learning_rate():
     assert resolve_learning_rate("auto", 1200, 12.0) == 100
     assert resolve_learning_rate(200, 1200, 12.0) == 200
+
+
+class Impatient:
+    """Ends a phase as soon as it is asked."""
+
+    at_most, reason_at_most = 50, "patience"
+
+    def looks_at(self, iteration):
+        return True
+
+    def reason(self, iteration, divergence):
+        return "impatience"
+
+
+class PullWithDivergence(Pull):
+    def gradient_and_divergence(self, Y, out, exaggeration):
+        self.gradient(Y, out, exaggeration)
+        return self.kl_divergence(Y)
+
+
+@pytest.mark.parametrize(("before", "taken"), [(None, 0), (1.0, 0), (2.0, 6)])
+def test_no_phase_ends_while_exaggeration_fades(before, taken):
+    Y = np.ones((5, 2), dtype=np.float32)
+    optimizer = MomentumOptimizer()
+    optimizer.start(Y)
+    progress = Progress(exaggeration=before)
+    fading = Course(phase=phase(), ending=Impatient(), fade=0.1, learning_rate=0.1)
+    gradient = PullWithDivergence(np.float32(3))
+    assert descend(Y, gradient, optimizer, fading, progress=progress) == "impatience"
+    assert progress.iteration == taken

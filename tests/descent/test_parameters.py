@@ -37,6 +37,9 @@ def test_transform_declares_the_parameters_that_new_points_do_not_take_from_the_
     kept = set(DescentParameters().of_new_points())
     assert set(DEFAULTS) - kept - set(explicit) == {
         "momentum",
+        # The phases of new points have a given length each, and the exaggeration drops at once.
+        "fade",
+        "tolerance",
         "callbacks",
         "callbacks_every_iters",
     }

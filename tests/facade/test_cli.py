@@ -2,6 +2,7 @@ import importlib.metadata
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -139,7 +140,7 @@ def test_errors_are_one_line_and_exit_code_2(arguments, message, capsys):
         ([], "the following arguments are required: COMMAND (see tsnekit --help)"),
         (["embed"], "the following arguments are required: INPUT (see tsnekit embed --help)"),
         (["embd"], "invalid choice: 'embd'"),
-        (["embed", "iris", "--n-iter", "many"], "--n-iter: must be an integer, got 'many'"),
+        (["embed", "iris", "--n-iter", "many"], "--n-iter: must be an integer or auto, got 'many'"),
         (["embed", "iris", "--dof", "x"], "--dof: must be a number, got 'x'"),
         (["embed", "iris", "--learning-rate", "x"], "must be a number or auto, got 'x'"),
         (["embed", "iris", "--max-step-norm", "x"], "must be a number or none, got 'x'"),
@@ -246,14 +247,27 @@ def test_two_outputs_are_two_files(tmp_path, table, capsys):
     assert not (tmp_path / "map.npy").exists()
 
 
+def test_a_schedule_is_one_option_and_the_summary_says_what_ended_each_phase(capsys):
+    command = ["embed", "iris", "--schedule", "converge", "--quiet"]
+    assert main([*command, "--json"]) == 0
+    phases = json.loads(capsys.readouterr().out)["phases"]
+    assert list(phases) == ["early exaggeration", "optimization"]
+    assert phases["optimization"]["iterations"] >= 100
+    assert "changed by no more than 0.02" in phases["optimization"]["ended because"]
+    assert main([*command, "--early-exaggeration-iter", "3", "--n-iter", "auto"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^early exaggeration +3 +it took the given number", shown, re.MULTILINE)
+    assert re.search(r"^optimization +\d+ +the KL divergence changed", shown, re.MULTILINE)
+
+
 def test_ctrl_c_keeps_the_map(tmp_path, monkeypatch, capsys):
     from tsnekit._descent import loop as optimize
 
     original, calls = optimize.descend, []
 
-    def interrupted(Y, gradient, optimizer, phase, **others):
-        calls.append(phase.name)
-        original(Y, gradient, optimizer, phase, **others)
+    def interrupted(Y, gradient, optimizer, course, **others):
+        calls.append(course.phase.name)
+        original(Y, gradient, optimizer, course, **others)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tsnekit._embedding.base.descend", interrupted)

@@ -166,3 +166,25 @@ def test_a_whole_gradient_is_checked():
     WholeSuite(1.0).test_whole_gradient_of_odd_input()
     with pytest.raises(AssertionError, match="the gradient is not finite"):
         WholeSuite(np.nan).test_whole_gradient_of_odd_input()
+
+
+class OnePass(Whole):
+    """The same with the divergence in the same pass, right or wrong by a term."""
+
+    def __init__(self, error):
+        super().__init__(1.0)
+        self.error = error
+
+    def gradient_and_divergence(self, Y, out, exaggeration):
+        return self.inner.gradient_and_divergence(Y, out, exaggeration) + self.error
+
+
+class OnePassSuite(WholeSuite):
+    def method(self):
+        return OnePass(self.fault)
+
+
+def test_a_divergence_of_the_same_pass_is_checked():
+    OnePassSuite(0.0).test_whole_gradient()
+    with pytest.raises(AssertionError, match="KL of one pass is off"):
+        OnePassSuite(0.01).test_whole_gradient()

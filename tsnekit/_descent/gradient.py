@@ -65,17 +65,50 @@ class KLGradient:
         self._reference = reference
         reordered = reference is None and reordering_pays(affinities.shape[0])
         self._map_order = MapOrder(affinities, n_jobs) if reordered else None
+        self._p_log_p: NDArray[np.float64] | None = None
 
     def gradient(
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
     ) -> None:
         """Fill `out` with the gradient; see `tsnekit.interfaces.WholeGradient`."""
+        self._fill(Y, out, exaggeration, None)
+
+    def gradient_and_divergence(
+        self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
+    ) -> float:
+        """Do both in one pass over P; see `tsnekit.interfaces.SupportsDivergence`."""
+        logs = np.empty(len(Y))
+        z = self._fill(Y, out, exaggeration, logs)
+        if self._p_log_p is None:
+            # Where all points are at the origin, each w_ij is 1.
+            columns = (self._affinities.shape[1], Y.shape[1])
+            self._p_log_p = self._cost(np.zeros_like(Y), np.zeros(columns, dtype=np.float32))
+        return self._divergence(self._p_log_p + logs, z)
+
+    def kl_divergence(self, Y: NDArray[np.float32]) -> float:
+        """Return the KL divergence of `Y`, without exaggeration."""
+        z = self._repel(Y, np.empty_like(Y))
+        targets = Y if self._reference is None else self._reference
+        return self._divergence(self._cost(Y, targets), z)
+
+    def _fill(
+        self,
+        Y: NDArray[np.float32],
+        out: NDArray[np.float32],
+        exaggeration: float,
+        logs: NDArray[np.float64] | None,
+    ) -> NDArray[np.float64]:
+        """Fill `out` with the gradient, and `logs` by row if they are given; return Z or the Z_i.
+
+        The logs are sum_j p_ij dof log(1 + |y_i - y_j|^2 / dof).
+        """
         from tsnekit._native.attraction import gradient_from_repulsion
 
-        z = self._repel(Y, out, LEAST_Z)
+        z = self._repel(Y, out)
+        least = np.maximum(z, LEAST_Z)
         if self._map_order is not None:
-            self._map_order.gradient_from_repulsion(Y, self._dof, exaggeration, z[0], out)
-            return
+            self._map_order.gradient_from_repulsion(Y, self._dof, exaggeration, least[0], out, logs)
+            return z
         gradient_from_repulsion(
             self._affinities.indptr,
             self._affinities.indices,
@@ -84,39 +117,42 @@ class KLGradient:
             Y if self._reference is None else self._reference,
             self._dof,
             exaggeration,
-            z,
+            least,
             out,
             self._n_jobs,
+            logs,
         )
+        return z
 
-    def kl_divergence(self, Y: NDArray[np.float32]) -> float:
-        """Return the KL divergence of `Y`, without exaggeration."""
+    def _divergence(self, cost: NDArray[np.float64], z: NDArray[np.float64]) -> float:
+        """Return the divergence, given what `_cost` returns and Z, or Z_i with a reference."""
+        if self._reference is not None:
+            return float(np.mean(cost + np.log(z)))
+        total = float(np.sum(self._affinities.data, dtype=np.float64))
+        return float(np.sum(cost) + total * np.log(z[0]))
+
+    def _cost(self, Y: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return sum_j p_ij log(p_ij / w_ij^dof) by row."""
         from tsnekit._native.attraction import attraction_cost
 
-        z = self._repel(Y, np.empty_like(Y), TINY)
         cost = np.empty(len(Y))
         attraction_cost(
             self._affinities.indptr,
             self._affinities.indices,
             self._affinities.data,
             Y,
-            Y if self._reference is None else self._reference,
+            targets,
             self._dof,
             cost,
             self._n_jobs,
         )
-        if self._reference is not None:
-            return float(np.mean(cost + np.log(z)))
-        total = float(np.sum(self._affinities.data, dtype=np.float64))
-        return float(np.sum(cost) + total * np.log(z[0]))
+        return cost
 
-    def _repel(
-        self, Y: NDArray[np.float32], out: NDArray[np.float32], least: float
-    ) -> NDArray[np.float64]:
+    def _repel(self, Y: NDArray[np.float32], out: NDArray[np.float32]) -> NDArray[np.float64]:
         """Fill `out` with the repulsive forces, and return Z, or Z_i with a reference."""
         # Z underflows where all pairs are far apart, and is zero for a single point.
         if self._reference is None:
-            return np.array([max(self._repulsion(Y, out), least)])
+            return np.array([max(self._repulsion(Y, out), TINY)])
         z = np.empty(len(Y))
         self._repulsion(Y, out, z)
-        return np.maximum(z, least, out=z)
+        return np.maximum(z, TINY, out=z)

@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.interfaces import Optimizer, Phase, WholeGradient
+from tsnekit._descent.course import Course
+from tsnekit.interfaces import Optimizer, Phase, SupportsDivergence
 
-__all__ = ["Observer", "Progress", "descend", "resolve_learning_rate"]
+__all__ = ["Observer", "Progress", "descend"]
 
-Observer: TypeAlias = Callable[[int], None]
-"""Called after each iteration with its number, counted from 1. An exception ends the phase."""
+Observer: TypeAlias = Callable[[int, Phase], None]
+"""Called after each iteration with its number, from 1, and its phase; raises to end the phase."""
 
 
 @dataclass(kw_only=True)
@@ -26,50 +27,42 @@ class Progress:
     ----------
     iteration : int
         Iterations so far, over all phases.
+    exaggeration : float, optional
+        Of the last iteration; None before the first one.
     lock : Lock
-        Held while an iteration moves the points. A thread that holds it reads positions, optimizer
-        and `iteration` of the same moment.
+        Held while an iteration moves the points. A thread that holds it reads positions, optimizer,
+        `iteration` and `exaggeration` of the same moment.
     """
 
     iteration: int = 0
+    exaggeration: float | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-
-def resolve_learning_rate(learning_rate: float | str, n_samples: int, exaggeration: float) -> float:
-    """Return the learning rate, n / exaggeration for "auto".
-
-    References
-    ----------
-    A. C. Belkina et al. "Automated optimized parameters for T-distributed stochastic neighbor
-    embedding improve visualization and analysis of large datasets". Nature Communications 10
-    (2019), 5415.
-    """
-    return n_samples / exaggeration if isinstance(learning_rate, str) else float(learning_rate)
 
 
 def descend(
     Y: NDArray[np.float32],
-    gradient: WholeGradient,
+    gradient: SupportsDivergence,
     optimizer: Optimizer,
-    phase: Phase,
+    course: Course,
     *,
     recenter: bool = True,
     progress: Progress | None = None,
     observers: Sequence[Observer] = (),
-) -> None:
-    """Run one phase of descent on `Y`, in place.
+) -> str:
+    """Run one phase of descent on `Y`, in place, and return what ended it.
 
     An iteration happens as a whole or not at all: if an exception, such as Ctrl-C, ends it between
-    gradient and recentering, then `Y`, the optimizer and the count are as they were before it.
+    gradient and recentering, then `Y`, the optimizer and the progress are as they were before it.
 
     Parameters
     ----------
     Y : ndarray of shape (n, d), float32
         Moved in place.
-    gradient : WholeGradient
+    gradient : SupportsDivergence
     optimizer : Optimizer
         Already started.
-    phase : Phase
+    course : Course
+        What is in force at each iteration, and when the phase ends.
     recenter : bool, default=True
         Whether to keep the mean of the points at the origin.
     progress : Progress, optional
@@ -77,33 +70,48 @@ def descend(
     observers : sequence of callable
         Called in order after each iteration.
     """
-    from tsnekit._native.update import center
-
-    def move() -> None:
-        optimizer.step(Y, forces, phase)
-        if recenter:
-            center(Y, mean, phase.n_jobs)
-
     progress = Progress() if progress is None else progress
+    ending = course.ending
     forces = np.empty_like(Y)
-    mean = np.empty(Y.shape[1])
-    for iteration in range(1, phase.n_iter + 1):
-        gradient.gradient(Y, forces, phase.exaggeration)
+    mean = np.empty(Y.shape[1]) if recenter else None
+    for iteration in range(ending.at_most):
+        phase = course.after(progress.exaggeration)
+        # While exaggeration fades, the divergence says nothing about the phase.
+        if phase is course.phase and ending.looks_at(iteration):
+            divergence = gradient.gradient_and_divergence(Y, forces, phase.exaggeration)
+            reason = ending.reason(iteration, divergence)
+            if reason is not None:
+                return reason
+        else:
+            gradient.gradient(Y, forces, phase.exaggeration)
         with progress.lock:
-            _move_as_a_whole(move, Y, optimizer, progress)
+            _move_as_a_whole(Y, forces, mean, optimizer, phase, progress)
         for observer in observers:
-            observer(iteration)
+            observer(iteration + 1, phase)
+    return ending.reason_at_most
 
 
 def _move_as_a_whole(
-    move: Callable[[], None], Y: NDArray[np.float32], optimizer: Optimizer, progress: Progress
+    Y: NDArray[np.float32],
+    forces: NDArray[np.float32],
+    mean: NDArray[np.float64] | None,
+    optimizer: Optimizer,
+    phase: Phase,
+    progress: Progress,
 ) -> None:
-    positions, state, iteration = Y.copy(), optimizer.state(), progress.iteration
+    from tsnekit._native.update import center
+
+    positions, state = Y.copy(), optimizer.state()
+    iteration, exaggeration = progress.iteration, progress.exaggeration
     try:
-        move()
+        optimizer.step(Y, forces, phase)
+        if mean is not None:
+            center(Y, mean, phase.n_jobs)
+        progress.exaggeration = phase.exaggeration
         progress.iteration = iteration + 1
     except BaseException:
         _go_back(Y, positions, optimizer, state)
+        progress.exaggeration = exaggeration
         progress.iteration = iteration
         raise
 

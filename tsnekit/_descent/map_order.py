@@ -71,8 +71,13 @@ class MapOrder:
         exaggeration: float,
         z: float,
         out: NDArray[np.float32],
+        row_logs: NDArray[np.float64] | None = None,
     ) -> None:
-        """Turn the repulsive forces in `out`, whose normalization is `z`, into the gradient."""
+        """Turn the repulsive forces in `out`, whose normalization is `z`, into the gradient.
+
+        `row_logs`, of shape (n,) and float64, is filled with the sums over j of
+        p_ij dof log(1 + |y_i - y_j|^2 / dof), of rounded values, if it is given.
+        """
         from tsnekit._native.reorder import gather_rows
 
         if self._evaluations >= self._next_refresh:
@@ -83,7 +88,7 @@ class MapOrder:
             self._positions = np.empty_like(Y)
         gather_rows(Y, self._order, self._positions, self._n_jobs)
         self._compact.gradient_from_repulsion(
-            self._positions, dof, exaggeration, z, self._order, out, self._n_jobs
+            self._positions, dof, exaggeration, z, self._order, out, self._n_jobs, row_logs
         )
 
     def _follow(self, Y: NDArray[np.float32]) -> None:

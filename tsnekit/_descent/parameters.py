@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tsnekit._backends.resolve import check_name
+from tsnekit._descent.endings import Ending, FixedLength, SmallChange
 from tsnekit._util.names import did_you_mean
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_integer, check_real, short_repr
@@ -72,6 +73,10 @@ def _check_not_negative(name: str, value: Any) -> None:
     check_real(name, value, at_least=0)
 
 
+def _check_share(name: str, value: Any) -> None:
+    check_real(name, value, above=0, at_most=1)
+
+
 def _check_count(name: str, value: Any) -> None:
     check_integer(name, value, at_least=1)
 
@@ -115,8 +120,22 @@ class DescentParameters:
         "factor of the attractive forces; None is 1",
         _check_positive_or_none,
     )
+    fade: float = _parameter(
+        1,
+        "float",
+        "greatest share of itself that the exaggeration of an earlier phase loses in an iteration; "
+        "1 is all at once",
+        _check_share,
+    )
     momentum: float = _parameter(
         0.8, "float", "share of the last step that the next one keeps", _check_not_negative
+    )
+    tolerance: float = _parameter(
+        0.02,
+        "float",
+        '``n_iter="auto"`` ends when the KL divergence changes by no more than this share of '
+        "itself in 50 iterations",
+        _check_not_negative,
     )
     negative_gradient_method: str | GradientMethod = _parameter(  # noqa: RUF009
         "auto",
@@ -238,6 +257,10 @@ class DescentParameters:
                     f"The parameters are {', '.join(self.names())}"
                 )
         return dataclasses.replace(self, **changes)
+
+    def ending_of_optimization(self, n_iter: int | str) -> Ending:
+        """Return what ends a phase of so many iterations, or of "auto" many."""
+        return SmallChange(self.tolerance) if isinstance(n_iter, str) else FixedLength(int(n_iter))
 
     def values(self) -> dict[str, Any]:
         """Return all parameters by name."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._util.locks import Lock
 from tsnekit._util.threads import resolve_n_jobs
-from tsnekit.interfaces import Repulsion, SparseAffinities, WholeGradient
+from tsnekit.interfaces import Repulsion, SparseAffinities, SupportsDivergence, WholeGradient
 
 __all__ = ["Plan", "PlanKey", "Plans", "snapshot"]
 
@@ -96,6 +96,16 @@ class Plan:
         """Fill `out` with the gradient; see `tsnekit.interfaces.WholeGradient`."""
         with self._lock.held():
             self._planned.gradient(Y, out, exaggeration)
+
+    def gradient_and_divergence(
+        self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
+    ) -> float:
+        """Do both, in one pass if the gradient can; see `tsnekit.interfaces.SupportsDivergence`."""
+        with self._lock.held():
+            if isinstance(self._planned, SupportsDivergence):
+                return float(self._planned.gradient_and_divergence(Y, out, exaggeration))
+            self._planned.gradient(Y, out, exaggeration)
+            return float(self._planned.kl_divergence(Y))
 
     def kl_divergence(self, Y: NDArray[np.float32]) -> float:
         """Return the KL divergence of `Y`, without exaggeration."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import time
 from typing import Any, TypeVar
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._descent.course import Course, resolve_learning_rate
+from tsnekit._descent.endings import Ending, PhaseEnd, check_iterations
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed
 from tsnekit._descent.gradient import KLGradient
@@ -24,7 +27,7 @@ from tsnekit._embedding.state import RunState
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
 from tsnekit._util.threads import resolve_n_jobs
-from tsnekit._util.validation import MAX_POSITION, check_integer
+from tsnekit._util.validation import MAX_POSITION
 from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
 from tsnekit.interfaces import (
@@ -37,6 +40,8 @@ from tsnekit.interfaces import (
 )
 
 __all__ = ["BaseEmbedding"]
+
+logger = logging.getLogger(__name__)
 
 Self = TypeVar("Self", bound="BaseEmbedding")
 
@@ -75,6 +80,11 @@ class BaseEmbedding(EmbeddingArray):
         return dict(self.state.seconds)
 
     @property
+    def endings(self) -> dict[str, PhaseEnd]:
+        """How many iterations the last phase of each name took, and what ended it."""
+        return dict(self.state.endings)
+
+    @property
     def kl_divergence(self) -> float:
         """The KL divergence of the embedding, computed when asked for.
 
@@ -86,7 +96,7 @@ class BaseEmbedding(EmbeddingArray):
     @lists_parameters
     def optimize(
         self: Self,
-        n_iter: int,
+        n_iter: int | str,
         inplace: bool = False,
         propagate_exception: bool = False,
         *,
@@ -102,8 +112,9 @@ class BaseEmbedding(EmbeddingArray):
 
         Parameters
         ----------
-        n_iter : int
-            Number of iterations.
+        n_iter : int or "auto"
+            Number of iterations. "auto" ends when the KL divergence changes little (see
+            ``tolerance`` below), after 100 to 1,000 iterations.
         inplace : bool, default=False
             Whether to move this embedding instead of a copy.
         propagate_exception : bool, default=False
@@ -133,12 +144,13 @@ class BaseEmbedding(EmbeddingArray):
         TypeError, ValueError
             If a parameter is unknown or not valid; raised before any work starts.
         """
-        n_iter = check_integer("n_iter", n_iter, at_least=0)
+        check_iterations("n_iter", n_iter)
         weights = check_fixed(fixed, len(self))
         parameters = self.state.parameters.replace(**gradient_descent_params)
         embedding = self if inplace else self.copy()
+        ending = parameters.ending_of_optimization(n_iter)
         try:
-            embedding.run_phase("optimization", n_iter, parameters, weights)
+            embedding.run_phase("optimization", ending, parameters, weights)
         except OptimizationInterrupt:
             if propagate_exception:
                 raise
@@ -212,7 +224,7 @@ class BaseEmbedding(EmbeddingArray):
     def run_phase(
         self,
         phase_name: str,
-        n_iter: int,
+        ending: Ending,
         parameters: DescentParameters,
         fixed: NDArray[np.float32] | None = None,
     ) -> None:
@@ -221,9 +233,9 @@ class BaseEmbedding(EmbeddingArray):
         Parameters
         ----------
         phase_name : str
-            Shown by the progress bar, passed to callbacks, and the key of `seconds`.
-        n_iter : int
-            Number of iterations.
+            Shown by the progress bar, passed to callbacks, and the key of `seconds` and `endings`.
+        ending : Ending
+            Not used before.
         parameters : DescentParameters
         fixed : ndarray of shape (n_samples,), optional
             How much each point is fixed, checked.
@@ -238,42 +250,61 @@ class BaseEmbedding(EmbeddingArray):
             If the map diverged.
         """
         state = self.state
-        started = time.perf_counter()
+        started, iterations = time.perf_counter(), state.iteration
+        course = self._course(phase_name, ending, parameters)
+        callbacks = CallbackRunner(check_callbacks(parameters.callbacks), self)
+        reason = "an error ended it"
+        with state.phase_lock:
+            try:
+                with show_logs(parameters.verbose):
+                    plan = self._plan(parameters)
+                with ProgressBar(phase_name, ending.at_most, shown=parameters.verbose) as bar:
+                    callbacks.start()
+                    optimizer = self._started_optimizer(fixed)
+                    reason = descend(
+                        self._positions(),
+                        plan,
+                        optimizer,
+                        course,
+                        recenter=self._recentered and fixed is None,
+                        progress=state,
+                        observers=[self._observer(plan, parameters, callbacks, bar)],
+                    )
+                self._check_convergence(parameters)
+            except OptimizationInterrupt:
+                reason = "a callback ended it"
+                raise
+            except KeyboardInterrupt:
+                reason = "Ctrl-C ended it"
+                raise InterruptedByUser(self) from None
+            finally:
+                elapsed = time.perf_counter() - started
+                state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
+                end = PhaseEnd(n_iter=state.iteration - iterations, reason=reason)
+                state.endings[phase_name] = end
+                with show_logs(parameters.verbose):
+                    logger.info("%s ended after %d iterations: %s", phase_name, end.n_iter, reason)
+
+    def _course(self, name: str, ending: Ending, parameters: DescentParameters) -> Course:
         exaggeration = 1.0 if parameters.exaggeration is None else float(parameters.exaggeration)
+        rate = parameters.learning_rate
         phase = Phase(
-            name=phase_name,
-            n_iter=n_iter,
-            learning_rate=self._resolved_learning_rate(parameters.learning_rate, exaggeration),
+            name=name,
+            n_iter=ending.at_most,
+            learning_rate=resolve_learning_rate(rate, self._n_auto(), exaggeration),
             momentum=float(parameters.momentum),
             exaggeration=exaggeration,
             max_grad_norm=parameters.max_grad_norm,
             max_step_norm=parameters.max_step_norm,
             n_jobs=resolve_n_jobs(parameters.n_jobs),
         )
-        callbacks = CallbackRunner(check_callbacks(parameters.callbacks), self)
-        with state.phase_lock:
-            try:
-                with show_logs(parameters.verbose):
-                    plan = self._plan(parameters)
-                with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:
-                    callbacks.start()
-                    optimizer = self._started_optimizer(fixed)
-                    observer = self._observer(plan, phase, parameters, callbacks, bar)
-                    descend(
-                        self._positions(),
-                        plan,
-                        optimizer,
-                        phase,
-                        recenter=self._recentered and fixed is None,
-                        progress=state,
-                        observers=[observer],
-                    )
-                self._check_convergence(parameters)
-            except KeyboardInterrupt:
-                raise InterruptedByUser(self) from None
-            finally:
-                elapsed = time.perf_counter() - started
-                state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
+        return Course(
+            phase=phase,
+            ending=ending,
+            fade=float(parameters.fade),
+            learning_rate=rate,
+            n_auto=self._n_auto(),
+        )
 
     def _started_optimizer(self, fixed: NDArray[np.float32] | None) -> Optimizer:
         optimizer = self.state.optimizer
@@ -293,14 +324,13 @@ class BaseEmbedding(EmbeddingArray):
     def _observer(
         self,
         plan: Plan,
-        phase: Phase,
         parameters: DescentParameters,
         callbacks: CallbackRunner,
         bar: ProgressBar,
     ) -> Observer:
         every = parameters.callbacks_every_iters if check_callbacks(parameters.callbacks) else 0
 
-        def observe(iteration: int) -> None:
+        def observe(iteration: int, phase: Phase) -> None:
             bar.advance()
             called = every > 0 and iteration % every == 0
             if not called and not bar.wants_error(iteration):
@@ -383,5 +413,6 @@ class BaseEmbedding(EmbeddingArray):
     def _reference_field(self) -> ReferenceField | None:
         raise NotImplementedError
 
-    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
+    def _n_auto(self) -> int:
+        """Return the number of samples that a learning rate of "auto" is for."""
         raise NotImplementedError

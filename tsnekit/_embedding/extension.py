@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsnekit._descent.endings import check_iterations
 from tsnekit._descent.fixed import check_fixed
 from tsnekit._embedding.placement import check_placement, place
 from tsnekit._util.validation import check_integer
@@ -27,12 +28,12 @@ def extend(
     fixed: Any,
     initialization: Any,
     k: int,
-    n_iter: int,
+    n_iter: int | str,
     **gradient_descent_params: Any,
 ) -> TSNEEmbedding:
     """Return a map of old and new points; see `tsnekit.TSNEEmbedding.extend`."""
     n_old = len(embedding)
-    n_iter = check_integer("n_iter", n_iter, at_least=0)
+    check_iterations("n_iter", n_iter)
     k = check_integer("k", k, at_least=1)
     check_placement(initialization)
     parameters = embedding.state.parameters.replace(**gradient_descent_params)

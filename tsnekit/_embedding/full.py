@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from tsnekit._descent.endings import FixedLength
 from tsnekit._descent.field import PADDING, ReferenceField
-from tsnekit._descent.loop import resolve_learning_rate
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._embedding.extension import extend
@@ -121,8 +121,8 @@ class TSNEEmbedding(BaseEmbedding):
     def _reference_field(self) -> None:
         return None
 
-    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
-        return resolve_learning_rate(learning_rate, len(self), exaggeration)
+    def _n_auto(self) -> int:
+        return len(self)
 
     def prepare_interpolation_grid(self, padding: float = 0.25) -> None:
         """Compute the field that the embedding exerts on new points, for the next `transform`.
@@ -287,7 +287,7 @@ class TSNEEmbedding(BaseEmbedding):
             ("early exaggeration", "optimization"), phases, strict=True
         ):
             if iterations:
-                partial.run_phase(name, iterations, parameters)
+                partial.run_phase(name, FixedLength(iterations), parameters)
         return partial
 
     def extend(
@@ -298,7 +298,7 @@ class TSNEEmbedding(BaseEmbedding):
         fixed: Any = False,
         initialization: Any = "median",
         k: int = 25,
-        n_iter: int = 250,
+        n_iter: int | str = 250,
         **gradient_descent_params: Any,
     ) -> TSNEEmbedding:
         """Add new points to the map, and optimize old and new ones together.
@@ -320,8 +320,8 @@ class TSNEEmbedding(BaseEmbedding):
             Where the new points start; see `prepare_partial`.
         k : int, default=25
             How many nearest neighbors to look at for the start.
-        n_iter : int, default=250
-            Iterations of the joint optimization.
+        n_iter : int or "auto", default=250
+            Iterations of the joint optimization; see `optimize`.
         **gradient_descent_params
             Parameters that replace the embedding's own; see `optimize`.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tsnekit._descent.field import ReferenceField
-from tsnekit._descent.loop import resolve_learning_rate
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._embedding.described import as_text
@@ -154,5 +153,5 @@ class PartialTSNEEmbedding(BaseEmbedding):
     def _reference_field(self) -> ReferenceField:
         return self._field
 
-    def _resolved_learning_rate(self, learning_rate: float | str, exaggeration: float) -> float:
-        return resolve_learning_rate(learning_rate, 1, exaggeration)
+    def _n_auto(self) -> int:
+        return 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._descent.endings import PhaseEnd
 from tsnekit._descent.loop import Progress
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._descent.plan import Plans
@@ -15,6 +16,17 @@ from tsnekit._util.process import show_logs
 from tsnekit.interfaces import Optimizer, SparseAffinities
 
 __all__ = ["RunState", "fresh_state"]
+
+KEPT = (
+    "parameters",
+    "optimizer",
+    "backends",
+    "seconds",
+    "endings",
+    "iteration",
+    "exaggeration",
+)
+"""What a pickle keeps."""
 
 
 @dataclass
@@ -30,6 +42,8 @@ class RunState(Progress):
         The backends that were chosen, by extension point.
     seconds : dict of str to float
         Time spent, by phase.
+    endings : dict of str to PhaseEnd
+        How the last phase of each name ended.
     joint : tuple of (SparseAffinities, SparseAffinities), optional
         The last affinity matrix, and its symmetric form.
     plans : Plans
@@ -43,6 +57,7 @@ class RunState(Progress):
     optimizer: Optimizer
     backends: dict[str, Choice] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    endings: dict[str, PhaseEnd] = field(default_factory=dict)
     joint: tuple[SparseAffinities, SparseAffinities] | None = None
     plans: Plans = field(default_factory=lambda: Plans(1), repr=False, compare=False)
     phase_lock: Any = field(default_factory=threading.RLock, repr=False, compare=False)
@@ -54,14 +69,15 @@ class RunState(Progress):
             copy.deepcopy(self.optimizer),
             backends=dict(self.backends),
             seconds=dict(self.seconds),
+            endings=dict(self.endings),
             joint=self.joint,
             iteration=self.iteration,
+            exaggeration=self.exaggeration,
         )
 
     def __getstate__(self) -> dict[str, Any]:
         # Callbacks belong to the program that runs; plans and locks belong to the process.
-        kept = ("parameters", "optimizer", "backends", "seconds", "iteration")
-        state = {name: getattr(self, name) for name in kept}
+        state = {name: getattr(self, name) for name in KEPT}
         return state | {"parameters": self.parameters.replace(callbacks=None)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

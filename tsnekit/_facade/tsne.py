@@ -12,9 +12,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import check_name
+from tsnekit._descent.endings import check_iterations, ending_of_early
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit._facade import prepare as pipeline
+from tsnekit._facade.schedules import scheduled
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import (
@@ -48,13 +50,15 @@ class TSNE(BaseEstimator):
         give the mixture of their affinities.
     learning_rate : float or "auto", default="auto"
         "auto" is n_samples / exaggeration, in each of the two phases (Belkina et al., 2019).
-    early_exaggeration_iter : int, default=250
-        Iterations of the early exaggeration phase.
+    early_exaggeration_iter : int or "auto", default=250
+        Iterations of the early exaggeration phase. "auto" ends it when the KL divergence no longer
+        falls steeply, after 30 to 250 iterations.
     early_exaggeration : float or "auto", default="auto"
         Factor of the attractive forces in the early exaggeration phase; "auto" is 12, or
         `exaggeration` if that is more.
-    n_iter : int, default=500
-        Iterations of the phase that follows.
+    n_iter : int or "auto", default=500
+        Iterations of the phase that follows. "auto" ends it when the KL divergence changes little
+        (see `tolerance`), after 100 to 1,000 iterations.
     exaggeration : float, optional
         Factor of the attractive forces in the phase that follows, 1 by default. More gives denser
         clusters.
@@ -119,6 +123,17 @@ dict, optional
         Memory for neighbors and affinities, the largest part of a fit: bytes, or a text such as
         "4GB". A fit that certainly needs more raises a MemoryError before it starts. The default is
         the memory of the machine, or the limit of the process's cgroup if that is lower.
+    schedule : {"documented", "converge"}, default="documented"
+        "converge" replaces the defaults of five parameters, so that a map takes fewer iterations
+        and says by itself when it is done: ``early_exaggeration_iter="auto"``, ``n_iter="auto"``,
+        ``final_momentum=0.94``, ``fade=0.03`` and ``optimizer="accelerated"``. A parameter that
+        is not at its default stays as it is.
+    fade : float, default=1
+        Greatest share of itself that the early exaggeration loses in an iteration after the first
+        phase; 1 is all at once.
+    tolerance : float, default=0.02
+        An ``n_iter`` of "auto" ends when the KL divergence changes by no more than this share of
+        itself in 50 iterations.
 
     References
     ----------
@@ -143,9 +158,9 @@ dict, optional
         n_components: int = 2,
         perplexity: Any = 30,
         learning_rate: float | str = "auto",
-        early_exaggeration_iter: int = 250,
+        early_exaggeration_iter: int | str = 250,
         early_exaggeration: float | str = "auto",
-        n_iter: int = 500,
+        n_iter: int | str = 500,
         exaggeration: float | None = None,
         dof: float = 1,
         theta: float = 0.5,
@@ -176,6 +191,9 @@ dict, optional
         optimizer_params: Mapping[str, Any] | None = None,
         knn_kwargs: Mapping[str, Any] | None = None,
         memory_limit: int | str | None = None,
+        schedule: str = "documented",
+        fade: float = 1,
+        tolerance: float = 0.02,
     ) -> None:
         self.n_components = n_components
         self.perplexity = perplexity
@@ -212,6 +230,9 @@ dict, optional
         self.optimizer_params = optimizer_params
         self.knn_kwargs = knn_kwargs
         self.memory_limit = memory_limit
+        self.schedule = schedule
+        self.fade = fade
+        self.tolerance = tolerance
 
     def fit(
         self,
@@ -250,13 +271,14 @@ dict, optional
             On Ctrl-C during the optimization; its ``final_embedding`` is the map at that moment.
         """
         early, final = self._phases()
+        given = scheduled(self)
         embedding = self.prepare_initial(X, affinities, initialization)
         try:
-            for name, n_iter, parameters in (
-                ("early exaggeration", self.early_exaggeration_iter, early),
-                ("optimization", self.n_iter, final),
+            for name, ending, parameters in (
+                ("early exaggeration", ending_of_early(given["early_exaggeration_iter"]), early),
+                ("optimization", final.ending_of_optimization(given["n_iter"]), final),
             ):
-                embedding.run_phase(name, n_iter, parameters)
+                embedding.run_phase(name, ending, parameters)
         except OptimizationInterrupt:
             pass
         return embedding
@@ -315,7 +337,10 @@ dict, optional
             )
             pipeline.check_gradient_method(parameters, n_samples, self.n_components)
             optimizer = pipeline.build_optimizer(
-                self.optimizer, self.optimizer_params, self._reason("optimizer"), choices
+                scheduled(self)["optimizer"],
+                self.optimizer_params,
+                self._optimizer_reason(),
+                choices,
             )
             if affinities is None:
                 affinities = pipeline.compute_affinities(
@@ -371,8 +396,9 @@ dict, optional
     def _phases(self) -> tuple[DescentParameters, DescentParameters]:
         """Check all parameters, and return those of the two phases."""
         check_integer("n_components", self.n_components, at_least=1)
-        check_integer("early_exaggeration_iter", self.early_exaggeration_iter, at_least=0)
-        check_integer("n_iter", self.n_iter, at_least=0)
+        given = scheduled(self)
+        check_iterations("early_exaggeration_iter", self.early_exaggeration_iter)
+        check_iterations("n_iter", self.n_iter)
         check_real("initial_momentum", self.initial_momentum, at_least=0)
         check_real("final_momentum", self.final_momentum, at_least=0)
         parse_bytes("memory_limit", self.memory_limit)
@@ -385,7 +411,8 @@ dict, optional
         common = {
             name: getattr(self, name) for name in DescentParameters.names() if hasattr(self, name)
         }
-        final = DescentParameters(**(common | {"momentum": self.final_momentum}))
+        common |= {"momentum": given["final_momentum"], "fade": given["fade"]}
+        final = DescentParameters(**common)
         early = final.replace(
             exaggeration=self._early_exaggeration(), momentum=self.initial_momentum
         )
@@ -420,6 +447,12 @@ dict, optional
         given = getattr(self, name)
         default = inspect.signature(TSNE).parameters[name].default
         return "the default" if isinstance(given, str) and given == default else None
+
+    def _optimizer_reason(self) -> str | None:
+        reason = self._reason("optimizer")
+        if reason is None or self.schedule == "documented":
+            return reason
+        return f"of the schedule {self.schedule!r}"
 
     def _kernel_reason(self) -> str | None:
         if self._reason("affinity") is None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._descent.endings import PhaseEnd
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.base import BaseEmbedding
@@ -139,7 +140,9 @@ def _pack(embedding: BaseEmbedding, data: bool) -> tuple[dict[str, Any], dict[st
     header: dict[str, Any] = {
         "kind": PARTIAL if isinstance(embedding, PartialTSNEEmbedding) else FULL,
         "iteration": state.iteration,
+        "exaggeration": state.exaggeration,
         "seconds": state.seconds,
+        "endings": {name: dataclasses.asdict(each) for name, each in state.endings.items()},
         "backends": {point: dataclasses.asdict(each) for point, each in state.backends.items()},
         "parameters": _parameters_to_plain(state.parameters),
         "optimizer": backend_to_plain("optimizer", state.optimizer),
@@ -234,6 +237,12 @@ def _unpack_state(
     state.iteration = fields.integer("iteration")
     seconds = fields.fields("seconds")
     state.seconds = {name: seconds.number(name) for name in seconds.names()}
+    # Files of before do not have these two.
+    if "exaggeration" in fields:
+        state.exaggeration = fields.positive_or_null("exaggeration")
+    if "endings" in fields:
+        endings = fields.fields("endings")
+        state.endings = {name: _ending(endings.fields(name)) for name in endings.names()}
     backends = fields.fields("backends")
     state.backends = {}
     for point in backends.names():
@@ -260,6 +269,12 @@ def _unpack_state(
         }
         saved.finish()
         state.optimizer.restore(of_points)
+
+
+def _ending(fields: Fields) -> PhaseEnd:
+    ending = PhaseEnd(n_iter=fields.integer("n_iter"), reason=fields.text("reason"))
+    fields.finish()
+    return ending
 
 
 def _check_method(parameters: DescentParameters, n_samples: int, n_components: int) -> None:

@@ -116,6 +116,12 @@ class Fields(_Entries):
             raise ValueError(f"{self.path(name)} must be from 0 to 1 or null")
         return float(given)
 
+    def positive_or_null(self, name: str) -> float | None:
+        """Take a finite number above 0, or null."""
+        value = self._take(name)
+        with refusals("a number"):
+            return None if value is None else check_real(self.path(name), value, above=0)
+
     def number(self, name: str) -> float:
         """Take a finite number that is not negative."""
         with refusals("a number"):

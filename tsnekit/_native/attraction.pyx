@@ -8,7 +8,8 @@ from .shapes cimport expect, expect_rows
 cdef extern from "kernels/descent/attraction.hpp" namespace "tsnekit":
     void c_attraction "tsnekit::attraction"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
-        double exaggeration, const double* z, bint z_per_row, float* out, int threads,
+        double exaggeration, const double* z, bint z_per_row, float* out, double* row_logs,
+        int threads,
     ) except + nogil
     void c_attraction_cost "tsnekit::attraction_cost"(
         const Affinities& p, int d, const float* y, const float* target, double dof,
@@ -29,11 +30,12 @@ cdef int expect_points(
 def gradient_from_repulsion(
     const int64_t[::1] indptr, const int32_t[::1] indices, const float[::1] data,
     const float[:, ::1] Y, const float[:, ::1] targets, double dof, double exaggeration,
-    const double[::1] Z, float[:, ::1] out, int n_threads,
+    const double[::1] Z, float[:, ::1] out, int n_threads, double[::1] row_logs=None,
 ):
     """Turn the repulsive forces in `out` into the gradient, in place.
 
-    `Z` has one entry, or one per row of `Y`.
+    `Z` has one entry, or one per row of `Y`. If `row_logs` is given, it is filled with
+    sum_j p_ij dof log(1 + |y_i - t_j|^2 / dof).
     """
     if Y.shape[0] == 0:
         return
@@ -42,10 +44,14 @@ def gradient_from_repulsion(
     expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], Y.shape[1])
     if Z.shape[0] != 1:
         expect("Z", Z.shape[0], Y.shape[0])
+    cdef double* logs = NULL
+    if row_logs is not None:
+        expect("row_logs", row_logs.shape[0], Y.shape[0])
+        logs = &row_logs[0]
     with nogil:
         c_attraction(
             p, <int>Y.shape[1], &Y[0, 0], &targets[0, 0], dof, exaggeration,
-            &Z[0], Z.shape[0] > 1, &out[0, 0], n_threads,
+            &Z[0], Z.shape[0] > 1, &out[0, 0], logs, n_threads,
         )
 
 

@@ -23,7 +23,7 @@ cdef extern from "kernels/descent/compact.hpp" namespace "tsnekit":
 cdef extern from "kernels/descent/attraction.hpp" namespace "tsnekit":
     void c_compact_attraction "tsnekit::compact_attraction"(
         const Compact& p, int d, const float* y, double dof, double exaggeration, double z,
-        const int32_t* order, float* out, int threads,
+        const int32_t* order, float* out, double* row_logs, int threads,
     ) except + nogil
 
 MOST_POINTS = 2**24
@@ -88,11 +88,12 @@ cdef class CompactAffinities:
 
     def gradient_from_repulsion(
         self, const float[:, ::1] Y, double dof, double exaggeration, double Z,
-        const int32_t[::1] order, float[:, ::1] out, int n_threads,
+        const int32_t[::1] order, float[:, ::1] out, int n_threads, double[::1] row_logs=None,
     ):
         """Turn the repulsive forces in `out` into the gradient, in place.
 
-        Row i of this matrix and of `Y` is row order[i] of `out`.
+        Row i of this matrix and of `Y` is row order[i] of `out`, and of `row_logs` if they are
+        given; see `tsnekit._native.attraction.gradient_from_repulsion`.
         """
         cdef Compact p
         p.n_rows = self.row_start.shape[0] - 1
@@ -107,8 +108,12 @@ cdef class CompactAffinities:
         p.row_start = &self.row_start[0]
         p.word = &self.word[0] if self.word.shape[0] else NULL
         p.tail = &self.tail[0] if self.tail.shape[0] else NULL
+        cdef double* logs = NULL
+        if row_logs is not None:
+            expect("row_logs", row_logs.shape[0], Y.shape[0])
+            logs = &row_logs[0]
         with nogil:
             c_compact_attraction(
                 p, <int>Y.shape[1], &Y[0, 0], dof, exaggeration, Z, &order[0], &out[0, 0],
-                n_threads,
+                logs, n_threads,
             )

@@ -31,6 +31,11 @@ def integer(given: str) -> int:
     return _read(int, given, "an integer")
 
 
+def integer_or_auto(given: str) -> int | str:
+    """Read an integer, or the word auto."""
+    return given if given == "auto" else _read(int, given, "an integer or auto")
+
+
 def integer_or_none(given: str) -> int | None:
     """Read an integer, or the word none."""
     return None if given.lower() == "none" else _read(int, given, "an integer or none")
@@ -80,6 +85,7 @@ def _read(kind: Callable[[str], Any], given: str, what: str) -> Any:
 READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (integer, "N"),
     "int | None": (integer_or_none, "N"),
+    "int | str": (integer_or_auto, "N"),
     "float": (number, "X"),
     "float | str": (number_or_auto, "X"),
     "float | None": (number_or_none, "X"),

@@ -25,6 +25,10 @@ def summary_of(
         "n_samples": embedding.shape[0],
         "n_components": embedding.shape[1],
         "iterations": embedding.state.iteration,
+        "phases": {
+            name: {"iterations": end.n_iter, "ended because": end.reason}
+            for name, end in embedding.endings.items()
+        },
         "kl_divergence": embedding.kl_divergence,
         "backends": {
             point: {
@@ -50,6 +54,8 @@ def _as_text(title: str, summary: dict[str, Any]) -> str:
     lines = [title]
     if "kl_divergence" in summary:
         lines.append(f"KL divergence  {summary['kl_divergence']:.4f}")
+    for name, phase in summary.get("phases", {}).items():
+        lines.append(f"{name:<25}{phase['iterations']:<20}{phase['ended because']}")
     for point, choice in summary.get("backends", {}).items():
         recall = "" if choice["recall"] is None else f", recall {choice['recall']:.3f}"
         lines.append(f"{point:<25}{choice['name']:<20}{choice['reason']}{recall}")

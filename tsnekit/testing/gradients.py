@@ -15,6 +15,7 @@ from tsnekit.interfaces import (
     Repulsion,
     RepulsionProblem,
     SparseAffinities,
+    SupportsDivergence,
     WholeGradient,
 )
 from tsnekit.specs import GradientSpec
@@ -319,6 +320,14 @@ class GradientMethodConformance(Conformance):
                 assert error <= tolerance, f"{case}: gradient is off by {error:.2e}"
                 error = abs(plan.kl_divergence(Y) - kl)
                 assert error <= tolerance * max(1.0, abs(kl)), f"{case}: KL is off by {error:.2e}"
+                if not isinstance(plan, SupportsDivergence):
+                    continue
+                joint = np.full_like(out, np.nan)
+                error = abs(plan.gradient_and_divergence(Y, joint, exaggeration) - kl)
+                assert error <= tolerance * max(1.0, abs(kl)), (
+                    f"{case}: KL of one pass is off by {error:.2e}"
+                )
+                np.testing.assert_array_equal(joint, out, err_msg=f"{case}: gradient of one pass")
 
     def test_whole_gradient_of_odd_input(self) -> None:
         """Duplicates, a fresh start and affinities of zero give finite numbers."""

@@ -16,3 +16,8 @@ def tsnekit_optimizers() -> Iterable[OptimizerSpec]:
         factory="tsnekit.plugins.optimizers.momentum:MomentumOptimizer",
         summary="gradient descent with momentum and delta-bar-delta gains",
     )
+    yield OptimizerSpec(
+        name="accelerated",
+        factory="tsnekit.plugins.optimizers.accelerated:AcceleratedOptimizer",
+        summary="the same, with a momentum that grows and longer steps where it is high",
+    )

@@ -50,49 +50,68 @@ void for_edges_any(const Source& p, index_t row, int d, const float* y, const fl
   }
 }
 
-// sum_j p_j (y - t_j) / (dof + |y - t_j|^2): the attraction without its factor dof.
-template <int D, class Source>
-void row_force(const Source& p, index_t row, int d, const float* y, const float* target,
-               Loading how, float dof, float* force) {
+// log(1 + |offset|^2 / dof), given `spread`, which is dof + |offset|^2, cut at `largest`.
+template <int D>
+Floats log_base(const Floats& spread, const Floats* offset, float dof) {
+  if (dof == 1.0f) return log_of_normal(spread, Floats(0.0f));
+  // The logarithm of 1 + x, and not of its rounded sum, since dof multiplies its error.
+  Floats squared(0.0f);
+  for (int c = 0; c < D; ++c) squared = multiply_add(offset[c], offset[c], squared);
+  return fast_log1p(min(min(squared, Floats(largest)) * Floats(1.0f / dof), Floats(largest)));
+}
+
+// The same for an offset y - t of any number of dimensions.
+inline float log_base_any(float spread, int d, const float* y, const float* t, float dof) {
+  if (dof == 1.0f) return log_of_normal(spread, 0.0f);
+  float squared = 0.0f;
+  for (int c = 0; c < d; ++c) squared += (y[c] - t[c]) * (y[c] - t[c]);
+  return fast_log1p(min(min(squared, largest) * (1.0f / dof), largest));
+}
+
+// sum_j p_j (y - t_j) / (dof + |y - t_j|^2): the attraction without its factor dof. Returns
+// sum_j p_j log(1 + |y - t_j|^2 / dof) if it is asked for.
+template <int D, bool WithLogs, class Source>
+float row_force(const Source& p, index_t row, int d, const float* y, const float* target,
+                Loading how, float dof, float* force) {
   if constexpr (D == 0) {
+    float logs = 0.0f;
     std::fill(force, force + d, 0.0f);
     for_edges_any(p, row, d, y, target, dof, [&](float value, const float* t, float spread) {
       for (int c = 0; c < d; ++c) force[c] += value / spread * (y[c] - t[c]);
+      if constexpr (WithLogs) logs += value * log_base_any(spread, d, y, t, dof);
     });
+    return logs;
   } else {
-    Floats sum[D];
+    Floats sum[D], logs(0.0f);
     for (Floats& each : sum) each = Floats(0.0f);
     for_edges<D>(p, row, y, target, how, dof,
                  [&](const Floats& value, const Floats* offset, const Floats& spread) {
                    const Floats pull = value * reciprocal(spread);
                    for (int c = 0; c < D; ++c) sum[c] = multiply_add(pull, offset[c], sum[c]);
+                   if constexpr (WithLogs) {
+                     logs = multiply_add(value, log_base<D>(spread, offset, dof), logs);
+                   }
                  });
     for (int c = 0; c < D; ++c) force[c] = total(sum[c]);
+    return WithLogs ? total(logs) : 0.0f;
   }
 }
 
 template <int D>
 float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const float* target,
                   Loading how, float dof) {
-  // The logarithm of 1 + x, and not of its rounded sum, since dof multiplies its error. For dof = 1
-  // both serve, and the plain one is faster.
-  const bool plain = dof == 1.0f;
-  const float start = plain ? 1.0f : 0.0f, inverse_dof = 1.0f / dof;
-  const auto log_base = [=](const auto& spread) {
-    using T = std::decay_t<decltype(spread)>;
-    return plain ? fast_log(spread) : fast_log1p(min(spread * T(inverse_dof), T(largest)));
-  };
   if constexpr (D == 0) {
     float cost = 0.0f;
-    for_edges_any(p, row, d, y, target, start, [&](float value, const float*, float spread) {
-      cost += value * (fast_log(value) + dof * log_base(spread));
+    for_edges_any(p, row, d, y, target, dof, [&](float value, const float* t, float spread) {
+      cost += value * (fast_log(value) + dof * log_base_any(spread, d, y, t, dof));
     });
     return cost;
   } else {
     Floats sum(0.0f);
-    for_edges<D>(p, row, y, target, how, start,
-                 [&](const Floats& value, const Floats*, const Floats& spread) {
-                   sum = sum + value * (fast_log(value) + Floats(dof) * log_base(spread));
+    for_edges<D>(p, row, y, target, how, dof,
+                 [&](const Floats& value, const Floats* offset, const Floats& spread) {
+                   const Floats log_p = fast_log(value);
+                   sum = sum + value * (log_p + Floats(dof) * log_base<D>(spread, offset, dof));
                  });
     float lanes[Floats::width], cost = 0.0f;
     store(sum, lanes);
@@ -101,21 +120,24 @@ float row_cost_of(const Affinities& p, index_t row, int d, const float* y, const
   }
 }
 
-// The gradient of rows `first` to `last`. The place of row i in `z` and `out` is order[i], or i
-// without an order.
-template <int D, class Source>
+// The gradient of rows `first` to `last`. The place of row i in `z`, `out` and `row_logs` is
+// order[i], or i without an order.
+template <int D, bool WithLogs, class Source>
 void attraction_rows(const Source& p, index_t first, index_t last, int d, const float* y,
-                     const float* target, Loading how, double dof, double exaggeration, const double* z,
-                     bool z_per_row, const std::int32_t* order, float* out) {
+                     const float* target, Loading how, double dof, double exaggeration,
+                     const double* z, bool z_per_row, const std::int32_t* order, float* out,
+                     double* row_logs) {
   const int dims = D ? D : d;
   const float scale = static_cast<float>(exaggeration * dof);
   std::vector<float> force(static_cast<std::size_t>(dims));
   for (index_t i = first; i < last; ++i) {
-    row_force<D>(p, i, d, y + i * dims, target, how, static_cast<float>(dof), force.data());
+    const float logs = row_force<D, WithLogs>(p, i, d, y + i * dims, target, how,
+                                              static_cast<float>(dof), force.data());
     const index_t place = order ? order[i] : i;
     const float inverse_z = static_cast<float>(1.0 / z[z_per_row ? place : 0]);
     float* gradient = out + place * dims;
     for (int c = 0; c < dims; ++c) gradient[c] = scale * force[c] - gradient[c] * inverse_z;
+    if constexpr (WithLogs) row_logs[place] = dof * logs;
   }
 }
 
@@ -138,8 +160,8 @@ Loading faster_loading() {
   for (int pass = 0; pass < passes; ++pass) {
     for (const Loading how : {Loading::gather, Loading::one_by_one}) {
       const auto started = Clock::now();
-      attraction_rows<2>(p, 0, n_rows, 2, points.data(), points.data(), how, 1.0, 1.0, &z, false,
-                         nullptr, out.data());
+      attraction_rows<2, false>(p, 0, n_rows, 2, points.data(), points.data(), how, 1.0, 1.0, &z,
+                                false, nullptr, out.data(), nullptr);
       auto& least = best[static_cast<int>(how)];
       least = std::min(least, Clock::now() - started);
     }
@@ -163,12 +185,13 @@ Loading chosen_loading() {
 template <class Source>
 void attraction_of(const Source& p, int d, const float* y, const float* target, double dof,
                    double exaggeration, const double* z, bool z_per_row, const std::int32_t* order,
-                   float* out, int threads) {
+                   float* out, double* row_logs, int threads) {
   const Loading how = loading_in_use();
   for_blocks(p.n_rows, block_rows, threads, [&](index_t, index_t first, index_t last) {
     with_dimension(d, [&](auto dimension) {
-      attraction_rows<decltype(dimension)::value>(p, first, last, d, y, target, how, dof,
-                                                  exaggeration, z, z_per_row, order, out);
+      constexpr int D = decltype(dimension)::value;
+      const auto rows = row_logs ? attraction_rows<D, true, Source> : attraction_rows<D, false, Source>;
+      rows(p, first, last, d, y, target, how, dof, exaggeration, z, z_per_row, order, out, row_logs);
     });
   });
 }
@@ -181,14 +204,15 @@ Loading loading_in_use() {
 }
 
 void attraction(const Affinities& p, int d, const float* y, const float* target, double dof,
-                double exaggeration, const double* z, bool z_per_row, float* out, int threads) {
-  attraction_of(p, d, y, target, dof, exaggeration, z, z_per_row, nullptr, out, threads);
+                double exaggeration, const double* z, bool z_per_row, float* out, double* row_logs,
+                int threads) {
+  attraction_of(p, d, y, target, dof, exaggeration, z, z_per_row, nullptr, out, row_logs, threads);
 }
 
 void compact_attraction(const CompactAffinities& p, int d, const float* y, double dof,
                        double exaggeration, double z, const std::int32_t* order, float* out,
-                       int threads) {
-  attraction_of(p, d, y, y, dof, exaggeration, &z, false, order, out, threads);
+                       double* row_logs, int threads) {
+  attraction_of(p, d, y, y, dof, exaggeration, &z, false, order, out, row_logs, threads);
 }
 
 void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,
