@@ -20,7 +20,7 @@ ABORTS = of_cause(
             (
                 "attraction.gradient_from_repulsion",
                 "attraction",
-                "bint z_per_row, float* out, int threads,",
+                "bint z_per_row, float* out, double* row_logs,\n        int threads,",
             ),
             ("compact.CompactAffinities.fill", "compact", "        uint8_t* tail, int threads,"),
             (
@@ -82,8 +82,9 @@ LARGE_DOF = of_cause(
     (
         "the divergence",
         "_native/kernels/descent/attraction.cpp",
-        "fast_log1p(min(spread * T(inverse_dof), T(largest)))",
-        "fast_log(T(1.0f) + min(spread * T(inverse_dof), T(largest)))",
+        "  return fast_log1p(min(min(squared, Floats(largest)) * Floats(1.0f / dof), "
+        "Floats(largest)));",
+        "  return fast_log(Floats(1.0f) + min(squared * Floats(1.0f / dof), Floats(largest)));",
         ("native/test_large_dof.py::test_attraction_cost",),
     ),
     (

@@ -7,8 +7,13 @@ WHOLE = of_cause(
     (
         "Ctrl-C between step and centring",
         "_descent/loop.py",
-        "            _move_as_a_whole(move, Y, optimizer, progress)\n",
-        "            move()\n            progress.iteration += 1\n",
+        "            _move_as_a_whole(Y, forces, mean, optimizer, phase, progress)\n",
+        "            from tsnekit._native.update import center\n\n"
+        "            optimizer.step(Y, forces, phase)\n"
+        "            if mean is not None:\n"
+        "                center(Y, mean, phase.n_jobs)\n"
+        "            progress.exaggeration = phase.exaggeration\n"
+        "            progress.iteration += 1\n",
         (
             "descent/test_whole_iterations.py::test_map_optimizer_and_count_are_of_one_iteration",
             "descent/test_whole_iterations.py::test_ctrl_c_before_any_line_of_an_iteration",

@@ -170,8 +170,8 @@ MUTATIONS = [
     Mutation(
         23,
         "_embedding/base.py",
-        "with ProgressBar(phase_name, n_iter, shown=parameters.verbose) as bar:",
-        "with ProgressBar(phase_name, n_iter, shown=True) as bar:",
+        "with ProgressBar(phase_name, ending.at_most, shown=parameters.verbose) as bar:",
+        "with ProgressBar(phase_name, ending.at_most, shown=True) as bar:",
     ),
     Mutation(
         24,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,12 @@ from tsnekit._descent.endings import check_iterations, ending_of_early
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit._facade import prepare as pipeline
+from tsnekit._facade.reasons import (
+    kernel_of,
+    reason_of_kernel,
+    reason_of_optimizer,
+    reason_of_parameter,
+)
 from tsnekit._facade.schedules import scheduled
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
@@ -309,7 +314,9 @@ dict, optional
             If the fit needs more than `memory_limit`; raised before any work starts.
         """
         _, parameters = self._phases()
-        start_reason = self._reason("initialization") if initialization is None else None
+        start_reason = (
+            reason_of_parameter(self, "initialization") if initialization is None else None
+        )
         initialization = self.initialization if initialization is None else initialization
         n_jobs = resolve_n_jobs(self.n_jobs)
         rng = check_random_state(self.random_state)
@@ -339,7 +346,7 @@ dict, optional
             optimizer = pipeline.build_optimizer(
                 scheduled(self)["optimizer"],
                 self.optimizer_params,
-                self._optimizer_reason(),
+                reason_of_optimizer(self),
                 choices,
             )
             if affinities is None:
@@ -347,8 +354,8 @@ dict, optional
                     X,
                     neighbors=self.neighbors,
                     neighbors_params=self._neighbors_params(),
-                    affinity=self._kernel_name(),
-                    affinity_reason=self._kernel_reason(),
+                    affinity=kernel_of(self),
+                    affinity_reason=reason_of_kernel(self),
                     affinity_params=self.affinity_params,
                     perplexity=self.perplexity,
                     metric=self.metric,
@@ -404,7 +411,7 @@ dict, optional
         parse_bytes("memory_limit", self.memory_limit)
         self._neighbors_params()
         check_neighbors(self.neighbors)
-        check_name("affinity", self._kernel_name())
+        check_name("affinity", kernel_of(self))
         check_name("optimizer", self.optimizer)
         if not isinstance(self.metric, str) and not callable(self.metric):
             raise TypeError(f"metric must be a name or a callable, got {short_repr(self.metric)}")
@@ -441,28 +448,3 @@ dict, optional
                 "knn_kwargs is another name for neighbors_params; give only one of the two"
             )
         return self.knn_kwargs if self.neighbors_params is None else self.neighbors_params
-
-    def _reason(self, name: str) -> str | None:
-        """Return why a parameter names a backend, if it is not the user who named it."""
-        given = getattr(self, name)
-        default = inspect.signature(TSNE).parameters[name].default
-        return "the default" if isinstance(given, str) and given == default else None
-
-    def _optimizer_reason(self) -> str | None:
-        reason = self._reason("optimizer")
-        if reason is None or self.schedule == "documented":
-            return reason
-        return f"of the schedule {self.schedule!r}"
-
-    def _kernel_reason(self) -> str | None:
-        if self._reason("affinity") is None:
-            return None
-        return "for several perplexities" if self._has_perplexities() else "for one perplexity"
-
-    def _has_perplexities(self) -> bool:
-        return not isinstance(self.perplexity, str) and np.ndim(self.perplexity) > 0
-
-    def _kernel_name(self) -> Any:
-        if self._reason("affinity") is None:
-            return self.affinity
-        return "multiscale_mixture" if self._has_perplexities() else "perplexity"
