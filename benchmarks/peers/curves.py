@@ -132,6 +132,8 @@ def repeatable(data, args):
         yield from ("--peer-python", "peers/bin/python")
     yield from ("--every", str(args.every), "--n-jobs", str(args.n_jobs))
     yield from ("--clock", args.clock, "--timeout", f"{args.timeout:g}")
+    if args.systems != [*WATCHED, *REPEATED]:
+        yield from ("--systems", *args.systems)
 
 
 def curves(found):
@@ -186,6 +188,7 @@ def picture(results, path):
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, axes = plt.subplots(
         len(results), 2, figsize=(11, 4 * len(results)), squeeze=False, layout="constrained"
@@ -196,6 +199,9 @@ def picture(results, path):
                 color = COLORS[name]
                 ax.plot(curve[found["clock"]], curve[what], ".-", ms=4, color=color, label=name)
             ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_title(TITLES[data], loc="left", fontsize=10)
             ax.spines[["top", "right"]].set_visible(False)
             ax.set_xlabel(CLOCKS[found["clock"]])
