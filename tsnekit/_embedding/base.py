@@ -235,7 +235,7 @@ class BaseEmbedding(EmbeddingArray):
         phase_name : str
             Shown by the progress bar, passed to callbacks, and the key of `seconds` and `endings`.
         ending : Ending
-            Not used before.
+            Made for this phase.
         parameters : DescentParameters
         fixed : ndarray of shape (n_samples,), optional
             How much each point is fixed, checked.

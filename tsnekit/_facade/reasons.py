@@ -24,7 +24,7 @@ def reason_of_optimizer(model: Any) -> str | None:
     reason = reason_of_parameter(model, "optimizer")
     if reason is None or model.schedule == "documented":
         return reason
-    return f"of the schedule {model.schedule!r}"
+    return f"for schedule={model.schedule!r}"
 
 
 def reason_of_kernel(model: Any) -> str | None:
