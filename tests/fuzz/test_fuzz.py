@@ -71,6 +71,7 @@ def for_attraction(rng):
             "exaggeration": 12.0,
             "Z": rng.uniform(size=n if rng.random() < 0.5 else 1),
             "out": floats(rng, n, d),
+            "row_logs": np.empty(n),
         },
     )
     yield attraction.attraction_cost, common | {"dof": 1.0, "row_cost": np.empty(n)}
@@ -81,14 +82,14 @@ def for_compact(rng):
     P = csr(rng, n, n)
     n_entries = len(P["data"]) + int(rng.integers(-1, 3))
 
-    def attract(indptr, indices, data, order, Y, dof, exaggeration, Z, out, n_threads):
+    def attract(indptr, indices, data, order, Y, dof, exaggeration, Z, out, row_logs, n_threads):
         P = compact.CompactAffinities(n, n_entries)
         P.fill(indptr, indices, data, order, n_threads)
-        P.gradient_from_repulsion(Y, dof, exaggeration, Z, order, out, n_threads)
+        P.gradient_from_repulsion(Y, dof, exaggeration, Z, order, out, n_threads, row_logs)
 
     order = rng.permutation(n).astype(np.int32)
     numbers = {"dof": rng.choice([0.5, 1.0, 2.0]), "exaggeration": 12.0, "Z": 0.5}
-    points = {"Y": floats(rng, n, d), "out": floats(rng, n, d)}
+    points = {"Y": floats(rng, n, d), "out": floats(rng, n, d), "row_logs": np.empty(n)}
     yield attract, P | {"order": order} | numbers | points
 
 

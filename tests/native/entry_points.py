@@ -75,7 +75,7 @@ def attractions():
         Call(
             attraction.gradient_from_repulsion,
             rows | {"Z": np.ones(n)},
-            {"out": np.ones((n, d), np.float32)},
+            {"out": np.ones((n, d), np.float32), "row_logs": np.empty(n)},
             {"dof": 2.0, "exaggeration": 1.0, "n_threads": 2},
         ),
     )
@@ -107,7 +107,7 @@ def compact_affinities():
         Call(
             filled.gradient_from_repulsion,
             {"Y": floats(n, d), "order": order},
-            {"out": floats(n, d)},
+            {"out": floats(n, d), "row_logs": np.empty(n)},
             {"dof": 2.0, "exaggeration": 1.0, "Z": 1.0, "n_threads": 2},
         ),
     )

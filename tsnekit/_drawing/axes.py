@@ -35,8 +35,8 @@ def axes_for(ax: Any, dimensions: int, figsize: tuple[float, float] | None = Non
     return ax
 
 
-def fit_page(ax: Any) -> None:
-    """Let the page of a map grow with its legend, so that the map keeps its size."""
+def fit_page(ax: Any, points: NDArray[np.float64] | None) -> None:
+    """Let the page of a map grow with its legend; points in two dimensions fill the rest."""
     figure = ax.figure
     width, height = figure.get_size_inches()
     legend = ax.get_legend()
@@ -56,6 +56,10 @@ def fit_page(ax: Any) -> None:
             if beyond <= 0:
                 break
             figure.set_size_inches(figure.get_size_inches()[0] + 2 * beyond + 0.1, height)
+    if points is not None:
+        # The layout tries narrower places first, and limits that were widened there stay so.
+        figure.draw_without_rendering()
+        _set_limits(ax, points)
 
 
 def stacked(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,13 +85,17 @@ def tidy(ax: Any, points: NDArray[np.float64], dimensions: int, *, is_own: bool)
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
             axis.set_ticklabels([])
         return
-    low, span = points.min(axis=0), np.ptp(points, axis=0)
-    margin = 0.02 * span.max() or 1.0
     if dimensions == 2:
         # On a page of its own, the box stays as it is, and so does a legend beside it. Axes that
         # are given may share their limits with others.
         ax.set_aspect("equal", adjustable="datalim" if is_own else "box")
-        # They are not fixed, since the aspect may widen them.
-        ax.set_xlim(low[0] - margin, low[0] + span[0] + margin, auto=True)
-        ax.set_ylim(low[1] - margin, low[1] + span[1] + margin, auto=True)
+        _set_limits(ax, points)
     ax.set_axis_off()
+
+
+def _set_limits(ax: Any, points: NDArray[np.float64]) -> None:
+    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    margin = 0.02 * span.max() or 1.0
+    # They are not fixed, since the aspect may widen them.
+    ax.set_xlim(low[0] - margin, low[0] + span[0] + margin, auto=True)
+    ax.set_ylim(low[1] - margin, low[1] + span[1] + margin, auto=True)

@@ -157,7 +157,7 @@ def plot(
         ax.set_title(line, parse_math=False, **font)
     _explain(ax, points, shown, key, legend)
     if is_own:
-        fit_page(ax)
+        fit_page(ax, points if dimensions == 2 else None)
     return ax
 
 
@@ -207,7 +207,8 @@ def plot_over(
         options["size"] = 2 * point_size(len(below) + len(above), ax)
     plot(reference, reference_labels, ax, **pale)
     plot(new, labels, ax, **options)
-    tidy(ax, np.concatenate([below, above]), dimensions, is_own=is_own)
+    all_points = np.concatenate([below, above])
+    tidy(ax, all_points, dimensions, is_own=is_own)
     given, points = (reference_labels, below) if labels is None else (labels, above)
     if given is not None:
         shown = interpret_labels(given, len(points), options.get("kind", "auto"))
@@ -215,7 +216,7 @@ def plot_over(
         points = stacked(points[:, 0]) if dimensions == 1 else points
         _explain(ax, points, shown, key, legend)
     if is_own:
-        fit_page(ax)
+        fit_page(ax, all_points if dimensions == 2 else None)
     return ax
 
 

@@ -18,7 +18,7 @@ inline float min(float a, float b) { return a < b ? a : b; }
 inline float reciprocal(float x) { return 1.0f / x; }
 inline float select_below(float x, float bound, float yes, float no) { return x < bound ? yes : no; }
 inline float scale(float x, float n) {
-  return x * float_from_bits((static_cast<std::int32_t>(n) + 127) * (1 << 23));
+  return x * power_of_two(n);
 }
 inline float split(float x, float& exponent) {
   // Unsigned, because the sign bit of -0 may overflow.

@@ -38,6 +38,13 @@ inline float float_from_bits(std::int32_t bits) {
   return x;
 }
 
+// 2^n for an integral n from -126 to 127, and some number for any other n.
+inline float power_of_two(float n) {
+  // The sum has n in its lowest bits. To convert n itself would be undefined if it is NaN.
+  const auto bits = static_cast<std::uint32_t>(float_bits(n + 12582912.0f));  // 1.5 * 2^23
+  return float_from_bits(static_cast<std::int32_t>((bits - 0x4b400000u + 127u) << 23));
+}
+
 constexpr std::int32_t sqrt_half_bits = 0x3f3504f3, mantissa_mask = 0x007fffff;
 
 #if defined(TSNEKIT_FLOATS_AVX512)
@@ -276,14 +283,7 @@ void store_selected(T* out, const Floats& x, unsigned lanes) {
 }
 
 [[gnu::always_inline]] inline Floats scale(const Floats& x, const Floats& n) {
-  std::int32_t bits[Floats::width];
-#pragma omp simd
-  for (int k = 0; k < Floats::width; ++k) {
-    bits[k] = (static_cast<std::int32_t>(n.v[k]) + 127) * (1 << 23);
-  }
-  Floats power;
-  std::memcpy(power.v, bits, sizeof bits);
-  return x * power;
+  return x * lanewise([&](int k) { return power_of_two(n.v[k]); });
 }
 
 #endif
