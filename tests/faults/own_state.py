@@ -99,7 +99,7 @@ SCRATCH = of_cause(
 
 LEFT = ("test_a_fit_leaves_nothing_in_an_instance", "test_a_clone_has_nothing_of_a_fit")
 INDEPENDENT = ("test_fits_by_one_instance_do_not_depend_on_one_another",)
-STATEFUL = ("neighbors", "optimizer")  # of what there is built in
+STATEFUL = ("optimizer",)  # of what there is built in; an index copies its search once more
 
 RECIPES = of_cause(
     "an instance is shared state",
@@ -115,7 +115,6 @@ RECIPES = of_cause(
             ),
         )
         for point in (
-            "neighbors",
             "affinity",
             "initialization",
             "negative_gradient_method",
