@@ -77,6 +77,8 @@ class Data:
         The .h5ad file that holds the rows.
     colors : mapping, optional
         Colours of labels that are classes.
+    others : pandas.DataFrame, optional
+        The first columns of a table that are not ids or labels, features or not, as they were read.
     """
 
     X: Any
@@ -89,6 +91,7 @@ class Data:
     notes: tuple[str, ...] = field(default=())
     cells: str | None = None
     colors: dict[Any, str] | None = None
+    others: Any = None
 
 
 def read_data(source: str, reading: Reading | None = None) -> Data:
@@ -198,6 +201,7 @@ def _data_of_table(table: Table, reading: Reading) -> Data:
         found.rows,
         found.names,
         table.notes + found.notes,
+        others=found.others,
     )
 
 
