@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.pages import read_page, shown
@@ -105,3 +106,31 @@ def test_the_extra_is_named_before_the_map(table, tmp_path, capsys, monkeypatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert embed(table, "--html", str(tmp_path / "map.html")) == 2
     assert "needs plotly: pip install 'tsnekit[interactive]'" in capsys.readouterr().err
+
+
+def test_cells_have_the_columns_of_obs(tmp_path):
+    anndata = pytest.importorskip("anndata")
+    X = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
+    X[4, 1] = np.nan
+    obs = pd.DataFrame(
+        {"type": [*"TB"] * (N // 2), "depth": np.arange(N) / 4}, index=[f"c{i}" for i in range(N)]
+    )
+    anndata.AnnData(X, obs=obs).write_h5ad(tmp_path / "cells.h5ad")
+    path = tmp_path / "map.html"
+    arguments = ["--labels=type", "--missing=drop", "--html", str(path)]
+    assert main(["embed", str(tmp_path / "cells.h5ad"), *arguments, *QUICK]) == 0
+    page = read_page(path)
+    kept = [i for i in range(N) if i != 4]
+    assert page["ids"] == [f"c{i}" for i in kept]
+    assert [each["name"] for each in page["columns"]] == ["type", "depth"]
+    assert shown(page["columns"][1]) == [i / 4 for i in kept]
+
+
+def test_wide_tables_show_their_first_columns(tmp_path):
+    lines = [",".join(f"f{j}" for j in range(40))]
+    for row in np.random.default_rng(0).normal(size=(N, 40)):
+        lines.append(",".join(map(str, row)))
+    (tmp_path / "wide.csv").write_text("\n".join(lines) + "\n")
+    path = tmp_path / "map.html"
+    assert main(["embed", str(tmp_path / "wide.csv"), "--html", str(path), *QUICK]) == 0
+    assert [each["name"] for each in read_page(path)["columns"]] == [f"f{j}" for j in range(30)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tsnekit._util.names import did_you_mean
 from tsnekit.cli._text import Table
 
-__all__ = ["ColumnOptions", "Columns", "filled", "select_columns"]
+__all__ = ["MOST_OTHERS", "ColumnOptions", "Columns", "filled", "select_columns"]
 
 INDEX_NAMES = frozenset({"", "index", "id", "ids", "row", "rowname", "rownames", "row_names"})
 """Names, in lower case, that a first column of row numbers or row names may have."""

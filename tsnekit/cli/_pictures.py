@@ -102,7 +102,7 @@ def write_page(embedding: Any, noted: Noted, args: argparse.Namespace, rows: Any
         Ids and labels of the rows.
     args : Namespace
     rows : pandas.DataFrame, optional
-        The rows as the input has them.
+        Columns of the rows, as the input has them.
     """
     if args.html is None:
         return
