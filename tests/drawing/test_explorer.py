@@ -91,6 +91,10 @@ def test_ids_that_are_given(page):
     assert page(ids=np.arange(N) + 10)["ids"][3] == 13
     large = np.arange(N) + 2**60
     assert page(ids=large)["ids"][3] == str(2**60 + 3)
+    lowest = np.full(N, np.iinfo(np.int64).min)
+    assert page(ids=lowest)["ids"][3] == str(lowest[3])
+    days = np.datetime64("2020-01-30") + np.arange(N)
+    assert page(ids=days)["ids"][3] == "2020-02-02"
 
 
 def test_classes_have_the_colours_of_plot(page):
@@ -123,6 +127,7 @@ def test_numbers_and_dates_are_scales(page):
     assert (found["low"], found["high"]) == (-2, 3)
     np.testing.assert_array_equal(found["data"], values)
     assert found["colors"][0] == "#440154"
+    assert column_of(page(np.linspace(0, 1e300, N)), "label")["high"] == 1e300
     days = [datetime.date(2020, 1, 1) + datetime.timedelta(days=i) for i in range(N)]
     found = column_of(page(hover={"day": days}), "day")
     assert found["kind"] == "dates"
@@ -204,6 +209,11 @@ def test_maps_of_one_and_of_three_dimensions(page):
             r"thumbnails must have shape \(60, height.*got \(3, 2, 2\)",
         ),
         ({"thumbnails": np.full((N, 2, 2), "a")}, ValueError, "thumbnails must be numbers"),
+        (
+            {"thumbnails": [np.zeros((2, 2)), *[np.zeros((3, 3))] * (N - 1)]},
+            ValueError,
+            "thumbnails must be images of one size, got several sizes",
+        ),
         ({"max_points": 0}, ValueError, "max_points must be"),
         ({"labels": ["a"] * N, "colors": {"b": "red"}}, ValueError, "colors must have a colour"),
     ],

@@ -80,7 +80,8 @@ def pack_column(
     if isinstance(shown, Values):
         scale = color_scale(shown, colors, limits)
         low, high = (float(each) for each in scale.get_clim())
-        single = shown.values.astype(np.float32)
+        with np.errstate(over="ignore"):
+            single = shown.values.astype(np.float32)
         exact = np.array_equal(single, shown.values, equal_nan=True)
         return {
             "name": name,
@@ -110,9 +111,10 @@ def pack_column(
 def pack_ids(pack: Pack, ids: Any) -> list[Any] | dict[str, Any]:
     """Pack whole numbers as an array, and other ids as a list of text."""
     array = np.asarray(ids)
-    if array.dtype.kind in "iu" and (not array.size or np.abs(array).max() < 2**31):
+    limits = np.iinfo(np.int32)
+    if array.dtype.kind in "iu" and limits.min <= array.min() and array.max() <= limits.max:
         return {"data": pack.add(array.astype(np.int32))}
-    return [str(each) for each in array.tolist()]
+    return [str(each) for each in array]
 
 
 def check_thumbnails(thumbnails: Any, n: int) -> NDArray[Any]:
@@ -126,7 +128,7 @@ def check_thumbnails(thumbnails: Any, n: int) -> NDArray[Any]:
     try:
         images = np.asarray(thumbnails)
     except ValueError:
-        raise ValueError("thumbnails must be images of one size") from None
+        raise ValueError("thumbnails must be images of one size, got several sizes") from None
     if images.ndim == 3:
         images = images[..., None]
     if (
