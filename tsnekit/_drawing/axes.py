@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAGE", "axes_for", "fit_page", "point_size", "stacked", "tidy"]
+from tsnekit._util.validation import short_repr
+
+__all__ = ["PAGE", "axes_for", "drawn_points", "fit_page", "point_size", "stacked", "tidy"]
 
 
 PAGE = 6.4, 6.0
@@ -99,3 +102,29 @@ def _set_limits(ax: Any, points: NDArray[np.float64]) -> None:
     # They are not fixed, since the aspect may widen them.
     ax.set_xlim(low[0] - margin, low[0] + span[0] + margin, auto=True)
     ax.set_ylim(low[1] - margin, low[1] + span[1] + margin, auto=True)
+
+
+def drawn_points(
+    embedding: Any, components: Sequence[int] | None, *, most: int = 3
+) -> NDArray[np.float64]:
+    """Return the positions to draw, in one to `most` columns."""
+    points = np.asarray(embedding, dtype=float)
+    if points.ndim != 2:
+        raise ValueError(f"embedding must be two-dimensional, got shape {points.shape}")
+    if not len(points):
+        raise ValueError("embedding must have at least one point")
+    if components is not None:
+        try:
+            points = points[:, list(components)]
+        except (IndexError, TypeError):
+            raise ValueError(
+                f"components must be columns from 0 to {points.shape[1] - 1}, "
+                f"got {short_repr(components)}"
+            ) from None
+    if not 1 <= points.shape[1] <= most:
+        raise ValueError(
+            f"components must choose 1 to {most} of the columns, got {points.shape[1]} to draw"
+        )
+    if not np.isfinite(points).all():
+        raise ValueError("embedding must be finite, but it holds NaN or infinity")
+    return points

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._drawing.axes import axes_for, fit_page, point_size, stacked, tidy
+from tsnekit._drawing.axes import axes_for, drawn_points, fit_page, point_size, stacked, tidy
 from tsnekit._drawing.labels import Classes, Values, interpret_labels
 from tsnekit._drawing.legend import name_classes, page_for, show_scale
 from tsnekit._drawing.letters import drawable
@@ -124,7 +124,7 @@ def plot(
     >>> ax = tsnekit.plot(embedding, iris.target_names[iris.target])
     >>> ax.figure.savefig("iris.png")  # doctest: +SKIP
     """
-    points = _drawn(embedding, components)
+    points = drawn_points(embedding, components)
     n, dimensions = points.shape
     if alpha is not None and not 0 <= check_real("alpha", alpha) <= 1:
         raise ValueError(f"alpha must be from 0 to 1, got {alpha!r}")
@@ -185,7 +185,7 @@ def plot_over(
     matplotlib Axes
     """
     components = options.get("components")
-    below, above = _drawn(reference, components), _drawn(new, components)
+    below, above = drawn_points(reference, components), drawn_points(new, components)
     dimensions = below.shape[1]
     figsize, legend = options.pop("figsize", None), options.pop("legend", "auto")
     _check_legend(legend)
@@ -300,30 +300,6 @@ def _page(figsize: Any) -> tuple[float, float]:
             f"figsize must be a width and a height in inches, got {short_repr(figsize)}"
         ) from None
     return check_real("figsize", width, above=0), check_real("figsize", height, above=0)
-
-
-def _drawn(embedding: Any, components: Sequence[int] | None) -> NDArray[np.float64]:
-    """Return the positions to draw, (n, 1), (n, 2) or (n, 3)."""
-    points = np.asarray(embedding, dtype=float)
-    if points.ndim != 2:
-        raise ValueError(f"embedding must be two-dimensional, got shape {points.shape}")
-    if not len(points):
-        raise ValueError("embedding must have at least one point")
-    if components is not None:
-        try:
-            points = points[:, list(components)]
-        except (IndexError, TypeError):
-            raise ValueError(
-                f"components must be columns from 0 to {points.shape[1] - 1}, "
-                f"got {short_repr(components)}"
-            ) from None
-    if not 1 <= points.shape[1] <= 3:
-        raise ValueError(
-            f"components must choose 1 to 3 of the columns, got {points.shape[1]} to draw"
-        )
-    if not np.isfinite(points).all():
-        raise ValueError("embedding must be finite, but it holds NaN or infinity")
-    return points
 
 
 def _draw_points(

@@ -21,8 +21,8 @@ from tsnekit._descent.loop import Observer, descend
 from tsnekit._descent.parameters import DescentParameters, lists_parameters
 from tsnekit._descent.plan import Plan, PlanKey
 from tsnekit._descent.symmetry import symmetric
-from tsnekit._embedding.array import EmbeddingArray
 from tsnekit._embedding.described import as_text
+from tsnekit._embedding.drawn import DrawnEmbedding
 from tsnekit._embedding.state import RunState
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 Self = TypeVar("Self", bound="BaseEmbedding")
 
 
-class BaseEmbedding(EmbeddingArray):
+class BaseEmbedding(DrawnEmbedding):
     """Positions (n, d), float32, that can be optimized."""
 
     @property
@@ -181,32 +181,6 @@ class BaseEmbedding(EmbeddingArray):
         from tsnekit._files.embedding import save
 
         save(self.copy(), path, data=data)
-
-    def plot(self, labels: Any = None, ax: Any = None, **options: Any) -> Any:
-        """Draw the embedding.
-
-        Parameters
-        ----------
-        labels : array-like of shape (n_samples,), optional
-            Classes or values, for the colours of the points.
-        ax : matplotlib Axes, optional
-            Where to draw; by default on a new figure, which pyplot does not know of.
-        **options
-            See `tsnekit.plot`.
-
-        Returns
-        -------
-        matplotlib Axes
-            The Axes with the picture.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the labels do not fit the embedding, or an option is not valid.
-        """
-        from tsnekit._drawing.plot import plot
-
-        return plot(self, labels, ax, **options)
 
     def __repr__(self) -> str:
         return super().__repr__() if self._state is None else self._described()

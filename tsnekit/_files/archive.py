@@ -6,19 +6,16 @@ archive like any ``.npz``.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import os
-import stat
-import uuid
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tsnekit._util.replacing import replacing
 
 __all__ = ["HEADER", "VERSION", "write_archive"]
 
@@ -49,36 +46,8 @@ def write_archive(
         If the file cannot be written, or the path leads to something other than a file.
     """
     text = json.dumps({"format": "tsnekit", "version": VERSION, **header}, indent=1)
-    target = Path(os.path.realpath(path))
-    mode = _existing_mode(target)
-    # This name does not contain the name of the file, since file systems limit the length of names.
-    temporary = target.with_name(f".tsnekit-{uuid.uuid4().hex}.part")
-    try:
-        with open(temporary, "xb") as file:
-            if mode is not None:
-                os.chmod(temporary, mode)
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(HEADER, text)
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _existing_mode(target: Path) -> int | None:
-    """Return the permissions of the file that is there, if any."""
-    try:
-        found = os.stat(target).st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISDIR(found):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-    if not stat.S_ISREG(found):
-        raise OSError(errno.EINVAL, "not a regular file", str(target))
-    return stat.S_IMODE(found)
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(HEADER, text)
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)

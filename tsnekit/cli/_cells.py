@@ -35,6 +35,8 @@ class Cells:
     colors : mapping of str to str, optional
         Colours of labels that are classes.
     notes : tuple of str
+    obs : pandas.DataFrame, optional
+        What else the file says of the cells.
     """
 
     X: Any
@@ -43,6 +45,7 @@ class Cells:
     labels: Any = None
     colors: dict[Any, str] | None = None
     notes: tuple[str, ...] = ()
+    obs: Any = None
 
 
 def read_h5ad(
@@ -91,7 +94,7 @@ def read_h5ad(
         X = X if hasattr(X, "indptr") else np.asarray(X)  # read before the file is closed
         names = list(map(str, adata.var_names)) if rep == "X" else None
         found, colors = (None, None) if labels is None else _labels_of(adata, source, labels, layer)
-        return Cells(X, adata.obs_names.to_numpy(), names, found, colors)
+        return Cells(X, adata.obs_names.to_numpy(), names, found, colors, obs=adata.obs)
     finally:
         adata.file.close()
 

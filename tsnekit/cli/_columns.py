@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from tsnekit._util.names import did_you_mean
 from tsnekit.cli._text import Table
 
-__all__ = ["ColumnOptions", "Columns", "filled", "select_columns"]
+__all__ = ["MOST_OTHERS", "ColumnOptions", "Columns", "filled", "select_columns"]
 
 INDEX_NAMES = frozenset({"", "index", "id", "ids", "row", "rowname", "rownames", "row_names"})
 """Names, in lower case, that a first column of row numbers or row names may have."""
 
 SHOWN = 5
+
+MOST_OTHERS = 30
+"""So many columns of a table are kept as they are, for the rows on a page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,8 @@ class Columns:
         The names of the features.
     notes : tuple of str
         Which column was taken for what.
+    others : pandas.DataFrame
+        The first columns that are not ids or labels, features or not, of the rows that were kept.
     """
 
     features: NDArray[Any]
@@ -74,6 +79,7 @@ class Columns:
     rows: NDArray[np.intp]
     names: Sequence[str]
     notes: tuple[str, ...] = field(default=())
+    others: Any = None
 
 
 def select_columns(table: Table, options: ColumnOptions) -> Columns:
@@ -109,9 +115,9 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
     ]
     if not features:
         raise ValueError(f"{table.source} has no columns left that are features")
-    others = [name for name in names if name not in {*features, *apart}]
-    if options.of_map and others:
-        notes.append(f"{table.source}: the map was not made of {_some(others)}; left out")
+    unused = [name for name in names if name not in {*features, *apart}]
+    if options.of_map and unused:
+        notes.append(f"{table.source}: the map was not made of {_some(unused)}; left out")
     _check_numbers(table, features)
     values, rows, note = filled(
         table.source,
@@ -121,6 +127,9 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
         place=table.place,
     )
     notes += [note] if note else []
+    others = frame[
+        [each for each in names if each not in (index, options.label_column)][:MOST_OTHERS]
+    ]
     return Columns(
         values,
         None if index is None else frame[index].to_numpy()[rows],
@@ -129,6 +138,7 @@ def select_columns(table: Table, options: ColumnOptions) -> Columns:
         rows,
         features,
         tuple(notes),
+        others if len(rows) == len(frame) else others.iloc[rows],
     )
 
 

@@ -12,7 +12,7 @@ from tsnekit.cli._inputs import add_input, add_output, read_input, show_notes
 from tsnekit.cli._options import add_parameters, given_parameters, integer
 from tsnekit.cli._parser import Parser
 from tsnekit.cli._paths import check_files
-from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report
+from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report, write_page
 from tsnekit.cli._summary import add_summary, show_summary, summary_of
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         save_map(embedding, args.output, noted, X=data.X, cells=data.cells)
     draw(embedding, noted.labels, args)
+    write_page(embedding, noted, args, data.others)
     if args.report is not None:
         report = diagnose(embedding, X, random_state=parameters["random_state"])
         summary["diagnostics"] = draw_report(report, args.report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from tsnekit.cli._inputs import (
 from tsnekit.cli._options import add_parameters, given_parameters
 from tsnekit.cli._parser import Parser
 from tsnekit.cli._paths import check_files
-from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report
+from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report, write_page
 from tsnekit.cli._summary import add_summary, show_summary, summary_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the commands to the command line."""
     parser = _add(commands, "plot", run_plot, "draw a map that embed saved as .tsnekit")
     add_label_options(parser)
-    add_pictures(parser, default="; the default is MAP with the ending .png")
+    add_pictures(parser, default="; the default without --html is MAP with the ending .png")
 
     parser = _add(commands, "transform", run_transform, "place new rows on a map, which stays")
     add_input(parser)
@@ -69,7 +70,7 @@ def run_plot(args: argparse.Namespace) -> int:
     from tsnekit.cli._noted import load_noted
     from tsnekit.cli._read import Data, read_labels
 
-    if args.plot is None:
+    if args.plot is None and args.html is None:
         args.plot = str(Path(args.map).with_suffix(".png"))
     check_files(args)
     embedding, noted = load_noted(args.map)
@@ -82,7 +83,8 @@ def run_plot(args: argparse.Namespace) -> int:
     elif args.label_column is not None:
         raise ValueError("--label-column says which column of --labels is meant; give --labels")
     draw(embedding, labels, args)
-    print(f"saved {args.plot}")
+    write_page(embedding, dataclasses.replace(noted, labels=labels), args)
+    print(f"saved {', '.join(each for each in (args.plot, args.html) if each is not None)}")
     return 0
 
 
@@ -97,6 +99,7 @@ def run_transform(args: argparse.Namespace) -> int:
     if args.output is not None:
         save_map(partial, args.output, of_new, X=new.X, cells=new.cells)
     draw(partial, of_new.labels, args, reference=True, reference_labels=noted.labels)
+    write_page(partial, of_new, args, new.others)
     summary = {"map": args.map, "input": args.input, **summary_of(partial, args, seconds)}
     title = f"{args.input}: {len(partial):,} rows placed on {len(embedding):,} of {args.map}"
     show_summary(title, summary, args)
@@ -117,6 +120,7 @@ def run_extend(args: argparse.Namespace) -> int:
     if args.output is not None:
         save_map(extended, args.output, both)
     draw(extended, both.labels, args)
+    write_page(extended, both, args)
     summary = {"map": args.map, "input": args.input, **summary_of(extended, args, seconds)}
     title = f"{args.map}: {len(embedding):,} rows and {X.shape[0]:,} of {args.input}"
     show_summary(title, summary, args)

@@ -15,11 +15,16 @@ PICTURES = (".png", ".pdf", ".svg")
 ENDINGS = {
     "--output": (".csv", ".tsv", ".parquet", ".h5ad", ".npy", ".tsnekit"),
     "--plot": PICTURES,
+    "--html": (".html",),
     "--report": PICTURES,
 }
 """The options that write a file, and how its name may end."""
 
-PACKAGES = {".parquet": ("pyarrow", "arrow"), ".h5ad": ("anndata", "scanpy")}
+PACKAGES = {
+    ".parquet": ("pyarrow", "arrow"),
+    ".h5ad": ("anndata", "scanpy"),
+    ".html": ("plotly", "interactive"),
+}
 """What writes a file, and the extra of tsnekit that installs it, by ending."""
 
 
@@ -41,10 +46,10 @@ def check_files(args: argparse.Namespace) -> None:
     outputs = {option: getattr(args, option[2:], None) for option in ENDINGS}
     inputs = {name: None if path in SHIPPED else path for name, path in given.items()}
     check_outputs(inputs, outputs, ENDINGS)
-    path = outputs["--output"]
-    package, extra = PACKAGES.get(Path(path or "").suffix, ("", ""))
-    if package and importlib.util.find_spec(package) is None:
-        raise ValueError(f"--output {path!r} needs {package}: pip install 'tsnekit[{extra}]'")
+    for option, path in outputs.items():
+        package, extra = PACKAGES.get(Path(path or "").suffix, ("", ""))
+        if package and importlib.util.find_spec(package) is None:
+            raise ValueError(f"{option} {path!r} needs {package}: pip install 'tsnekit[{extra}]'")
 
 
 def check_outputs(

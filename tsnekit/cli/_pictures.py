@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tsnekit._util.names import did_you_mean
 from tsnekit.cli._options import number
 
-__all__ = ["add_pictures", "check_pictures", "draw", "draw_report"]
+if TYPE_CHECKING:
+    from tsnekit.cli._noted import Noted
+
+__all__ = ["add_pictures", "check_pictures", "draw", "draw_report", "write_page"]
 
 
 def add_pictures(parser: argparse.ArgumentParser, default: str = "") -> None:
@@ -18,7 +22,10 @@ def add_pictures(parser: argparse.ArgumentParser, default: str = "") -> None:
     picture.add_argument(
         "--plot", metavar="FILE", help=f"save a picture: .png, .pdf, .svg{default}"
     )
-    picture.add_argument("--title", help="title of the picture")
+    picture.add_argument(
+        "--html", metavar="FILE", help="save a page to explore the map in a browser: .html"
+    )
+    picture.add_argument("--title", help="title of the picture and of the page")
     picture.add_argument(
         "--palette",
         type=palette,
@@ -83,6 +90,32 @@ def draw(embedding: Any, labels: Any, args: argparse.Namespace, **options: Any) 
         **options,
     )
     ax.figure.savefig(args.plot, dpi=200)
+
+
+def write_page(embedding: Any, noted: Noted, args: argparse.Namespace, rows: Any = None) -> None:
+    """Write a page to explore a map, if the user wants one.
+
+    Parameters
+    ----------
+    embedding : TSNEEmbedding or PartialTSNEEmbedding
+    noted : Noted
+        Ids and labels of the rows.
+    args : Namespace
+    rows : pandas.DataFrame, optional
+        Columns of the rows, as the input has them.
+    """
+    if args.html is None:
+        return
+    embedding.to_html(
+        args.html,
+        noted.labels,
+        hover=rows,
+        # Rows without ids are called by their number in the input, also where some were left out.
+        ids=noted.rows if noted.ids is None else noted.ids,
+        colors=_by_label(args.palette, noted.labels),
+        components=None if embedding.shape[1] <= 2 else (0, 1),
+        title=args.title or Path(getattr(args, "input", None) or args.map).name,
+    )
 
 
 def palette(given: str) -> str | list[str] | dict[str, str]:

@@ -15,7 +15,7 @@ from tsnekit._util.names import did_you_mean
 from tsnekit.cli._arrays import read_npy, read_npz
 from tsnekit.cli._cells import Cells, read_10x_h5, read_h5ad, read_mtx
 from tsnekit.cli._columnar import ARROW_ENDINGS, FCS_ENDING, read_arrow, read_fcs, table_of
-from tsnekit.cli._columns import ColumnOptions, filled, select_columns
+from tsnekit.cli._columns import MOST_OTHERS, ColumnOptions, filled, select_columns
 from tsnekit.cli._text import STDIN, TEXT_ENDINGS, Table, file_kind, read_table, transposed
 
 __all__ = ["SHIPPED", "Data", "Reading", "read_data", "read_labels"]
@@ -77,6 +77,8 @@ class Data:
         The .h5ad file that holds the rows.
     colors : mapping, optional
         Colours of labels that are classes.
+    others : pandas.DataFrame, optional
+        The first columns of a table, or of obs, that are not ids or labels, as they were read.
     """
 
     X: Any
@@ -89,6 +91,7 @@ class Data:
     notes: tuple[str, ...] = field(default=())
     cells: str | None = None
     colors: dict[Any, str] | None = None
+    others: Any = None
 
 
 def read_data(source: str, reading: Reading | None = None) -> Data:
@@ -198,6 +201,7 @@ def _data_of_table(table: Table, reading: Reading) -> Data:
         found.rows,
         found.names,
         table.notes + found.notes,
+        others=found.others,
     )
 
 
@@ -206,8 +210,21 @@ def _data_of(cells: Cells, source: str, reading: Reading) -> Data:
     if reading.labels is not None and labels is None:
         labels = _gene(cells, source, reading.labels)
     return Data(
-        cells.X, labels, cells.ids, names=cells.names, notes=cells.notes, colors=cells.colors
+        cells.X,
+        labels,
+        cells.ids,
+        names=cells.names,
+        notes=cells.notes,
+        colors=cells.colors,
+        others=_first_of_obs(cells.obs, reading.labels),
     )
+
+
+def _first_of_obs(obs: Any, labels: str | None) -> Any:
+    """Return the first columns of obs, without the labels."""
+    if obs is None:
+        return None
+    return obs[[name for name in obs.columns if name != labels][:MOST_OTHERS]]
 
 
 def _gene(cells: Cells, source: str, name: str) -> Any:
@@ -254,6 +271,7 @@ def _checked(data: Data, source: str, missing: str) -> Data:
         X=X,
         labels=labels,
         ids=None if data.ids is None else data.ids[rows],
+        others=None if data.others is None else data.others.iloc[rows],
         n_rows=len(data.X),
         rows=rows,
         notes=(*data.notes, note),

@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["add_summary", "show_summary", "summary_of"]
 
-SAVED = ("output", "plot", "report")
+SAVED = ("output", "plot", "html", "report")
 
 
 def add_summary(parser: argparse.ArgumentParser) -> None:
