@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from tsnekit._descent.loop import resolve_learning_rate
+from tsnekit._descent.course import resolve_learning_rate
 from tsnekit.interfaces import InitSource, Phase
 
 from .common import (

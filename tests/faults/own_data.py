@@ -194,8 +194,8 @@ GRAPHS = of_cause(
     (
         "masked",
         "_util/neighbor_graphs.py",
-        "    if masked:\n",
-        "    if False:\n",
+        "        if masked := count_masked(part):\n",
+        "        if masked := 0:\n",
         ("affinities/test_neighbor_index.py::test_a_bad_graph",),
     ),
     (

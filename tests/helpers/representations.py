@@ -27,7 +27,7 @@ def unsorted(X):
     for a, b in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
         rows.indices[a:b] = rows.indices[a:b][::-1].copy()
         rows.data[a:b] = rows.data[a:b][::-1].copy()
-    rows.has_sorted_indices = True  # a flag that SciPy does not check
+    rows.has_canonical_format = True  # a flag that SciPy does not check
     return rows
 
 

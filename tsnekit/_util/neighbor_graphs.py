@@ -48,14 +48,9 @@ def check_neighbor_graph(indices: Any, distances: Any, *, name: str = "graph") -
                 "neighbors"
             )
     try:
-        masked = any(np.ma.getmaskarray(part).any() for part in (indices, distances))
         indices, distances = np.asarray(indices), np.asarray(distances)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a pair of arrays (indices, distances)") from None
-    if masked:
-        raise ValueError(
-            f"{name} has masked values; a row must have as many neighbors as the others"
-        )
     if indices.ndim != 2 or indices.shape != distances.shape or indices.size == 0:
         raise ValueError(
             f"{name} must be two arrays of the same shape (n, k), indices and distances, got "
