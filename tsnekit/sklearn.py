@@ -30,7 +30,25 @@ except ImportError:  # before scikit-learn 1.6, it was a method
 __all__ = ["TSNE", "KNeighborsTransformer"]
 
 
-class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
+class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """A transformer of dense or sparse rows into float32."""
+
+    def _checked(self, X: Any, **options: Any) -> Any:
+        X = as_plain(X)
+        # The code behind decides which dtypes to keep.
+        return validate_data(self, X, accept_sparse="csr", **options)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
+        return {"preserves_dtype": [np.float32]}
+
+
+class TSNE(_Transformer, Facade):
     """t-distributed stochastic neighbor embedding, by scikit-learn's conventions.
 
     The parameters are those of `tsnekit.TSNE`.
@@ -145,22 +163,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Facade):
         X = self._checked(X, reset=False)
         return np.array(self.embedding_.transform(X, *args, **kwargs), subok=False)
 
-    def _checked(self, X: Any, **options: Any) -> Any:
-        X = as_plain(X)
-        # The facade decides which dtypes to keep.
-        return validate_data(self, X, accept_sparse="csr", **options)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
-
-    def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
-        return {"preserves_dtype": [np.float32]}
-
-
-class KNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class KNeighborsTransformer(_Transformer, BaseEstimator):
     """The graph of the nearest neighbors, by the searches of tsnekit.
 
     It does what `sklearn.neighbors.KNeighborsTransformer` does, and takes its place: in pipelines
@@ -251,7 +255,7 @@ class KNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         check_integer("n_neighbors", self.n_neighbors, at_least=1)
         if self.mode not in ("distance", "connectivity"):
             raise ValueError(f"mode must be 'distance' or 'connectivity', got {self.mode!r}")
-        X = validate_data(self, as_plain(X), accept_sparse="csr", ensure_min_samples=2)
+        X = self._checked(X, ensure_min_samples=2)
         if self.n_neighbors >= X.shape[0]:
             raise ValueError(
                 f"n_neighbors must be less than n_samples={X.shape[0]}, got {self.n_neighbors}"
@@ -311,7 +315,7 @@ class KNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If the rows are not like the data, or the search cannot find neighbors of new rows.
         """
         check_is_fitted(self)
-        X = validate_data(self, as_plain(X), accept_sparse="csr", reset=False)
+        X = self._checked(X, reset=False)
         return self._matrix(self._index.query(X, self.n_neighbors + 1))
 
     def _matrix(self, graph: NeighborGraph) -> csr_matrix:
@@ -321,12 +325,3 @@ class KNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return csr_matrix(
             (values.ravel(), graph.indices.ravel(), pointers), shape=(n, self.n_samples_fit_)
         )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
-
-    def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
-        return {"preserves_dtype": [np.float32]}
