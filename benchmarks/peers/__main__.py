@@ -141,13 +141,18 @@ def main(argv=None):
     print(table(results))
 
 
-def repeatable(data, args):
-    """Return the arguments that matter for a data set, without this machine's paths."""
+def sources(data, args):
+    """Return the arguments for data and interpreters, without this machine's paths."""
     yield from ("--data", data)
     if data == "mnist":
         yield from ("--mnist", "mnist70k.npz")
     if args.peer_python:
         yield from ("--peer-python", "peers/bin/python")
+
+
+def repeatable(data, args):
+    """Return the arguments that matter for a data set."""
+    yield from sources(data, args)
     yield from ("--repeats", str(args.repeats), "--n-jobs", str(args.n_jobs))
     if args.systems != list(SYSTEMS):
         yield from ("--systems", *args.systems)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .__main__ import find, work
+from .__main__ import find, sources, work
 from .judge import Judge, load
 from .report import TITLES, machine
 
@@ -124,12 +124,8 @@ def main(argv=None):
 
 
 def repeatable(data, args):
-    """Return the arguments that matter for a data set, without this machine's paths."""
-    yield from ("--data", data)
-    if data == "mnist":
-        yield from ("--mnist", "mnist70k.npz")
-    if args.peer_python:
-        yield from ("--peer-python", "peers/bin/python")
+    """Return the arguments that matter for a data set."""
+    yield from sources(data, args)
     yield from ("--every", str(args.every), "--n-jobs", str(args.n_jobs))
     yield from ("--clock", args.clock, "--timeout", f"{args.timeout:g}")
     if args.systems != [*WATCHED, *REPEATED]:
