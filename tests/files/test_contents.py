@@ -129,9 +129,20 @@ CHANGES = {
     "n_jobs": (edit("parameters", "n_jobs", to=2**40), "n_jobs must be a number of threads"),
     "method": (edit("parameters", "negative_gradient_method", to=3), "must be a mapping"),
     "method gone": (
-        edit("parameters", "negative_gradient_method", to="gone"),
+        edit(
+            "parameters",
+            "negative_gradient_method",
+            to={"name": "gone", "distribution": "tsnekit", "version": None},
+        ),
         "negative_gradient_method='gone'",
     ),
+    "no distribution": (
+        edit("optimizer", "distribution", to="an\nother"),
+        "optimizer/distribution must be a word",
+    ),
+    "distribution": (edit("optimizer", "distribution", to=3), "distribution must be a word"),
+    "version": (edit("optimizer", "version", to=[]), "optimizer/version must be a word"),
+    "no version": (edit("optimizer", "version", to=...), "optimizer/version is missing"),
     "method's options": (
         edit("parameters", "gradient_params", to={"mapping": {"thet": 3}}),
         "gradient_params: 'thet'",

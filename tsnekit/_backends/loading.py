@@ -43,7 +43,14 @@ from tsnekit.errors import BackendUnavailableError, PluginWarning
 from tsnekit.plugins import BUILTIN_PLUGINS
 from tsnekit.specs import POINTS, Spec
 
-__all__ = ["LOAD_VARIABLE", "LoadFailure", "Loader", "Registered", "wanted_plugins"]
+__all__ = [
+    "LOAD_VARIABLE",
+    "LoadFailure",
+    "Loader",
+    "Registered",
+    "normalized",
+    "wanted_plugins",
+]
 
 ENTRY_POINT_GROUP = "tsnekit"
 LOAD_VARIABLE = "TSNEKIT_LOAD_PLUGINS"
@@ -132,16 +139,17 @@ def wanted_plugins(
     entry_points = tuple(entry_points)
     if distributions is None:
         return WantedPlugins(entry_points)
-    names = {_normalized(name): name.strip() for name in distributions.split(",") if name.strip()}
-    owners = {_normalized(_distribution(entry)): _distribution(entry) for entry in entry_points}
+    names = {normalized(name): name.strip() for name in distributions.split(",") if name.strip()}
+    owners = {normalized(_distribution(entry)): _distribution(entry) for entry in entry_points}
     return WantedPlugins(
-        tuple(entry for entry in entry_points if _normalized(_distribution(entry)) in names),
+        tuple(entry for entry in entry_points if normalized(_distribution(entry)) in names),
         tuple(sorted(owner for key, owner in owners.items() if key not in names)),
         tuple(name for key, name in names.items() if key not in owners),
     )
 
 
-def _normalized(distribution: str) -> str:
+def normalized(distribution: str) -> str:
+    """Return the name of a distribution as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
 

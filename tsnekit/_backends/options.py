@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from tsnekit._backends.missing import check_installed
 from tsnekit._util.names import did_you_mean
 
 __all__ = ["check_known", "kept_options", "options_of", "with_options"]
@@ -47,7 +48,10 @@ def with_options(backend: Any, changes: Mapping[str, Any] | None = None) -> Any:
     ------
     TypeError
         If the backend does not have a changed option, or does not keep its options.
+    BackendUnavailableError
+        If it is a backend of a saved map that is missing.
     """
+    check_installed(backend)
     kind = type(backend)
     check_known(changes or {}, options_of(kind), owner=kind.__name__)
     return kind(**(kept_options(backend) | dict(changes or {})))

@@ -11,6 +11,7 @@ from typing import Any
 from tsnekit import interfaces
 from tsnekit._backends import rules
 from tsnekit._backends.loading import Registered
+from tsnekit._backends.missing import check_installed
 from tsnekit._backends.options import check_known, options_of
 from tsnekit._backends.registry import Registry, default_registry
 from tsnekit._util.failures import describe
@@ -24,7 +25,7 @@ __all__ = [
     "check_name",
     "check_options",
     "find_backend",
-    "registered_name",
+    "find_registered",
     "resolve_backend",
 ]
 
@@ -174,6 +175,7 @@ def resolve_backend(
     UnknownPluginError, PluginConflictError, BackendUnavailableError
         If the name cannot be resolved or the backend cannot serve the problem.
     """
+    check_installed(given)
     if not isinstance(given, str):
         instance = _copied(point, given)
         check_options(point, given, params)
@@ -212,11 +214,13 @@ def check_options(
     check_known(params, options_of(found.load()), owner=repr(found.spec.name), parameter=parameter)
 
 
-def registered_name(point: str, backend: Any, registry: Registry | None = None) -> str | None:
-    """Return the name under which the class of a backend is registered, if it is."""
+def find_registered(
+    point: str, backend: Any, registry: Registry | None = None
+) -> Registered | None:
+    """Return what the class of a backend is registered as, if it is."""
     kind = type(backend)
     for found in (registry or default_registry()).all(point):
         module, _, name = found.spec.factory.partition(":")
         if (kind.__module__, kind.__qualname__) == (module, name):
-            return found.spec.name
+            return found
     return None

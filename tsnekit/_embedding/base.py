@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._backends.missing import check_installed
 from tsnekit._backends.resolve import Choice, resolve_backend
 from tsnekit._descent.course import Course, resolve_learning_rate
 from tsnekit._descent.endings import Ending, PhaseEnd, check_iterations
@@ -221,9 +222,10 @@ class BaseEmbedding(DrawnEmbedding):
         InterruptedByUser
             On Ctrl-C.
         ValueError
-            If the map diverged.
+            If the map diverged, or a backend is missing that it was saved with.
         """
         state = self.state
+        check_installed(state.optimizer, parameters.negative_gradient_method)
         started, iterations = time.perf_counter(), state.iteration
         course = self._course(phase_name, ending, parameters)
         callbacks = CallbackRunner(check_callbacks(parameters.callbacks), self)

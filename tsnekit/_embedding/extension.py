@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsnekit._backends.missing import check_installed
 from tsnekit._descent.endings import check_iterations
 from tsnekit._descent.fixed import check_fixed
 from tsnekit._embedding.placement import check_placement, place
@@ -37,6 +38,7 @@ def extend(
     k = check_integer("k", k, at_least=1)
     check_placement(initialization)
     parameters = embedding.state.parameters.replace(**gradient_descent_params)
+    check_installed(embedding.optimizer, parameters.negative_gradient_method)
     if isinstance(fixed, bool | np.bool_):
         fixed = np.full(n_old, fixed)
     fixed = check_fixed(fixed, n_old)

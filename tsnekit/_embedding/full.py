@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from tsnekit._backends.missing import check_installed
 from tsnekit._descent.endings import FixedLength
 from tsnekit._descent.field import PADDING, ReferenceField
 from tsnekit._descent.parameters import DescentParameters
@@ -280,6 +281,7 @@ class TSNEEmbedding(BaseEmbedding):
                 max_step_norm=max_step_norm,
             )
             phases.append((iterations, parameters))
+        check_installed(self.state.parameters.negative_gradient_method)
         check_integer("early_exaggeration_iter", early_exaggeration_iter, at_least=0)
         check_integer("n_iter", n_iter, at_least=0)
         partial = self.prepare_partial(X, initialization=initialization, k=k, perplexity=perplexity)

@@ -19,7 +19,8 @@ from tsnekit.affinity._base import Affinities
 from tsnekit.affinity._index import NeighborIndex
 from tsnekit.affinity._matrix import check_matrix
 from tsnekit.affinity._neighbors import NeighborAffinities, check_symmetrize
-from tsnekit.interfaces import NeighborGraph, SearchProblem, SparseAffinities
+from tsnekit.interfaces import NeighborGraph, NeighborSearch, SearchProblem, SparseAffinities
+from tsnekit.specs import Spec
 
 __all__ = ["MAX_JOBS", "pack", "pack_matrix", "unpack", "unpack_matrix"]
 
@@ -85,7 +86,7 @@ def unpack(fields: Fields, arrays: Arrays, n_samples: int) -> Affinities:
         restored.symmetrize = fields.raw("symmetrize")
         check_symmetrize(restored.symmetrize)
         restored.n_jobs = check_jobs(fields)
-        restored.kernel, _ = backend_from_plain("affinity", fields.fields("kernel"))
+        restored.kernel = backend_from_plain("affinity", fields.fields("kernel"))
         restored.knn_index = _unpack_index(fields.fields("index"), arrays, n_samples)
         restored.seconds = {}
     fields.finish()
@@ -191,11 +192,14 @@ def _unpack_index(fields: Fields, arrays: Arrays, n: int) -> NeighborIndex:
         fields.finish()
         return NeighborIndex(n, graph=graph)
     problem = _unpack_problem(fields.fields("problem"), n)
-    search, found = backend_from_plain("neighbors", fields.fields("search"))
+    where = fields.path("problem")
+
+    def check(search: NeighborSearch, spec: Spec) -> None:
+        if unmet := spec.unmet(problem):
+            raise ValueError(f"{where}: {'; '.join(unmet)}")
+
+    search = backend_from_plain("neighbors", fields.fields("search"), check=check)
     fields.finish()
-    unmet = found.spec.unmet(problem)
-    if unmet:
-        raise ValueError(f"{fields.path('problem')}: {'; '.join(unmet)}")
     return NeighborIndex(
         n,
         graph=graph,

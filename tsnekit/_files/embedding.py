@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._backends.rules import RULES
 from tsnekit._descent.endings import PhaseEnd
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.parameters import DescentParameters
@@ -18,17 +20,19 @@ from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._embedding.full import PartialTSNEEmbedding, TSNEEmbedding
 from tsnekit._files import affinities as saved_affinities
 from tsnekit._files.archive import write_archive
-from tsnekit._files.backends import backend_from_plain, backend_to_plain
+from tsnekit._files.backends import backend_from_plain, backend_to_plain, name_to_plain
 from tsnekit._files.reader import read_archive
 from tsnekit._files.schema import Arrays, Fields, refusals
 from tsnekit._files.values import to_plain
 from tsnekit._util.validation import check_positions, short_repr
 from tsnekit.affinity._matrix import to_scipy
 from tsnekit.errors import PluginError
-from tsnekit.interfaces import RepulsionProblem
-from tsnekit.specs import POINTS
+from tsnekit.interfaces import Optimizer, RepulsionProblem
+from tsnekit.specs import POINTS, Spec
 
 __all__ = ["load", "load_with_notes", "save"]
+
+logger = logging.getLogger(__name__)
 
 Noted = TypeVar("Noted")
 
@@ -70,7 +74,11 @@ def load(path: str | os.PathLike[str]) -> TSNEEmbedding | PartialTSNEEmbedding:
     again when it is first needed.
 
     The file may come from anywhere: no code in it is run, everything in it is checked, and its size
-    bounds the memory that it takes. The backends that it names must be installed.
+    bounds the memory that it takes.
+
+    Plugins that the map was made with need not be installed. Without them, the map can be read,
+    drawn and saved again. What needs them raises a `tsnekit.errors.BackendUnavailableError`. A
+    logged warning names each backend that is missing, and each one of another version.
 
     Parameters
     ----------
@@ -86,8 +94,8 @@ def load(path: str | os.PathLike[str]) -> TSNEEmbedding | PartialTSNEEmbedding:
         If the file cannot be read.
     ValueError
         If tsnekit did not save the file, if the file is truncated or damaged, if a later version
-        saved it, or if it names a backend that is not installed. The message names the file and
-        what is wrong in it.
+        saved it, or if tsnekit does not have a built-in backend that it names. The message names
+        the file and what is wrong in it.
 
     Examples
     --------
@@ -128,11 +136,13 @@ def load_with_notes(
             notes = read(written, noted, len(embedding))
             written.finish()
             noted.finish()
-        return embedding, notes
     except PluginError as error:
         raise ValueError(f"{path} cannot be loaded here: {error}") from error
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+    if fields.notices:
+        logger.warning("%s: %s", path, "; ".join(dict.fromkeys(fields.notices)))
+    return embedding, notes
 
 
 def _pack(embedding: BaseEmbedding, data: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -190,14 +200,16 @@ def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
             f"{fields.path('random_state')} must be a seed from 0 to {2**32 - 1}, a RandomState or "
             f"null, got {short_repr(random_state)}"
         )
+    of_parameters = fields.fields("parameters")
+    method = of_parameters.raw(METHOD)
     with refusals(fields.path("parameters")):
         embedding = TSNEEmbedding(
             positions,
             affinities,
             random_state=random_state,
-            **_parameters_from_plain(fields.fields("parameters")),
+            **_parameters_from_plain(of_parameters),
         )
-    _unpack_state(embedding, fields, arrays)
+    _unpack_state(embedding, method, fields, arrays)
     return embedding
 
 
@@ -211,12 +223,14 @@ def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
     of_matrix = arrays.arrays("P")
     P = saved_affinities.unpack_matrix(of_matrix, (len(positions), len(reference)))
     of_matrix.finish()
+    of_parameters = fields.fields("parameters")
+    method = of_parameters.raw(METHOD)
     with refusals(fields.path("parameters")):
         embedding = PartialTSNEEmbedding(
             positions,
             reference,
             to_scipy(P),
-            **_parameters_from_plain(fields.fields("parameters")),
+            **_parameters_from_plain(of_parameters),
         )
     padding = fields.number("padding")
     if "field" in arrays:
@@ -224,16 +238,19 @@ def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
         embedding._field = ReferenceField(check_positions(field, name="field"), padding)
     else:
         reference._field = embedding._field = ReferenceField(reference, padding)
-    _unpack_state(embedding, fields, arrays)
+    _unpack_state(embedding, method, fields, arrays)
     return embedding
 
 
 def _unpack_state(
-    embedding: TSNEEmbedding | PartialTSNEEmbedding, fields: Fields, arrays: Arrays
+    embedding: TSNEEmbedding | PartialTSNEEmbedding, method: Any, fields: Fields, arrays: Arrays
 ) -> None:
-    """Restore everything about an embedding that its kind does not determine."""
+    """Restore everything about an embedding that its kind does not determine.
+
+    Its parameters are those of the file already, except for `method`, the gradient method.
+    """
     state = embedding.state
-    _check_method(state.parameters, *embedding.shape)
+    state.parameters = _with_method(state.parameters, method, fields, *embedding.shape)
     state.iteration = fields.integer("iteration")
     seconds = fields.fields("seconds")
     state.seconds = {name: seconds.number(name) for name in seconds.names()}
@@ -257,18 +274,26 @@ def _unpack_state(
             choice.share("recall") if "recall" in choice else None,
         )
         choice.finish()
-    state.optimizer, _ = backend_from_plain("optimizer", fields.fields("optimizer"))
-    saved = arrays.arrays("optimizer")
-    with refusals(saved.path("state"), of=Exception):
-        state.optimizer.start(np.array(embedding, subok=False))
-        started = state.optimizer.state()
-        # The arrays of a state keep their names and types. Before the start, the state is empty.
-        of_points = {
-            name: saved.take(name, each.shape, each.dtype.type)
-            for name, each in (started if saved.names() else {}).items()
-        }
-        saved.finish()
-        state.optimizer.restore(of_points)
+    state.optimizer = _optimizer(embedding, fields.fields("optimizer"), arrays.arrays("optimizer"))
+
+
+def _optimizer(embedding: BaseEmbedding, fields: Fields, arrays: Arrays) -> Any:
+    saved = arrays.rest()
+
+    def restore(optimizer: Optimizer, spec: Spec) -> None:
+        state = Arrays(saved, "optimizer")
+        with refusals("optimizer/state", of=Exception):
+            optimizer.start(np.array(embedding, subok=False))
+            started = optimizer.state()
+            # The arrays of a state keep their names and types. Before the start, it is empty.
+            of_points = {
+                name: state.take(name, each.shape, each.dtype.type)
+                for name, each in (started if saved else {}).items()
+            }
+            state.finish()
+            optimizer.restore(of_points)
+
+    return backend_from_plain("optimizer", fields, check=restore, arrays=saved)
 
 
 def _ending(fields: Fields) -> PhaseEnd:
@@ -277,20 +302,33 @@ def _ending(fields: Fields) -> PhaseEnd:
     return ending
 
 
-def _check_method(parameters: DescentParameters, n_samples: int, n_components: int) -> None:
-    """Build the gradient method once, so that its errors are raised now."""
+def _with_method(
+    parameters: DescentParameters, method: Any, fields: Fields, n_samples: int, n_components: int
+) -> DescentParameters:
+    """Return parameters with their gradient method, which is built once to check it."""
+    where = f"parameters/{METHOD}"
     problem = RepulsionProblem(
         n_samples=n_samples, n_components=n_components, dof=float(parameters.dof)
     )
-    options = parameters.facade_params()
-    with refusals(f"parameters/{METHOD}"):
-        resolve_backend(
-            METHOD,
-            parameters.negative_gradient_method,
-            problem,
-            params=parameters.gradient_params,
-            facade_params=options,
-        )
+
+    def check(method: Any, spec: Spec | None = None) -> None:
+        with refusals(where):
+            resolve_backend(
+                METHOD,
+                method,
+                problem,
+                params=parameters.gradient_params,
+                facade_params=parameters.facade_params(),
+            )
+
+    if isinstance(method, str) and method in RULES[METHOD]:
+        check(method)
+    else:
+        # Older files have the name alone.
+        entries = {"name": method} if isinstance(method, str) else method
+        of_method = Fields(entries, where, fields.notices)
+        method = backend_from_plain(METHOD, of_method, check=check)
+    return parameters.replace(**{METHOD: method})
 
 
 def _parameters_to_plain(parameters: DescentParameters) -> dict[str, Any]:
@@ -298,17 +336,14 @@ def _parameters_to_plain(parameters: DescentParameters) -> dict[str, Any]:
     del values["callbacks"]  # they belong to the running program
     method = values.pop(METHOD)
     plain = {name: to_plain(value, name) for name, value in values.items()}
-    plain[METHOD] = method if isinstance(method, str) else backend_to_plain(METHOD, method)
+    by_name = isinstance(method, str)
+    plain[METHOD] = (name_to_plain if by_name else backend_to_plain)(METHOD, method)
     return plain
 
 
 def _parameters_from_plain(fields: Fields) -> dict[str, Any]:
-    method = fields.raw(METHOD)
-    if not isinstance(method, str):
-        method, _ = backend_from_plain(METHOD, Fields(method, fields.path(METHOD)))
     n_jobs = saved_affinities.check_jobs(fields)
-    others = {name: fields.value(name) for name in fields.names()}
-    return {METHOD: method, "n_jobs": n_jobs, **others}
+    return {"n_jobs": n_jobs, **{name: fields.value(name) for name in fields.names()}}
 
 
 def _with_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -70,11 +70,24 @@ class _Entries:
 
 
 class Fields(_Entries):
-    """The fields of the header, or of a mapping in it."""
+    """The fields of the header, or of a mapping in it.
+
+    Parameters
+    ----------
+    entries : mapping
+    where : str
+        The path of the mapping in the header.
+    notices : list of str, optional
+        Gets what the user should know about the file. Mappings in this one share the list.
+    """
+
+    def __init__(self, entries: Any, where: str, notices: list[str] | None = None) -> None:
+        super().__init__(entries, where)
+        self.notices: list[str] = [] if notices is None else notices
 
     def fields(self, name: str) -> Fields:
         """Take a mapping."""
-        return Fields(self._take(name), self.path(name))
+        return Fields(self._take(name), self.path(name), self.notices)
 
     def raw(self, name: str) -> Any:
         """Take an unchecked JSON value."""
@@ -138,6 +151,10 @@ class Arrays(_Entries):
         return Arrays(
             {name[len(start) :]: self._left.pop(name) for name in names}, self.path(prefix)
         )
+
+    def rest(self) -> dict[str, NDArray[Any]]:
+        """Take all arrays that are left, unchecked."""
+        return {name: self._take(name) for name in self.names()}
 
     def take(
         self, name: str, shape: tuple[int | None, ...], *dtypes: type[np.generic]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tsnekit._backends.missing import MissingBackend
 from tsnekit._backends.options import options_of, with_options
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
@@ -103,7 +104,11 @@ class NeighborAffinities(Affinities):
         With a kernel that has no perplexity, this attribute does not exist.
         """
         if not hasattr(self.kernel, "effective_perplexities"):
-            raise AttributeError(f"{type(self.kernel).__name__} has no perplexity")
+            missing = isinstance(self.kernel, MissingBackend)
+            what = (
+                str(self.kernel) if missing else f"{type(self.kernel).__name__} has no perplexity"
+            )
+            raise AttributeError(what)
         found: tuple[float, ...] = self.kernel.effective_perplexities(self.knn_index.available)
         return found
 
