@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackendUnavailableError",
+    "ContractError",
     "ConvergenceWarning",
     "InterruptedByUser",
     "OptimizationInterrupt",
@@ -33,6 +34,14 @@ class PluginConflictError(PluginError):
 
 class BackendUnavailableError(PluginError):
     """The plugin exists but cannot serve this problem on this machine."""
+
+
+class ContractError(PluginError):
+    """A backend returned something that its interface does not allow.
+
+    The message names the backend, the distribution that it comes from, and what is wrong. The error
+    is one of the backend, not of the data or of a parameter.
+    """
 
 
 class PluginWarning(UserWarning):

@@ -103,7 +103,8 @@ class NeighborSearch(Protocol):
     """Finds the nearest neighbors of every row of a data set among the other rows.
 
     A search that measures its own accuracy keeps the share of the true neighbors that it found in
-    an attribute ``estimated_recall``. The embedding shows it.
+    an attribute ``estimated_recall``. The embedding shows it. A search that was given its distances
+    has True in an attribute ``has_given_distances``. The core does not measure them again.
     """
 
     def fit(self, X: Any, problem: SearchProblem) -> NeighborSearch:

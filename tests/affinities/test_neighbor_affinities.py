@@ -5,6 +5,7 @@ import pytest
 
 from helpers.brute_force import BruteForce
 from tsnekit.affinity import NeighborAffinities, Uniform, build_affinities
+from tsnekit.errors import ContractError
 from tsnekit.interfaces import SearchProblem
 from tsnekit.plugins.affinities.uniform import UniformKernel
 
@@ -37,10 +38,17 @@ def test_any_kernel_works(X, new):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (lambda d: d, "negative or do not sum to 1"),
-        (lambda d: d * np.nan, "negative or do not sum to 1"),
-        (lambda d: np.full(d.shape, 1 / d.shape[1]) * [2, -1, 2, -1, 3], "negative or do not"),
-        (lambda d: np.ones((len(d), 1)), "weights of shape"),
+        (lambda d: d, "weights that sum to .*, not to 1, for row 0"),
+        (lambda d: d * np.float32(np.nan), "weights that are not finite, for row 0"),
+        (lambda d: np.float32([0.4, -0.2, 0.4, -0.2, 0.6]) + 0 * d, "negative weights, such as -0"),
+        (
+            lambda d: np.ones((len(d), 1), np.float32),
+            r"weights of shape \(120, 1\), not \(120, 5\)",
+        ),
+        (lambda d: np.full(d.shape, 0.2), "array of float64 as weights, not an array of float32"),
+        (lambda d: np.full(d.shape, 0.2, np.float32, order="F"), "weights that are not C-contig"),
+        (lambda d: (0 * d + np.float32(0.2)).tolist(), "a list as weights"),
+        (lambda d: None, "None as weights"),
     ],
 )
 def test_kernels_that_break_their_promise(weights, message, X):
@@ -49,5 +57,16 @@ def test_kernels_that_break_their_promise(weights, message, X):
             return weights(distances)
 
     problem = SearchProblem(n_samples=120, n_features=4)
-    with pytest.raises(ValueError, match=f"Broken returned .*{message}"):
+    with pytest.raises(ContractError, match=f"affinity kernel .*Broken of .* returned .*{message}"):
+        build_affinities(X, kernel=Broken(), search=BruteForce(), problem=problem)
+
+
+@pytest.mark.parametrize("wanted", [0, 120, 2.5, None, True])
+def test_kernels_that_ask_for_impossible_neighbors(wanted, X):
+    class Broken(Triangular):
+        def n_neighbors(self, n_samples):
+            return wanted
+
+    problem = SearchProblem(n_samples=120, n_features=4)
+    with pytest.raises(ContractError, match=f"Broken of .* asks for {wanted} neighbors of each of"):
         build_affinities(X, kernel=Broken(), search=BruteForce(), problem=problem)

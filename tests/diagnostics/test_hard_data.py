@@ -13,10 +13,9 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
 
 from tsnekit import TSNE
+from tsnekit._util import distances, rows
 from tsnekit.diagnostics import (
     _comparison,
-    _distances,
-    _rows,
     diagnose,
     distance_correlation,
     neighbors_kept,
@@ -231,7 +230,7 @@ def test_groups_apart_in_many_rows():
 def test_blocks_change_nothing(monkeypatch):
     options = {"euclidean": {}, "cosine": {}, "mahalanobis": {}, "minkowski": {"p": 3}}
     wanted = [trustworthiness(BASE, MAP, metric=m, metric_params=o) for m, o in options.items()]
-    for module in (_comparison, _rows):
+    for module in (_comparison, rows):
         monkeypatch.setattr(module, "BLOCK_BYTES", 8 * P * 5)
     found = [trustworthiness(BASE, MAP, metric=m, metric_params=o) for m, o in options.items()]
     assert found == pytest.approx(wanted)
@@ -240,9 +239,9 @@ def test_blocks_change_nothing(monkeypatch):
 def test_most_pairs_cost_a_product_only(monkeypatch):
     """Ordinary data needs exact distances to few rows, not to all."""
     measured = []
-    between = _distances._Vectors.between
+    between = distances._Vectors.between
     monkeypatch.setattr(
-        _distances._Vectors,
+        distances._Vectors,
         "between",
         lambda self, row, others: measured.append(len(others)) or between(self, row, others),
     )

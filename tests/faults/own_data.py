@@ -35,14 +35,14 @@ PRECISION = of_cause(
     ),
     (
         "diagnostics: squares that vanish",
-        "diagnostics/_rows.py",
+        "_util/rows.py",
         "    return first + math.frexp(span)[1] - 400 if span else 0\n",
         "    return 0\n",
         (f"{HARD_DATA}::test_hard_data", f"{HARD_DATA}::test_scale_does_not_change_a_correlation"),
     ),
     (
         "diagnostics: products that cancel",
-        "diagnostics/_distances.py",
+        "_util/distances.py",
         "        return Keys(values, squares, 4 * (p + 4) * np.finfo(float).eps)\n",
         "        return Keys(values, squares, 0.0)\n",
         (f"{HARD_DATA}::test_hard_data", f"{HARD_DATA}::test_groups_apart_in_many_rows"),

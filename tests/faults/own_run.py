@@ -119,8 +119,8 @@ PEERS = of_cause(
     (
         "a perplexity too large for given neighbors",
         "affinity/_neighbors.py",
-        "            k = kernel.n_neighbors(self.knn_index.available + 1)\n",
-        "            k = kernel.n_neighbors(n_samples)\n",
+        "            k = n_neighbors_of(kernel, self.knn_index.available + 1)\n",
+        "            k = n_neighbors_of(kernel, n_samples)\n",
         (
             "affinities/test_neighbor_index.py::"
             "test_a_perplexity_too_large_for_a_graph_is_a_third_of_its_neighbors",

@@ -8,8 +8,8 @@ SCRATCH = of_cause(
         "a divergence, read while others read it",
         "_descent/plan.py",
         "        with self._lock.held():\n"
-        "            return float(self._planned.kl_divergence(Y))\n",
-        "        return float(self._planned.kl_divergence(Y))\n",
+        "            return self._divergence(self._planned.kl_divergence(Y), Y)\n",
+        "        return self._divergence(self._planned.kl_divergence(Y), Y)\n",
         (
             "test_concurrency.py::test_whole_gradients_are_entered_by_one_thread_at_a_time",
             "test_concurrency.py::test_the_divergence_is_one_value_for_all_threads",
@@ -59,9 +59,9 @@ SCRATCH = of_cause(
         "affinity/_index.py",
         "        with self._lock.held():\n"
         "            search: Any = self._fitted_search()\n"
-        "            found: NeighborGraph = search.query(X, min(k, self.n_samples))\n",
+        "            found: NeighborGraph = search.query(X, k)\n",
         "        search: Any = self._fitted_search()\n"
-        "        found: NeighborGraph = search.query(X, min(k, self.n_samples))\n",
+        "        found: NeighborGraph = search.query(X, k)\n",
         ("affinities/test_neighbor_index.py::test_threads_share_an_index",),
     ),
     (
@@ -124,8 +124,8 @@ RECIPES = of_cause(
     (
         "the search of several indices",
         "affinity/_index.py",
-        "copy.deepcopy(self.search).fit(",
-        "self.search.fit(",
+        "fitted(copy.deepcopy(self.search), ",
+        "fitted(self.search, ",
         (
             "affinities/test_neighbor_index.py::test_a_search_may_serve_several_indices",
             "embedding/test_extension.py::test_the_map_keeps_the_search_of_its_own_rows",

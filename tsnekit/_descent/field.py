@@ -53,6 +53,8 @@ class ReferenceField:
         key: PlanKey,
         affinities: SparseAffinities,
         make: Callable[[], Repulsion | WholeGradient],
+        *,
+        whose: str = "a gradient method",
     ) -> Plan:
         """Return the plan that is kept under a key, or make it.
 
@@ -62,7 +64,7 @@ class ReferenceField:
         def made() -> Plan:
             planned = make()
             whole = isinstance(planned, WholeGradient)
-            return Plan(key, planned, affinities if whole else None)
+            return Plan(key, planned, affinities if whole else None, whose=whose)
 
         plan = self._plans.find(key, affinities, made)
         if plan.affinities is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._backends.contracts import number_of
 from tsnekit._descent.map_order import MapOrder, reordering_pays
 from tsnekit.interfaces import Repulsion, SparseAffinities
 
@@ -41,6 +42,8 @@ class KLGradient:
         Number of threads.
     reference : ndarray of shape (m, d), float32, optional
         The fixed points, as planned.
+    whose : str, default="a gradient method"
+        The gradient method, for messages.
 
     References
     ----------
@@ -57,7 +60,9 @@ class KLGradient:
         dof: float,
         n_jobs: int,
         reference: NDArray[np.float32] | None = None,
+        whose: str = "a gradient method",
     ) -> None:
+        self._whose = whose
         self._affinities = affinities
         self._repulsion = repulsion
         self._dof = dof
@@ -152,7 +157,9 @@ class KLGradient:
         """Fill `out` with the repulsive forces, and return Z, or Z_i with a reference."""
         # Z underflows where all pairs are far apart, and is zero for a single point.
         if self._reference is None:
-            return np.array([max(self._repulsion(Y, out), TINY)])
-        z = np.empty(len(Y))
+            total = number_of(self._whose, self._repulsion(Y, out), "the normalization", Y)
+            return np.array([max(total, TINY)])
+        z = np.full(len(Y), np.nan)
         self._repulsion(Y, out, z)
+        number_of(self._whose, float(z.sum()), "the sum of row_z", Y)
         return np.maximum(z, TINY, out=z)

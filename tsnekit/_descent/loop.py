@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._backends.contracts import check_gradient
 from tsnekit._descent.course import Course
 from tsnekit.interfaces import Optimizer, Phase, SupportsDivergence
 
@@ -47,6 +48,7 @@ def descend(
     *,
     recenter: bool = True,
     progress: Progress | None = None,
+    whose: str = "a gradient method",
     observers: Sequence[Observer] = (),
 ) -> str:
     """Run one phase of descent on `Y`, in place, and return what ended it.
@@ -67,12 +69,19 @@ def descend(
         Whether to keep the mean of the points at the origin.
     progress : Progress, optional
         Counts the iterations.
+    whose : str, default="a gradient method"
+        The gradient method, for messages.
     observers : sequence of callable
         Called in order after each iteration.
+
+    Raises
+    ------
+    ContractError
+        If a gradient is not finite, though the points are.
     """
     progress = Progress() if progress is None else progress
     ending = course.ending
-    forces = np.empty_like(Y)
+    forces = np.full_like(Y, np.nan)  # a gradient that is not filled is seen
     mean = np.empty(Y.shape[1]) if recenter else None
     for iteration in range(ending.at_most):
         phase = course.after(progress.exaggeration)
@@ -84,6 +93,7 @@ def descend(
                 return reason
         else:
             gradient.gradient(Y, forces, phase.exaggeration)
+        check_gradient(whose, Y, forces, progress.iteration + 1)
         with progress.lock:
             _move_as_a_whole(Y, forces, mean, optimizer, phase, progress)
         for observer in observers:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._backends.contracts import number_of
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._util.locks import Lock
 from tsnekit._util.threads import resolve_n_jobs
@@ -62,6 +63,8 @@ class Plan:
     planned : Repulsion or WholeGradient
     affinities : SparseAffinities, optional
         The matrix that a gradient was planned for. A repulsion serves any matrix.
+    whose : str, default="a gradient method"
+        The gradient method, for messages.
     """
 
     def __init__(
@@ -69,7 +72,10 @@ class Plan:
         key: PlanKey,
         planned: Repulsion | WholeGradient,
         affinities: SparseAffinities | None = None,
+        *,
+        whose: str = "a gradient method",
     ) -> None:
+        self.whose = whose
         self._key = key
         self._planned: Any = planned
         self.affinities = affinities
@@ -103,14 +109,19 @@ class Plan:
         """Do both, in one pass if the gradient can; see `tsnekit.interfaces.SupportsDivergence`."""
         with self._lock.held():
             if isinstance(self._planned, SupportsDivergence):
-                return float(self._planned.gradient_and_divergence(Y, out, exaggeration))
-            self._planned.gradient(Y, out, exaggeration)
-            return float(self._planned.kl_divergence(Y))
+                found = self._planned.gradient_and_divergence(Y, out, exaggeration)
+            else:
+                self._planned.gradient(Y, out, exaggeration)
+                found = self._planned.kl_divergence(Y)
+        return self._divergence(found, Y)
 
     def kl_divergence(self, Y: NDArray[np.float32]) -> float:
         """Return the KL divergence of `Y`, without exaggeration."""
         with self._lock.held():
-            return float(self._planned.kl_divergence(Y))
+            return self._divergence(self._planned.kl_divergence(Y), Y)
+
+    def _divergence(self, found: Any, Y: NDArray[np.float32]) -> float:
+        return number_of(self.whose, found, "the KL divergence", Y)
 
 
 class Plans:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._backends.contracts import check_state, described, planned
 from tsnekit._backends.missing import check_installed
 from tsnekit._backends.resolve import Choice, resolve_backend
 from tsnekit._descent.course import Course, resolve_learning_rate
@@ -244,6 +245,7 @@ class BaseEmbedding(DrawnEmbedding):
                         course,
                         recenter=self._recentered and fixed is None,
                         progress=state,
+                        whose=plan.whose,
                         observers=[self._observer(plan, parameters, callbacks, bar)],
                     )
                 self._check_convergence(parameters)
@@ -287,6 +289,7 @@ class BaseEmbedding(DrawnEmbedding):
         with self.state.lock:
             if not optimizer.state():
                 optimizer.start(self._positions())
+            check_state(optimizer)
             return optimizer if fixed is None else FixedPointsOptimizer(optimizer, fixed)
 
     def _check_convergence(self, parameters: DescentParameters) -> None:
@@ -356,21 +359,27 @@ class BaseEmbedding(DrawnEmbedding):
         self.state.backends["negative_gradient_method"] = backend.choice
         matrix = self._symmetric(affinities) if field is None else affinities
         problem = dataclasses.replace(problem, affinities=matrix)
-        planned: Repulsion
+        method, whose = backend.instance, described("negative_gradient_method", backend.instance)
+        repulsion: Repulsion
         if field is None:
-            made = backend.instance.plan(problem)
+            made = planned(method, problem)
             if isinstance(made, WholeGradient):
-                return Plan(key, made, affinities)
-            planned = made
+                return Plan(key, made, affinities, whose=whose)
+            repulsion = made
         else:
-            shared = field.plan(key, affinities, lambda: backend.instance.plan(problem))
+            shared = field.plan(key, affinities, lambda: planned(method, problem), whose=whose)
             if shared.affinities is affinities:
                 return shared
-            planned = shared
+            repulsion = shared
         gradient = KLGradient(
-            matrix, planned, dof=key.dof, n_jobs=key.n_jobs, reference=problem.reference
+            matrix,
+            repulsion,
+            dof=key.dof,
+            n_jobs=key.n_jobs,
+            reference=problem.reference,
+            whose=whose,
         )
-        return Plan(key, gradient, affinities)
+        return Plan(key, gradient, affinities, whose=whose)
 
     def _symmetric(self, affinities: SparseAffinities) -> SparseAffinities:
         """Return the affinities made symmetric; the result for the last matrix is kept."""

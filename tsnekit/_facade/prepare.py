@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._backends.contracts import positions_of
 from tsnekit._backends.resolve import (
     Choice,
     check_name,
@@ -174,13 +175,7 @@ def compute_initialization(
             given, params = "spectral", None
     backend = resolve_backend("initialization", given, source, params=params, reason=reason)
     choices["initialization"] = backend.choice
-    positions = backend.instance(source, n_components, rng)
-    return check_positions(
-        positions,
-        name=f"the result of initializer {backend.choice.name!r}",
-        n_samples=n_samples,
-        n_components=n_components,
-    )
+    return positions_of(backend.instance, source, n_components, rng)
 
 
 def build_optimizer(

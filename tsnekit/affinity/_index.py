@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tsnekit._backends.contracts import check_graph, fitted
+from tsnekit._backends.measuring import check_distances
 from tsnekit._util.locks import Lock
 from tsnekit._util.neighbor_graphs import check_neighbor_graph
 from tsnekit._util.validation import check_column_names, check_data, check_integer
@@ -136,6 +138,8 @@ class NeighborIndex:
         ------
         ValueError
             If there are fewer other rows, or a given graph has fewer neighbors.
+        ContractError
+            If the search returns what its interface does not allow.
         """
         k = check_integer("k", k, at_least=1)
         if k >= self.n_samples:
@@ -148,7 +152,10 @@ class NeighborIndex:
                         f"{k} neighbors of each row are needed, but the given graph only has "
                         f"{self.n_found}"
                     )
-                self._graph = search.neighbors(k)
+                self._graph = check_graph(
+                    search.neighbors(k), search, (self.n_samples, k), self.n_samples, own=True
+                )
+                self._check_distances(self._graph, search, self.data)
             graph = self._graph
         if graph.indices.shape[1] == k:
             return graph
@@ -174,16 +181,23 @@ class NeighborIndex:
             )
         X = self._like_data(X)
         # The first query may prepare the search for queries.
+        k = min(k, self.n_samples)
         with self._lock.held():
             search: Any = self._fitted_search()
-            found: NeighborGraph = search.query(X, min(k, self.n_samples))
+            found: NeighborGraph = search.query(X, k)
+        check_graph(found, search, (X.shape[0], k), self.n_samples, own=False)
+        self._check_distances(found, search, X)
         return found
+
+    def _check_distances(self, graph: NeighborGraph, search: NeighborSearch, queries: Any) -> None:
+        if self.problem is not None:
+            check_distances(graph, search, self.problem, queries, self.data)
 
     def _fitted_search(self) -> NeighborSearch | None:
         with self._lock.held():
             if self._fitted is None and self.search is not None and self.problem is not None:
                 # A copy: the search that was given may serve other data too.
-                self._fitted = copy.deepcopy(self.search).fit(self.data, self.problem)
+                self._fitted = fitted(copy.deepcopy(self.search), self.data, self.problem)
                 if self.n_found:
                     # A search may make links while it searches the data, and use them for new rows.
                     # The neighbors are known here, from a file, but the links are not.

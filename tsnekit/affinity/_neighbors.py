@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tsnekit._backends.contracts import n_neighbors_of, weights_of
 from tsnekit._backends.missing import MissingBackend
 from tsnekit._backends.options import options_of, with_options
 from tsnekit._util.process import show_logs
@@ -191,13 +192,13 @@ class NeighborAffinities(Affinities):
         kernel = with_options(self.kernel, options) if options else self.kernel
         n_jobs = resolve_n_jobs(self.n_jobs)
         with show_logs(self.verbose):
-            weighed = kernel.n_neighbors(self.n_samples)
+            weighed = n_neighbors_of(kernel, self.n_samples)
             graph = self.knn_index.query(data, max(k, weighed))
             nearest = NeighborGraph(
                 np.ascontiguousarray(graph.indices[:, :weighed]),
                 np.ascontiguousarray(graph.distances[:, :weighed]),
             )
-            weights = _checked_weights(kernel, nearest.distances, n_jobs)
+            weights = weights_of(kernel, nearest.distances, n_jobs)
             matrix = conditional_affinities(nearest.indices, weights, self.n_samples, n_jobs=n_jobs)
         return to_scipy(matrix), graph
 
@@ -234,11 +235,11 @@ class NeighborAffinities(Affinities):
         with show_logs(self.verbose):
             started = time.perf_counter()
             # For this number of rows, the kernel asks for no more neighbors than there are.
-            k = kernel.n_neighbors(self.knn_index.available + 1)
+            k = n_neighbors_of(kernel, self.knn_index.available + 1)
             check_memory(n_samples, k, self.memory_limit)
             graph = self.knn_index.neighbors(k)
             found = time.perf_counter()
-            weights = _checked_weights(kernel, graph.distances, n_jobs)
+            weights = weights_of(kernel, graph.distances, n_jobs)
             if how is None:
                 matrix = conditional_affinities(
                     graph.indices, weights, n_samples, scale=1 / n_samples, n_jobs=n_jobs
@@ -307,18 +308,3 @@ def check_symmetrize(given: bool | str) -> str | None:
             f"symmetrize must be True, False, 'mean', 'max' or 'none', got {short_repr(given)}"
         )
     return SYMMETRIZATIONS[given]
-
-
-def _checked_weights(kernel: AffinityKernel, distances: Any, n_jobs: int) -> Any:
-    """Return the kernel's weights, checked against the interface."""
-    weights = np.ascontiguousarray(kernel.weights(distances, n_jobs=n_jobs), dtype=np.float32)
-    if weights.shape != distances.shape:
-        raise ValueError(
-            f"{type(kernel).__name__} returned weights of shape {weights.shape} for distances of "
-            f"shape {distances.shape}"
-        )
-    if not np.allclose(weights.sum(axis=1), 1, atol=1e-3) or weights.min() < 0:
-        raise ValueError(
-            f"{type(kernel).__name__} returned weights that are negative or do not sum to 1"
-        )
-    return weights

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from tsnekit._util.distances import DataDistances, Keys, distances_of, in_scale
+from tsnekit._util.rows import BLOCK_BYTES
 from tsnekit._util.validation import check_data, check_integer
-from tsnekit.diagnostics._distances import DataDistances, Keys, distances_of, in_scale
-from tsnekit.diagnostics._rows import BLOCK_BYTES
 from tsnekit.interfaces import Metric
 
 __all__ = ["Comparison", "sample_rows"]

@@ -44,6 +44,11 @@ class PrecomputedSearch:
         self.graph = graph
         self._given = None if graph is None else check_neighbor_graph(*_pair(graph))
 
+    @property
+    def has_given_distances(self) -> bool:
+        """Whether the distances are those of a given graph, in whatever metric."""
+        return self._given is not None
+
     def fit(self, X: Any, problem: SearchProblem) -> PrecomputedSearch:
         """Take the distances; with a given graph, only check the number of rows."""
         self._problem = problem

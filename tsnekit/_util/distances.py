@@ -23,7 +23,7 @@ from tsnekit._util.metrics import (
     plain_metric,
 )
 from tsnekit._util.process import without_warnings
-from tsnekit.diagnostics._rows import (
+from tsnekit._util.rows import (
     TINY,
     Floats,
     dense,
