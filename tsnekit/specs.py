@@ -325,7 +325,10 @@ class GradientSpec(Spec):
         if problem.dof != 1 and not self.any_dof:
             reasons.append(f"dof={problem.dof:g} is not supported, only 1")
         if problem.reference is not None and not self.reference:
-            reasons.append("adding points to a fixed embedding is not supported")
+            reasons.append(
+                "adding points to a fixed embedding is not supported; move them by another method, "
+                "as in prepare_partial(X).optimize(250, negative_gradient_method='auto')"
+            )
         if self.max_samples is not None and problem.n_samples > self.max_samples:
             reasons.append(f"n_samples={problem.n_samples} is more than {self.max_samples}")
         return reasons

@@ -150,3 +150,16 @@ def test_gradient_choice_moves_on_where_the_first_cannot(d):
     }
     problem = RepulsionProblem(n_samples=10**6, n_components=d)
     assert auto.choose_gradient(problem, only)[0] == "barnes_hut"
+
+
+def test_fastest_names_the_plugin_that_alone_has_a_metric():
+    specs = NEIGHBORS | {
+        "mine": NeighborSpec(name="mine", factory="m:f", metrics=frozenset({"hellinger"}))
+    }
+    message = (
+        r"'fastest' finds no search for metric 'hellinger' .* ask for neighbors='mine' by name"
+    )
+    with pytest.raises(BackendUnavailableError, match=message):
+        auto.choose_fastest_neighbors(search(100, metric="hellinger"), specs)
+    with pytest.raises(BackendUnavailableError, match=r"finds no backend for metric 'hellinger'"):
+        auto.choose_fastest_neighbors(search(100, metric="hellinger"), NEIGHBORS)

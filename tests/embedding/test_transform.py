@@ -298,3 +298,20 @@ def test_custom_affinities_only_need_to_new(fitted, data):
         fitted.transform(data[1], n_iter=10, k=5),
         atol=same_place(fitted),
     )
+
+
+def test_a_method_without_new_points_names_the_way_around(blobs, fake_entry_points, monkeypatch):
+    from tsnekit import TSNE
+    from tsnekit._backends.registry import Registry
+    from tsnekit.errors import BackendUnavailableError
+
+    registry = Registry(fake_entry_points("tsnekit-good"))
+    monkeypatch.setattr("tsnekit._backends.resolve.default_registry", lambda: registry)
+    embedding = TSNE(
+        n_iter=2, early_exaggeration_iter=2, negative_gradient_method="good_gradient"
+    ).fit(blobs[:100])
+    way = r"prepare_partial\(X\)\.optimize\(250, negative_gradient_method='auto'\)"
+    with pytest.raises(BackendUnavailableError, match=way):
+        embedding.transform(blobs[100:110])
+    partial = embedding.prepare_partial(blobs[100:110], perplexity=5)
+    assert np.isfinite(partial.optimize(2, negative_gradient_method="auto")).all()

@@ -81,7 +81,17 @@ def choose_fastest_neighbors(problem: SearchProblem, specs: Mapping[str, Spec]) 
     for seconds, name in sorted(costs):
         if not specs[name].unmet(problem):
             return name, f"the least expected time, {seconds:.2g} s"
-    return choose_neighbors(problem, specs)
+    try:
+        return choose_neighbors(problem, specs)
+    except BackendUnavailableError as error:
+        able = sorted(name for name, spec in specs.items() if not spec.unmet(problem))
+        if not able:
+            raise
+        named = " or ".join(f"neighbors={name!r}" for name in able)
+        raise BackendUnavailableError(
+            f"neighbors='fastest' finds no search for metric {metric_name(problem.metric)} that "
+            f"says how long it takes; ask for {named} by name, which can serve here"
+        ) from error
 
 
 def _expected_seconds(spec: NeighborSpec, problem: SearchProblem, k: int) -> float | None:
