@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tsnekit.cli import _embed, _inspect, _maps
+from tsnekit.cli import _check, _embed, _inspect, _maps
 from tsnekit.cli._parser import USAGE_ERROR, Parser
 
 __all__ = ["main"]
@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 after success, 2 after an error in the input, 130 after Ctrl-C.
+        0 after success, 1 if ``check`` finds a fault, 2 after an error in the input, and 130 after
+        Ctrl-C.
     """
     parser = Parser(prog="tsnekit", description="t-SNE with swappable backends.")
     parser.add_argument("--version", action=_Version, help="show the version and exit")
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _embed.add_parser(commands)
     _maps.add_parsers(commands)
     _inspect.add_parsers(commands)
+    _check.add_parser(commands)
     args = parser.parse_args(argv)
     try:
         with _warnings_in_one_line():

@@ -12,7 +12,7 @@ from typing import Any
 
 from tsnekit.cli._parser import Parser
 
-__all__ = ["add_parsers"]
+__all__ = ["add_parsers", "capabilities_of"]
 
 
 def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -49,26 +49,33 @@ def run_plugins(args: argparse.Namespace) -> int:
     return 0
 
 
+def capabilities_of(spec: Any) -> dict[str, Any]:
+    """Return what a spec claims, by field, as JSON can hold it."""
+    from tsnekit._files.values import to_plain
+    from tsnekit.specs import Spec
+
+    common = {field.name for field in dataclasses.fields(Spec)}
+    return {
+        field.name: to_plain(getattr(spec, field.name), field.name)
+        for field in dataclasses.fields(spec)
+        if field.name not in common
+    }
+
+
 def _describe_plugins() -> dict[str, Any]:
     from importlib import metadata
 
     from tsnekit._backends.registry import default_registry
-    from tsnekit._files.values import to_plain
     from tsnekit.errors import PluginConflictError, PluginWarning
-    from tsnekit.specs import POINTS, Spec
+    from tsnekit.specs import POINTS
 
-    common = {field.name for field in dataclasses.fields(Spec)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the list shows these failures
         registry = default_registry()
     backends = []
     for point, kind in POINTS.items():
         for found in registry.all(point):
-            capabilities = {
-                field.name: to_plain(getattr(found.spec, field.name), field.name)
-                for field in dataclasses.fields(kind)
-                if field.name not in common
-            }
+            capabilities = capabilities_of(found.spec)
             missing = list(found.spec.missing())
             for name in found.spec.names:
                 try:

@@ -21,6 +21,7 @@ with a reason. A listed test that passes fails the suite::
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,23 @@ _MODULES = {
     "NeighborSearchConformance": "neighbors",
     "OptimizerConformance": "optimizers",
 }
+
+
+_SHARED = ("base", "_costs", "_maps", "_process", "_search_under_test")
+"""Other modules with assertions."""
+
+
+def _rewrite_assertions() -> None:
+    """Let assertions of the suites show the values that they compare, if pytest runs."""
+    import pytest
+
+    pytest.register_assert_rewrite(
+        *(f"{__name__}.{each}" for each in (*_MODULES.values(), *_SHARED))
+    )
+
+
+with contextlib.suppress(ImportError):
+    _rewrite_assertions()
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 
 from tsnekit.interfaces import Metric, NeighborGraph, NeighborSearch, SearchProblem
 from tsnekit.specs import NeighborSpec
-from tsnekit.testing._rows import claimed_metrics, true_distances
+from tsnekit.testing._rows import claimed_metrics, known_metrics, sample, true_distances
 from tsnekit.testing.base import Conformance
 
 __all__ = ["SearchUnderTest"]
@@ -24,13 +25,14 @@ class SearchUnderTest(Conformance):
 
     Attributes
     ----------
-    distance_tolerance, metrics
+    distance_tolerance, metrics, references
         See `tsnekit.testing.NeighborSearchConformance`.
     """
 
     point = "neighbors"
     distance_tolerance: ClassVar[float] = 1e-5
     metrics: ClassVar[tuple[str, ...] | None] = None
+    references: ClassVar[Mapping[str, Callable[[Array, Array], float]]] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run a test that takes a `metric` once for every metric that the spec claims."""
@@ -38,6 +40,8 @@ class SearchUnderTest(Conformance):
             metafunc.parametrize("metric", self.chosen_metrics())
         if "sparse_metric" in metafunc.fixturenames:
             metafunc.parametrize("sparse_metric", self.chosen_metrics(sparse=True))
+        if "unknown_metric" in metafunc.fixturenames:
+            metafunc.parametrize("unknown_metric", self.unknown_metrics())
 
     def spec(self) -> NeighborSpec:
         """Find the spec by the name."""
@@ -61,13 +65,33 @@ class SearchUnderTest(Conformance):
 
     def any_metric(self) -> str:
         """Return the Euclidean metric, or another claimed metric if the spec does not claim it."""
-        claimed = [*claimed_metrics(self.spec()), "precomputed"]
+        claimed = [*claimed_metrics(self.spec()), *self.references, "precomputed"]
         return "euclidean" if "euclidean" in claimed else claimed[0]
 
     def chosen_metrics(self, *, sparse: bool = False) -> list[str]:
         """Return the claimed metrics, or those of them that `metrics` selects."""
-        claimed = claimed_metrics(self.spec(), sparse=sparse)
+        spec = self.spec()
+        claimed = claimed_metrics(spec, sparse=sparse)
+        if spec.sparse or not sparse:
+            claimed += [name for name in self.references if spec.has_metric(name, sparse=sparse)]
         return [name for name in claimed if self.metrics is None or name in self.metrics]
+
+    def unknown_metrics(self) -> list[str]:
+        """Return the claimed metrics whose definition nobody gives."""
+        claimed = self.spec().metrics
+        if isinstance(claimed, str) or self.metrics is not None:
+            return []
+        return sorted(claimed - set(known_metrics()) - set(self.references) - {"precomputed"})
+
+    def rows(self, n: int, metric: str, seed: int = 0) -> Array:
+        """Return rows for which a metric is defined."""
+        return sample(n, metric, seed=seed)
+
+    def measured(self, queries: Array, rows: Array, metric: Metric, **params: Any) -> Array:
+        """Return distances by the definition of the metric."""
+        if isinstance(metric, str) and metric in self.references:
+            metric = self.references[metric]
+        return true_distances(queries, rows, metric, **params)
 
     def problem(self, X: Any, metric: Metric, **facts: Any) -> SearchProblem:
         """State the problem to solve on these rows."""
@@ -97,7 +121,7 @@ class SearchUnderTest(Conformance):
     def truth(self, X: Array, metric: Metric, **params: Any) -> Array:
         """Return the distances between rows, infinite from a row to itself."""
         metric = "euclidean" if metric == "precomputed" else metric
-        distances = true_distances(X, X, metric, **params)
+        distances = self.measured(X, X, metric, **params)
         np.fill_diagonal(distances, np.inf)
         return np.nan_to_num(distances, nan=np.inf, posinf=np.inf)
 

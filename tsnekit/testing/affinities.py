@@ -36,6 +36,14 @@ class AffinityKernelConformance(Conformance):
 
     point = "affinity"
 
+    def use(self) -> None:
+        """Ask for the number of neighbors, and for weights."""
+        kernel = self.registered().load()(**self.options)
+        k = self._quietly(kernel.n_neighbors, 200)
+        rng = np.random.default_rng(0)
+        distances = np.sort(rng.gamma(9.0, size=(200, k)).astype(np.float32), axis=1)
+        self._quietly(kernel.weights, distances)
+
     @pytest.fixture
     def kernel(self) -> AffinityKernel:
         """Return the kernel, built with its options."""

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 
 from tsnekit._backends.options import kept_options
 from tsnekit._backends.registry import default_registry
 from tsnekit.specs import Spec
+from tsnekit.testing._process import undisturbed
 
-__all__ = ["Conformance"]
+__all__ = ["Conformance", "untested"]
+
+
+def untested(claim: str) -> NoReturn:
+    """Skip a test of a claim that nobody can test, with a warning that says so."""
+    warnings.warn(f"a claim is not tested: {claim}", UserWarning, stacklevel=2)
+    pytest.skip(f"a claim is not tested: {claim}")
 
 
 class Conformance:
@@ -51,6 +59,16 @@ class Conformance:
             if name in self.expected_failures:
                 reason = self.expected_failures[name]
                 request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+    def use(self) -> None:
+        """Use the backend as the core does; here, build it."""
+        self.registered().load()(**self.options)
+
+    def test_leaves_the_process_alone(self, capfd: pytest.CaptureFixture[str]) -> None:
+        """Random states, environment, limits on threads and the like stay; nothing is printed."""
+        for imports in (True, False):
+            with undisturbed(capfd, imports=imports):
+                self.use()
 
     def registered(self) -> Spec:
         """Find the spec by the name; what it requires must be installed."""

@@ -43,6 +43,13 @@ class InitializerConformance(Conformance):
     n_samples = 150
     max_std: ClassVar[float] = 0.01
 
+    def use(self) -> None:
+        """Place points in two dimensions."""
+        spec = self.registered()
+        assert isinstance(spec, InitializerSpec)
+        rows = np.random.default_rng(0).normal(size=(self.n_samples, 6)) * [5, 3, 2, 1, 1, 1]
+        self._place(spec.load()(**self.options), self._source(spec, rows), 2)
+
     @pytest.fixture
     def spec(self) -> InitializerSpec:
         """Return the spec."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import pkgutil
 import signal
 import tempfile
 import threading
@@ -16,7 +15,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from tsnekit.interfaces import SearchProblem, SupportsQuery
+from tsnekit._backends.contracts import check_graph
+from tsnekit.interfaces import NeighborGraph, SupportsQuery
+from tsnekit.testing._costs import CostUnderTest
 from tsnekit.testing._rows import (
     city_block,
     claimed_metrics,
@@ -25,14 +26,17 @@ from tsnekit.testing._rows import (
     true_distances,
     uncompilable,
 )
-from tsnekit.testing._search_under_test import SearchUnderTest
+from tsnekit.testing.base import untested
 
 __all__ = ["NeighborSearchConformance"]
 
 UNCLAIMED = "no-such-metric"
 
+N_MANY = 4_000
+"""Rows of the test of many rows."""
 
-class NeighborSearchConformance(SearchUnderTest):
+
+class NeighborSearchConformance(CostUnderTest):
     """Test a registered neighbor search for everything that its spec claims.
 
     Subclass it with a name that pytest collects::
@@ -54,6 +58,12 @@ class NeighborSearchConformance(SearchUnderTest):
         Whether Ctrl-C ends a search before it is done.
     metrics : tuple of str, optional
         The claimed metrics to test; all of them by default.
+    references : mapping of str to callable, default={}
+        For claimed metrics that neither SciPy nor scikit-learn defines: functions of two rows.
+        Without its function, such a metric is not tested, and a warning says so. The method
+        ``rows(n, metric, seed)`` may be overridden to give rows for which the metric is defined.
+    cost_tolerance : float, default=1.7
+        How many times the cost may be too high or too low.
     expected_failures : mapping of str to str, default={}
         See `tsnekit.testing.base.Conformance`.
     """
@@ -61,6 +71,15 @@ class NeighborSearchConformance(SearchUnderTest):
     n_samples: ClassVar[int] = 1200
     interruptible: ClassVar[bool] = True
     k: ClassVar[int] = 20
+
+    def use(self) -> None:
+        """Fit, search, and search for new rows if the spec claims so."""
+        X = sample(300, "euclidean")
+        metric = self.any_metric()
+        search = self.fit(X, n_jobs=2)
+        search.neighbors(self.k)
+        if self.spec().query:
+            search.query(self.given(sample(20, "euclidean", seed=1), X, metric), 5)
 
     # -- The graph, in every metric ------------------------------------------------------------
 
@@ -70,7 +89,7 @@ class NeighborSearchConformance(SearchUnderTest):
 
     def test_neighbors(self, metric: str) -> None:
         """Neighbors are the true ones, up to the recall claimed, at SciPy's distances."""
-        X = sample(self.n_samples, metric)
+        X = self.rows(self.n_samples, metric)
         distances = self.truth(X, metric)
         assert self.spec().unmet(self.problem(X, metric)) == ()
         graph = self.fit(X, metric).neighbors(self.k)
@@ -79,7 +98,7 @@ class NeighborSearchConformance(SearchUnderTest):
 
     def test_neighbors_in_sparse_data(self, sparse_metric: str) -> None:
         """Sparse rows have the neighbors that the same rows have as an array."""
-        X = sample(self.n_samples // 2, sparse_metric)
+        X = self.rows(self.n_samples // 2, sparse_metric)
         if sparse_metric == "precomputed":
             given = sparse.csr_matrix(true_distances(X, X, "euclidean"))
         else:
@@ -96,15 +115,40 @@ class NeighborSearchConformance(SearchUnderTest):
         """New rows get their nearest rows of the data."""
         if not self.spec().query:
             pytest.skip("finds no neighbors of new rows")
-        X, new = sample(self.n_samples, metric), sample(100, metric, seed=1)
+        X, new = self.rows(self.n_samples, metric), self.rows(100, metric, seed=1)
         plain = "euclidean" if metric == "precomputed" else metric
-        distances = np.nan_to_num(true_distances(new, X, plain), nan=np.inf)
+        distances = np.nan_to_num(self.measured(new, X, plain), nan=np.inf)
         queries = self.given(new, X, metric)
         queries.flags.writeable = False
         search = self.fit(X, metric)
         graph = search.query(queries, self.k)
         self.check(graph, distances, self.k, own=False)
         assert recall(graph, distances) >= self.claimed_recall()
+
+    def test_many_rows(self) -> None:
+        """A search that does otherwise for many rows finds the neighbors of many rows, too."""
+        X = sample(N_MANY, "euclidean")
+        metric = self.any_metric()
+        graph = self.fit(X, n_jobs=2).neighbors(self.k)
+        check_graph(graph, self.build(), (N_MANY, self.k), N_MANY, own=True)
+        rows = np.arange(0, N_MANY, 16)
+        plain = "euclidean" if metric == "precomputed" else metric
+        distances = self.measured(X[rows], X, plain)
+        distances[np.arange(len(rows)), rows] = np.inf
+        part = NeighborGraph(graph.indices[rows], graph.distances[rows])
+        self.check(part, distances, self.k, own=False)
+        found = recall(part, distances)
+        assert found >= self.claimed_recall(), (
+            f"of {N_MANY} rows, it finds {found:.3f} of the neighbors, and claims "
+            f"{self.claimed_recall():.3f}"
+        )
+
+    def test_claims_without_a_definition(self, unknown_metric: str) -> None:
+        """Every claim is tested, or the report says which ones are not."""
+        untested(
+            f"metric {unknown_metric!r}, which neither SciPy nor scikit-learn defines; give the "
+            "suite its function of two rows in `references`"
+        )
 
     # -- Options of the metric -----------------------------------------------------------------
 
@@ -371,17 +415,3 @@ class NeighborSearchConformance(SearchUnderTest):
             signal.signal(signal.SIGINT, before)
         assert time.process_time() - pressed[0] < 20
         self.test_few_rows(10)
-
-    # -- Cost ----------------------------------------------------------------------------------
-
-    def test_cost(self) -> None:
-        """The expected time, if the spec gives one, is in seconds and grows with the data."""
-        if self.spec().cost is None:
-            pytest.skip("gives no cost")
-        cost = pkgutil.resolve_name(str(self.spec().cost))
-        metric = self.any_metric()
-        few, many = (
-            cost(SearchProblem(n_samples=n, n_features=50, metric=metric, n_jobs=2), 30)
-            for n in (1_000, 100_000)
-        )
-        assert 0 < few < many < np.inf

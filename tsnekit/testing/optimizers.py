@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tsnekit._descent.fixed import FixedPointsOptimizer, select_rows
 from tsnekit.interfaces import Optimizer, Phase
+from tsnekit.testing._maps import check_map
 from tsnekit.testing.base import Conformance
 
 __all__ = ["OptimizerConformance"]
@@ -36,6 +37,13 @@ def bowl(Y: Points) -> Points:
     It needs no gradient method of t-SNE.
     """
     return Y - CENTER
+
+
+def chase(optimizer: Any, Y: Points, n_iter: int, phase: Phase) -> None:
+    """Take steps towards a center that goes round, so that the points never come to rest."""
+    for i in range(n_iter):
+        center = 3 * np.cos(0.4 * i + np.arange(Y.shape[1]))
+        optimizer.step(Y, Y - center.astype(np.float32), phase)
 
 
 def same_state(found: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any]]) -> None:
@@ -91,6 +99,14 @@ class OptimizerConformance(Conformance):
                 optimizer.step(Y, gradient, phase)
                 gradient.fill(np.nan)  # the core uses the array for the next gradient
         return Y
+
+    def use(self) -> None:
+        """Take some steps, and save and restore the state."""
+        Y = start_of(self.n_samples)
+        optimizer = self.started(Y)
+        self.run(optimizer, Y, 3)
+        optimizer.restore(optimizer.state())
+        self.run(optimizer, Y, 3)
 
     # -- The interface -------------------------------------------------------------------------
 
@@ -278,6 +294,28 @@ class OptimizerConformance(Conformance):
         np.testing.assert_array_equal(self.run(resumed, Y.copy()), expected)
         same_state(resumed.state(), optimizer.state())
 
+    @pytest.mark.parametrize("saved_after", [20, 320])
+    def test_nothing_is_outside_the_state(self, saved_after: int) -> None:
+        """A restored optimizer goes on to the bit for hundreds of steps, and in other phases."""
+        Y = start_of(40)
+        optimizer = self.started(Y)
+        chase(optimizer, Y, saved_after, replace(PHASE, n_iter=saved_after))
+        resumed = self.build()
+        resumed.restore(copy.deepcopy(optimizer.state()))
+        again = Y.copy()
+        for phase, n_iter in (
+            (replace(PHASE, name="later", exaggeration=4.0, momentum=0.5), 20),
+            (replace(PHASE, n_iter=320), 320),
+            (replace(PHASE, learning_rate=0.02, max_step_norm=None), 20),
+        ):
+            chase(optimizer, Y, n_iter, phase)
+            chase(resumed, again, n_iter, phase)
+            assert np.array_equal(again, Y), (
+                f"restored after {saved_after} steps, it goes elsewhere in the next phase, of "
+                f"{n_iter} steps: by {np.abs(again - Y).max():.3g}; something is outside its state"
+            )
+            same_state(resumed.state(), optimizer.state())
+
     def test_states_are_copies(self) -> None:
         """No step changes a state that was saved or restored, nor the other way round."""
         Y = start_of(self.n_samples)
@@ -344,3 +382,21 @@ class OptimizerConformance(Conformance):
         for name, array in optimizer.state().items():
             if array.ndim and len(array) == self.n_samples:
                 np.testing.assert_array_equal(array[fixed], state[name][fixed], err_msg=name)
+
+    def test_starts_again_with_more_points(self) -> None:
+        """A map that grows starts a used optimizer again, which then is like a new one."""
+        few, many = start_of(41), start_of(self.n_samples)
+        used = self.started(few)
+        self.run(used, few)
+        used = copy.deepcopy(used)
+        used.start(many)
+        fresh = self.started(many)
+        same_state(used.state(), fresh.state())
+        expected = self.run(fresh, many.copy())
+        assert np.array_equal(self.run(used, many.copy()), expected), (
+            "after a start with other points, it still has something of the earlier points"
+        )
+
+    def test_maps_with_held_and_new_points(self) -> None:
+        """Maps of which some points are held, are freed and get company, do as tsnekit says."""
+        check_map(None, self.build(), n_components=2)
