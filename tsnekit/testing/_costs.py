@@ -59,7 +59,7 @@ class CostUnderTest(SearchUnderTest):
         own = self.cost_of(self.spec(), self.any_metric(), self.options)
         others = [
             self.cost_of(default_registry().get("neighbors", name).spec, "euclidean", {})
-            for name in ("exact", "forest")
+            for name in ("exact", "forest", "annoy")
         ]
         return float(np.exp(own - np.mean(others)))
 

@@ -29,6 +29,7 @@ def undisturbed(capfd: pytest.CaptureFixture[str], *, imports: bool) -> Iterator
     imports : bool
         Whether the code may import modules, which change a few settings.
     """
+    import sklearn  # noqa: F401, which tsnekit needs, and which sets variables when imported
     from threadpoolctl import threadpool_limits
 
     facts = {what: read for what, read in _FACTS.items() if not (imports and what in _OF_IMPORTS)}
