@@ -23,7 +23,7 @@ from tsnekit.plugins.affinities.perplexity import PerplexityKernel
 from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
-from tsnekit.plugins.neighbors._rows.lists import empty_lists, rank, scan
+from tsnekit.plugins.neighbors._rows.lists import empty_lists, rank, rename, scan
 from tsnekit.plugins.neighbors._rows.refinement import LinkedRows
 from tsnekit.plugins.neighbors._rows.sample import Sample
 
@@ -43,6 +43,10 @@ def searches(n_jobs):
     forest.grow(0, np.arange(5, dtype=np.uint64), n_jobs)
     lists = empty_lists(ROWS, 40)
     forest.rank(X[::-1].copy(), -1, *lists, n_jobs)
+    yield from lists
+    for tree in range(5):
+        forest.scan(tree, 3, 0, 8, *lists, n_jobs)
+    rename(lists, forest.order(0), n_jobs)
     yield from lists
     lists = rank(
         X, X, "sqeuclidean", rng.integers(0, ROWS, (ROWS, 20)).astype(np.int32), 40, n_jobs, first=0

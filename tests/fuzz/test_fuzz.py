@@ -155,6 +155,14 @@ def for_forest(rng):
             "distances": np.empty((len(queries), k), np.float32),
         },
     )
+    lists = {
+        "indices": rng.integers(-1, n, (n, k)).astype(np.int32),
+        "distances": np.sort(np.abs(floats(rng, n, k)), axis=1),
+    }
+    level = int(rng.integers(0, 8))
+    nodes = {"first": int(rng.integers(0, 3)), "last": int(rng.integers(0, 2**level + 1))}
+    yield grown.scan, lists | nodes | {"tree": int(rng.integers(0, trees)), "level": level}
+    yield forest.rename_rows, lists | {"names": rng.permutation(n).astype(np.int32)}
 
 
 def for_reorder(rng):

@@ -177,6 +177,24 @@ def searches():
     )
     trees.grow(0, seeds, 1)
     yield (
+        "forest.ProjectionForest.scan",
+        Call(
+            trees.scan,
+            writes=lists(n, k),
+            others={"tree": 0, "level": 2, "first": 0, "last": 4, "n_threads": 2},
+        ),
+    )
+    yield "forest.ProjectionForest.order", Call(trees.order, others={"tree": 0})
+    yield (
+        "forest.rename_rows",
+        Call(
+            forest.rename_rows,
+            {"names": np.arange(n, dtype=np.int32), "distances": lists(n, k)["distances"]},
+            {"indices": lists(n, k)["indices"]},
+            {"n_threads": 2},
+        ),
+    )
+    yield (
         "forest.ProjectionForest.rank",
         Call(trees.rank, {"queries": X}, lists(n, k), {"first": -1, "n_threads": 2}),
     )

@@ -4,6 +4,7 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from .rows cimport NeighborLists, Problem, Queries, RowMetric, Rows, borrow, borrow_rows, row_metric
+from .shapes cimport expect, expect_indices, expect_rows
 
 import numpy as np
 
@@ -28,6 +29,33 @@ cdef extern from "kernels/neighbors/forest.hpp" namespace "tsnekit":
         const Queries& queries, const Rows& data, RowMetric metric, const Forest& forest,
         const int32_t* leaf, int64_t leaf_stride, const NeighborLists& lists, int threads,
     ) except + nogil
+
+cdef extern from "kernels/neighbors/leaves.hpp" namespace "tsnekit":
+    void c_scan_nodes "tsnekit::scan_nodes"(
+        const Rows& data, RowMetric metric, const Forest& forest, int tree, int level,
+        int64_t first, int64_t last, const NeighborLists& lists, int threads,
+    ) except + nogil
+    void c_rename_rows "tsnekit::rename_rows"(
+        int64_t n, int k, int32_t* index, const float* distance, const int32_t* name, int threads,
+    ) except + nogil
+
+
+def rename_rows(
+    int32_t[:, ::1] indices, const float[:, ::1] distances, const int32_t[::1] names, int n_threads,
+):
+    """Replace each row r in lists by names[r]; equal distances are in the order of the names."""
+    expect_rows(
+        "distances", distances.shape[0], distances.shape[1], indices.shape[0], indices.shape[1],
+    )
+    if indices.shape[0] == 0 or indices.shape[1] == 0:
+        return
+    expect_indices("indices", &indices[0, 0], indices.size, -1, names.shape[0])
+    if names.shape[0]:
+        with nogil:
+            c_rename_rows(
+                indices.shape[0], <int>indices.shape[1], &indices[0, 0], &distances[0, 0],
+                &names[0], n_threads,
+            )
 
 
 @cython.final
@@ -81,6 +109,42 @@ cdef class ProjectionForest:
         with nogil:
             c_grow_forest(self.data, self.metric, first, <int>seeds.shape[0], &seeds[0],
                           self.forest, n_threads)
+
+    def order(self, int tree):
+        """Return the rows, int32 array (n,), leaf by leaf: near rows are often near in it."""
+        self.expect_tree(tree)
+        return np.array(self.place[tree])
+
+    def scan(
+        self, int tree, int level, int64_t first, int64_t last, int32_t[:, ::1] indices,
+        float[:, ::1] distances, int n_threads,
+    ):
+        """Merge, into lists of all rows, the nearest rows within nodes of one level of a tree.
+
+        Level l has 2**l nodes, of which those from `first` to before `last` are scanned. -1 and
+        infinity must fill the places of the lists that are empty.
+        """
+        self.expect_tree(tree)
+        if not 0 <= level <= self.forest.depth:
+            raise ValueError(f"level must be from 0 to {self.forest.depth}, got {level}")
+        if not 0 <= first <= last <= (<int64_t>1 << level):
+            raise ValueError(
+                f"nodes must be from 0 to {<int64_t>1 << level}, got {first} to {last}"
+            )
+        cdef Problem p
+        if indices.shape[1] == 0:
+            return
+        expect("indices", indices.shape[0], self.data.n)
+        p = borrow(self.X, 0, self.X, self.metric_name, indices, distances)
+        with nogil:
+            c_scan_nodes(
+                p.data, p.metric, self.forest, tree, level, first, last, p.lists, n_threads,
+            )
+
+    cdef int expect_tree(self, int tree) except -1:
+        if not 0 <= tree < self.forest.trees:
+            raise ValueError(f"tree must be from 0 to {self.forest.trees - 1}, got {tree}")
+        return 0
 
     def rank(
         self, const float[:, ::1] queries, int64_t first, int32_t[:, ::1] indices,

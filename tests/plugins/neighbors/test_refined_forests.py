@@ -63,6 +63,31 @@ def test_new_rows(search):
     assert np.mean(found.distances == truth.distances) > 0.97  # the same kernel, the same bits
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_rows_keep_their_names_in_another_order(monkeypatch, copies, n_jobs):
+    """Many rows are searched leaf by leaf, but lists name the rows of the data."""
+    monkeypatch.setattr(forest, "FEW_ROWS", 100)
+    few = np.unique(np.round(clusters(2500, 4)), axis=0)  # whose distances have many ties
+    X = np.random.default_rng(0).permutation(np.repeat(few, copies, axis=0))
+    fitted = ForestSearch().fit(X, problem(X, needs_query=True, n_jobs=n_jobs))
+    new = X[:200] + np.float32(0.5)
+    among, others = fitted.neighbors(20), fitted.query(new, 20)
+    truth = exact(X)
+    for rows, graph, true in (
+        (X, among, truth.neighbors(20)),
+        (new, others, truth.query(new, 20)),
+    ):
+        assert np.mean(graph.distances <= true.distances[:, -1:]) > 0.98
+        away = np.sqrt(((rows[:, None].astype(float) - X[graph.indices]) ** 2).sum(axis=2))
+        np.testing.assert_allclose(graph.distances, away, rtol=1e-6)
+        ties = np.diff(graph.distances, axis=1) == 0
+        assert ties.any()
+        if copies == 1:
+            assert (np.diff(graph.indices, axis=1)[ties] > 0).all()
+    assert (among.indices != np.arange(len(X))[:, None]).all()
+
+
 @both
 def test_the_forest_grows_again_after_pickling(search):
     X = clusters(3000, 10)

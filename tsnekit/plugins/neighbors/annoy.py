@@ -74,8 +74,14 @@ class AnnoySearch(RefinedForest):
         self._refine(lists, truth)
         return lists
 
+    def _rough_lists_for(self, queries: NDArray[np.float32], k: int) -> Lists:
+        return self._rough_lists(queries, k, first=-1)
+
     def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:
-        """Return the nearest of the few rows that the forest finds for each query."""
+        """Return the nearest of the few rows that the forest finds for each query.
+
+        `first` is the row of the first query where the queries are rows of the data, else -1.
+        """
         among_rows = first >= 0  # where each row finds itself too
         candidates = np.full((len(queries), self.CANDIDATES + among_rows), -1, dtype=np.int32)
         self._ask_forest(np.arange(len(queries)), None if among_rows else queries, candidates)

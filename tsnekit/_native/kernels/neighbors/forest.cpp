@@ -11,7 +11,6 @@ constexpr index_t block_rows = 256;
 // at random.
 constexpr int attempts = 8;
 
-index_t node_begin(index_t n, int level, index_t node) { return node * n >> level; }
 index_t node_index(int level, index_t node) { return (index_t{1} << level) - 1 + node; }
 
 // Splitmix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number generators").

@@ -20,6 +20,9 @@ struct Forest {
   float* median;        // (trees, 2^depth - 1): how much nearer to the first a row must be to go left
 };
 
+// The first place of a node of a level.
+inline index_t node_begin(index_t n, int level, index_t node) { return node * n >> level; }
+
 // Grows `trees` trees from `first_tree` on. Tree first_tree + t is a function of the data and
 // `seeds`[t].
 TSNEKIT_DECLARE(void, grow_forest, const Rows& data, RowMetric metric, int first_tree, int trees,

@@ -85,6 +85,44 @@ inline void distances_to_some(const float* row, const float* const (&other)[Coun
     }
   }
   for (int r = 0; r < Count; ++r) out[r] = _mm512_reduce_add_ps(sum[r]);
+#elif defined(__AVX2__) && defined(__FMA__)
+  static constexpr std::int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  __m256 sum[Count];
+  for (int r = 0; r < Count; ++r) sum[r] = _mm256_setzero_ps();
+  const auto add = [&](int r, __m256 x, __m256 y) {
+    const __m256 difference = _mm256_sub_ps(x, y);
+    if constexpr (M == RowMetric::squared_euclidean) {
+      sum[r] = _mm256_fmadd_ps(difference, difference, sum[r]);
+    } else if constexpr (M == RowMetric::manhattan) {
+      sum[r] = _mm256_add_ps(sum[r], _mm256_andnot_ps(_mm256_set1_ps(-0.0f), difference));
+    } else {
+      const __m256 differs = _mm256_cmp_ps(x, y, _CMP_NEQ_UQ);
+      sum[r] = _mm256_add_ps(sum[r], _mm256_and_ps(differs, _mm256_set1_ps(1.0f)));
+    }
+  };
+  int c = 0;
+  for (; c + 8 <= d; c += 8) {
+    const __m256 x = _mm256_loadu_ps(row + c);
+    for (int r = 0; r < Count; ++r) add(r, x, _mm256_loadu_ps(other[r] + c));
+  }
+  if (c < d) {
+    const __m256i mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ones + 8 - (d - c)));
+    const __m256 x = _mm256_maskload_ps(row + c, mask);
+    for (int r = 0; r < Count; ++r) add(r, x, _mm256_maskload_ps(other[r] + c, mask));
+  }
+  __m128 half[Count];
+  for (int r = 0; r < Count; ++r) {
+    half[r] = _mm_add_ps(_mm256_castps256_ps128(sum[r]), _mm256_extractf128_ps(sum[r], 1));
+  }
+  if constexpr (Count == 4) {
+    const __m128 a = _mm_hadd_ps(half[0], half[1]), b = _mm_hadd_ps(half[2], half[3]);
+    _mm_storeu_ps(out, _mm_hadd_ps(a, b));
+  } else {
+    for (int r = 0; r < Count; ++r) {
+      const __m128 pairs = _mm_hadd_ps(half[r], half[r]);
+      out[r] = _mm_cvtss_f32(_mm_hadd_ps(pairs, pairs));
+    }
+  }
 #else
   for (int r = 0; r < Count; ++r) {
     const float* x = other[r];

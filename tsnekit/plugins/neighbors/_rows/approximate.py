@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.plugins.neighbors._rows.base import RowSearch
 from tsnekit.plugins.neighbors._rows.copies import Copies
-from tsnekit.plugins.neighbors._rows.lists import Lists, scan
+from tsnekit.plugins.neighbors._rows.lists import Lists, rename, scan
 from tsnekit.plugins.neighbors._rows.precision import PreciseLists
 from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.toolkit import warn
@@ -63,8 +63,12 @@ class ApproximateSearch(RowSearch):
 
     estimated_recall: float | None = None
 
+    _order: NDArray[np.int32] | None
+    """What `self._rows` were before `_prepare_rows` put them into another order."""
+
     def _prepare(self) -> None:
         self.estimated_recall = None
+        self._order = None
         self._copies = Copies.of(self._rows)
         if self._copies is not None:
             self._rows = np.ascontiguousarray(self._rows[self._copies.first])
@@ -82,15 +86,28 @@ class ApproximateSearch(RowSearch):
         self.estimated_recall = truth.share_found(lists)
         if not kept:
             lists = self._search_exhaustively(lists, nearest, self.estimated_recall)
+        if self._order is not None:
+            rename(lists, self._order, self._problem.n_jobs)
+            place = np.argsort(self._order)
+            indices, distances = lists
+            del lists  # so that each array can be freed on its own
+            indices = indices[place]
+            distances = distances[place]
+            lists = indices, distances
         return lists if self._copies is None else self._copies.expand(lists, k)
 
     def _search_for(self, X: NDArray[Any], queries: NDArray[np.float32], k: int) -> Lists:
         lists = self._search_rows_for(queries, min(k, len(self._rows)))
+        if self._order is not None:
+            rename(lists, self._order, self._problem.n_jobs)
         return lists if self._copies is None else self._copies.expand_for_others(lists, k)
 
     @abstractmethod
     def _prepare_rows(self) -> None:
-        """Set up for `self._rows`, which are all different."""
+        """Set up for `self._rows`, which are all different.
+
+        This may put them into another order, which `self._order` then tells.
+        """
 
     def _truth(self, k: int) -> Sample:
         """Return true neighbors of a sample of `self._rows`."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._rows.blocks import row_blocks
 
-__all__ = ["Lists", "drop_self", "empty_lists", "rank", "scan"]
+__all__ = ["Lists", "drop_self", "empty_lists", "rank", "rename", "scan"]
 
 Lists: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -75,6 +75,13 @@ def rank(
     lists = empty_lists(len(queries), k)
     rank_candidates(queries, first, rows, metric, candidates, *lists, n_jobs)
     return lists
+
+
+def rename(lists: Lists, names: NDArray[np.int32], n_jobs: int) -> None:
+    """Replace each row r in lists by names[r], in place; ties come in the order of the names."""
+    from tsnekit._native.forest import rename_rows
+
+    rename_rows(*lists, names, n_jobs)
 
 
 def drop_self(indices: NDArray[Any], distances: NDArray[Any], rows: NDArray[Any]) -> Lists:

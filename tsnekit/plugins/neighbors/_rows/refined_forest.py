@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ class RefinedForest(ApproximateSearch):
 
     MIN_RECALL = 0.98
 
+    PASSES_OF_FEW: ClassVar[int] = 1
+    """The most passes along links for few rows, where another is no gain over every pair."""
+
     def _prepare_rows(self) -> None:
         self._forest: Any = None
         self._linked = LinkedRows(self._rows, self._space.kernel, self._problem.n_jobs)
@@ -31,21 +34,19 @@ class RefinedForest(ApproximateSearch):
         if not self._linked.is_linked:
             nearest = min(k, len(self._rows) - 1)
             self._search_rows(nearest, self._truth(nearest))
-        lists = self._rough_lists(queries, k, first=-1)
+        lists = self._rough_lists_for(queries, k)
         self._linked.follow(queries, lists)
         return lists
 
     def _refine(self, lists: Lists, truth: Sample) -> None:
-        """Improve rough lists in place, by one pass where another is no gain over every pair."""
+        """Improve rough lists in place."""
         is_small = len(self._rows) <= FEW_ROWS
-        self._linked.refine(lists, truth, 1 if is_small else len(LinkedRows.DEGREES))
+        passes = self.PASSES_OF_FEW if is_small else len(LinkedRows.DEGREES)
+        self._linked.refine(lists, truth, passes)
 
     @abstractmethod
-    def _rough_lists(self, queries: NDArray[np.float32], k: int, *, first: int) -> Lists:
-        """Return the nearest rows that trees find for each query, in lists as wide as links need.
-
-        `first` is the row of the first query where the queries are rows of the data, else -1.
-        """
+    def _rough_lists_for(self, queries: NDArray[np.float32], k: int) -> Lists:
+        """Return the nearest rows that trees find for new rows, in lists as wide as links need."""
 
     @abstractmethod
     def _grow(self) -> Any:
