@@ -361,3 +361,11 @@ def test_states_that_break_the_contract(state, message, affinities, X):
     embedding = TSNEEmbedding(X[:, :2], affinities, optimizer=Stateful())
     with pytest.raises(ContractError, match=f"optimizer .*Stateful of .* {message}"):
         embedding.optimize(1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_row_that_is_far_out_is_not_compared(dtype):
+    """A search in float32 moves such a row, by more than the tolerance."""
+    X = np.array([[17.0], [1.9e16], [0.0], [0.0], [0.0]], dtype=dtype)
+    affinities = affinity.Uniform(X, k_neighbors=4, method="exact")
+    assert np.isfinite(affinities.P.data).all()

@@ -26,7 +26,7 @@ RELATIVE, ABSOLUTE = 1e-2, 5e-3
 The error of an honest search is that of float32 arithmetic, far below both.
 """
 
-LEAST, FARTHEST = 1e-37, 2.0**50
+LEAST, FARTHEST = 1e-37, 2.0**40
 """Distances that are not compared: less than float32 holds, and more than so many medians.
 
 A search in float32 may move rows that are farther than this.
