@@ -13,6 +13,8 @@ import os
 import re
 import struct
 import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from tsnekit._files.archive import HEADER, VERSION
 
-__all__ = ["read_archive"]
+__all__ = ["Stream", "damage", "open_archive", "read_archive"]
 
 MAX_DEPTH = 64
 """How deeply lists and mappings in the header may be nested."""
@@ -62,42 +64,83 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
     ValueError
         If tsnekit did not save the file, if it is damaged, or if its version is a later one.
     """
-    with open(path, "rb") as file:
+    with open_archive(path) as (header, arrays, _):
+        return header, arrays
+
+
+@contextmanager
+def open_archive(
+    path: str | os.PathLike[str], streamed: Collection[str] = ()
+) -> Iterator[tuple[dict[str, Any], Arrays, dict[str, Stream]]]:
+    """Open a file, and read all of it but some arrays, which are read part by part.
+
+    Parameters
+    ----------
+    path : path-like
+    streamed : collection of str
+        The names of these arrays, which the file may have or not.
+
+    Yields
+    ------
+    header : dict
+    arrays : dict of str to ndarray
+    streams : dict of str to Stream
+        Can be read until the block ends, each read within `damage`.
+
+    Raises
+    ------
+    OSError, ValueError
+        See `read_archive`.
+    """
+    with open(path, "rb") as file, ExitStack() as opened:
         start = file.read(64)
         if not start.startswith(b"PK\x03\x04") or HEADER.encode() not in start:
             raise ValueError(f"{path} is not a file that tsnekit saved")
-        try:
-            header, version, arrays = _read(file)
-        except DAMAGE as error:
-            raise ValueError(f"{path} is truncated or damaged: {error}") from error
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            # The file states a position that no file can have.
-            raise ValueError(f"{path} is truncated or damaged: {error}") from error
-    if version > VERSION:
-        raise ValueError(
-            f"{path} was saved by a later version of tsnekit: its format is {version}, and this "
-            f"version reads up to {VERSION}"
-        )
-    return header, arrays
-
-
-def _read(file: BinaryIO) -> tuple[dict[str, Any], int, Arrays]:
-    size = os.fstat(file.fileno()).st_size
-    with zipfile.ZipFile(file) as archive:
-        members = _checked_members(archive, size)
-        header = _parse_header(archive.read(members.pop(HEADER)).decode())
-        version = header.pop("version", None)
-        if header.pop("format", None) != "tsnekit" or type(version) is not int or version < 1:
-            raise ValueError("the header does not name the format and its version")
+        with damage(path):
+            header, version, members, archive = _read_directory(file, opened)
         if version > VERSION:
-            return header, version, {}
-        arrays = {
-            name.removesuffix(".npy"): _read_array(archive, member)
-            for name, member in members.items()
-        }
-        return header, version, arrays
+            raise ValueError(
+                f"{path} was saved by a later version of tsnekit: its format is {version}, and "
+                f"this version reads up to {VERSION}"
+            )
+        arrays: Arrays = {}
+        streams: dict[str, Stream] = {}
+        with damage(path):
+            for member, info in members.items():
+                name = member.removesuffix(".npy")
+                if name in streamed:
+                    streams[name] = Stream(opened.enter_context(archive.open(info)), info)
+                else:
+                    with archive.open(info) as content:
+                        arrays[name] = Stream(content, info).rest()
+        yield header, arrays, streams
+
+
+@contextmanager
+def damage(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn whatever invalid bytes raise within the block into a ValueError that names the file."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise ValueError(f"{path} is truncated or damaged: {error}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # The file states a position that no file can have.
+        raise ValueError(f"{path} is truncated or damaged: {error}") from error
+
+
+def _read_directory(
+    file: BinaryIO, opened: ExitStack
+) -> tuple[dict[str, Any], int, dict[str, zipfile.ZipInfo], zipfile.ZipFile]:
+    size = os.fstat(file.fileno()).st_size
+    archive = opened.enter_context(zipfile.ZipFile(file))
+    members = _checked_members(archive, size)
+    header = _parse_header(archive.read(members.pop(HEADER)).decode())
+    version = header.pop("version", None)
+    if header.pop("format", None) != "tsnekit" or type(version) is not int or version < 1:
+        raise ValueError("the header does not name the format and its version")
+    return header, version, members, archive
 
 
 def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
@@ -139,9 +182,24 @@ def _mapping_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    name = member.filename
-    with archive.open(member) as file:
+class Stream:
+    """An array of a file, which is read from its first row to its last.
+
+    Parameters
+    ----------
+    file : file
+        The opened member of the archive.
+    member : ZipInfo
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : dtype
+    """
+
+    def __init__(self, file: Any, member: zipfile.ZipInfo) -> None:
+        self._file, self._name = file, member.filename
+        name = self._name
         prefix = file.read(NPY_PREFIX.size)
         if len(prefix) < NPY_PREFIX.size:
             raise ValueError(f"{name!r} ends too early")
@@ -150,28 +208,53 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[An
         if (magic, major, minor) != (b"\x93NUMPY", 1, 0) or described is None:
             raise ValueError(f"{name!r} is not an array of numbers")
         try:
-            dtype = np.dtype(described[1].decode())
+            self.dtype = np.dtype(described[1].decode())
         except TypeError:
             raise ValueError(f"{name!r} has an unknown dtype, {described[1].decode()}") from None
         shape = tuple(int(number) for number in described[3].split(b",") if number.strip())
-        n_bytes = math.prod(shape) * dtype.itemsize
+        n_bytes = math.prod(shape) * self.dtype.itemsize
         if n_bytes != member.file_size - NPY_PREFIX.size - length:
             raise ValueError(f"{name!r} does not have the length of its shape, {shape}")
-        is_fortran = described[2] == b"True"
-        array = np.empty(shape[::-1] if is_fortran else shape, dtype=dtype)
-        _fill(array, file, name)
-    native = array.T if is_fortran else array
-    return np.ascontiguousarray(native, dtype=dtype.newbyteorder("=")).reshape(shape)
+        self.shape = shape
+        self._is_fortran = described[2] == b"True"
 
+    def take(self, n_rows: int) -> NDArray[Any]:
+        """Return the next rows.
 
-def _fill(array: NDArray[Any], file: Any, name: str) -> None:
-    """Read an array's bytes, to the end of the member, where the checksum is compared."""
-    into = array.reshape(-1).view(np.uint8)
-    filled = 0
-    while chunk := file.read(CHUNK):
-        if filled + len(chunk) > len(into):
-            raise ValueError(f"{name!r} is longer than its shape")
-        into[filled : filled + len(chunk)] = np.frombuffer(chunk, dtype=np.uint8)
-        filled += len(chunk)
-    if filled < len(into):
-        raise ValueError(f"{name!r} ends too early")
+        Raises
+        ------
+        ValueError
+            If the array does not have its rows one after the other, or ends before.
+        """
+        if self._is_fortran and len(self.shape) > 1:
+            raise ValueError(f"{self._name!r} has its columns one after the other")
+        array = np.empty((n_rows, *self.shape[1:]), dtype=self.dtype)
+        self._fill(array)
+        return self._native(array)
+
+    def rest(self) -> NDArray[Any]:
+        """Return the whole array, of which nothing must have been read yet."""
+        shape = self.shape
+        array = np.empty(shape[::-1] if self._is_fortran else shape, dtype=self.dtype)
+        self._fill(array)
+        self.finish()
+        return self._native(array.T if self._is_fortran else array).reshape(shape)
+
+    def finish(self) -> None:
+        """Check that all rows were read, and that they are those that were written."""
+        # The checksum is compared at the end of the member.
+        if self._file.read(1):
+            raise ValueError(f"{self._name!r} is longer than its shape")
+
+    def _native(self, array: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(array, dtype=self.dtype.newbyteorder("="))
+
+    def _fill(self, array: NDArray[Any]) -> None:
+        into = array.reshape(-1).view(np.uint8)
+        filled = 0
+        while filled < len(into):
+            chunk = self._file.read(min(CHUNK, len(into) - filled))
+            if not chunk:
+                raise ValueError(f"{self._name!r} ends too early")
+            into[filled : filled + len(chunk)] = np.frombuffer(chunk, dtype=np.uint8)
+            filled += len(chunk)
