@@ -7,7 +7,7 @@ import numpy as np
 from tsnekit._descent.course import Course
 from tsnekit._descent.endings import FixedLength
 from tsnekit._descent.gradient import KLGradient
-from tsnekit._descent.loop import descend
+from tsnekit._descent.loop import Centering, descend
 from tsnekit._facade.tsne import TSNE
 from tsnekit.diagnostics import neighbors_kept
 from tsnekit.interfaces import Phase, RepulsionProblem
@@ -67,11 +67,12 @@ class Iteration:
         self.gradient = KLGradient(synthetic_affinities(n), plan, dof=1.0, n_jobs=N_JOBS)
         self.optimizer = spec("optimizer", "momentum").load()()
         self.optimizer.start(self.Y)
+        self.centering = Centering(2, N_JOBS)
         phase = Phase(name="one", n_iter=1, learning_rate=1.0, momentum=0.8, n_jobs=N_JOBS)
         self.course = Course(phase=phase, ending=FixedLength(1))
 
     def time_iteration(self, method, n):
-        descend(self.Y, self.gradient, self.optimizer, self.course)
+        descend(self.Y, self.gradient, self.optimizer, self.course, recenter=self.centering)
 
 
 class WholeRun:

@@ -27,6 +27,7 @@ __all__ = [
     "Repulsion",
     "RepulsionProblem",
     "SearchProblem",
+    "SeparableRepulsion",
     "SparseAffinities",
     "SupportsDivergence",
     "SupportsQuery",
@@ -264,6 +265,44 @@ class Repulsion(Protocol):
         ``Z_i = sum_j w_ij^dof`` goes to ``row_z[i]`` where `row_z` is given. Returns Z, the sum of
         the Z_i.
         `Y` is (n, d), finite, and not changed; without a reference no point acts on itself.
+        """
+        ...
+
+
+@runtime_checkable
+class SeparableRepulsion(Repulsion, Protocol):
+    """A repulsion without a reference that several processes compute together, each for some rows.
+
+    All of them know all positions. Each spreads the charges of its own rows, the charges of all
+    are summed, and each gathers the forces on its own rows from the sum. Where this takes less
+    time, each spreads the charges of all rows instead. Together, they get the
+    forces and Z that a call for all rows gives, up to rounding, for any division of the rows into
+    slices. What is decided, such as the size of a grid, may depend on all positions, but not on
+    which rows are a process' own.
+    """
+
+    def spread(self, Y: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
+        """Return the charges of the points ``Y[rows]``, a one-dimensional array.
+
+        `Y` is (n, d), finite, and not changed; `rows` has a start and a stop from 0 to n, in
+        order, and no step. There may be no rows. The shape is the same for any rows. It is ``(0,)``
+        where forces come from the positions alone. The array may be overwritten by the caller and
+        by the next call of this method.
+        """
+        ...
+
+    def gather(
+        self,
+        charges: NDArray[np.float32],
+        rows: slice,
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None = None,
+    ) -> float:
+        """Fill `out` with the forces on the points ``Y[rows]``, and return their Z.
+
+        `Y` is that of the last call of `spread`, unchanged. `charges` is the sum of the charges of
+        all rows, C-contiguous, and not changed. `out` has a row for each of `rows`, and so has
+        `row_z`, which is filled with their Z_i where it is given. Returns the sum of these Z_i.
         """
         ...
 

@@ -287,6 +287,8 @@ class GradientSpec(Spec):
         The most points that it accepts.
     whole_gradient : bool, default=False
         Whether its plan is a `tsnekit.interfaces.WholeGradient`.
+    separable : bool, default=False
+        Whether its plan without a reference is a `tsnekit.interfaces.SeparableRepulsion`.
     """
 
     kind = "gradient method"
@@ -298,6 +300,7 @@ class GradientSpec(Spec):
     exact: bool = False
     max_samples: int | None = None
     whole_gradient: bool = False
+    separable: bool = False
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
@@ -314,7 +317,7 @@ class GradientSpec(Spec):
         if self.max_samples is not None:
             field = self._field("max_samples")
             checked["max_samples"] = check_integer(field, self.max_samples, at_least=1)
-        flags = self._checked_flags("any_dof", "reference", "exact", "whole_gradient")
+        flags = self._checked_flags("any_dof", "reference", "exact", "whole_gradient", "separable")
         return checked | flags
 
     def _refusals(self, problem: RepulsionProblem) -> list[str]:

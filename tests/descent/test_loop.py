@@ -5,7 +5,7 @@ import pytest
 
 from tsnekit._descent.course import Course, resolve_learning_rate
 from tsnekit._descent.endings import FixedLength
-from tsnekit._descent.loop import Progress, descend
+from tsnekit._descent.loop import Centering, Progress, descend
 from tsnekit.interfaces import Phase
 from tsnekit.plugins.optimizers.momentum import MomentumOptimizer
 
@@ -103,7 +103,6 @@ def test_descent_finds_the_minimum_and_observers_see_every_iteration():
         Pull(np.float32(3)),
         optimizer,
         course(n_iter=300, learning_rate=0.1),
-        recenter=False,
         observers=[
             lambda iteration, in_force: seen.append(iteration),
             lambda iteration, in_force: also_seen.append(in_force.name and iteration),
@@ -117,7 +116,8 @@ def test_recentering_keeps_the_mean_at_the_origin():
     Y = (np.random.default_rng(2).normal(size=(9001, 3)) + 100).astype(np.float32)
     optimizer = MomentumOptimizer()
     optimizer.start(Y)
-    descend(Y, Pull(np.float32(7)), optimizer, course(n_iter=1, learning_rate=1e-6))
+    steps = course(n_iter=1, learning_rate=1e-6)
+    descend(Y, Pull(np.float32(7)), optimizer, steps, recenter=Centering(3, 1))
     np.testing.assert_allclose(Y.mean(axis=0, dtype=np.float64), 0, atol=1e-5)
 
 
@@ -130,7 +130,8 @@ def test_steps_do_not_depend_on_threads(n_jobs):
         Y = start.copy()
         optimizer = MomentumOptimizer()
         optimizer.start(Y)
-        descend(Y, Pull(np.float32(1)), optimizer, course(n_iter=5, n_jobs=jobs))
+        steps = course(n_iter=5, n_jobs=jobs)
+        descend(Y, Pull(np.float32(1)), optimizer, steps, recenter=Centering(2, jobs))
         results.append(Y)
     np.testing.assert_array_equal(*results)
 
@@ -168,3 +169,32 @@ def test_no_phase_ends_while_exaggeration_fades(before, taken):
     gradient = PullWithDivergence(np.float32(3))
     assert descend(Y, gradient, optimizer, fading, progress=progress) == "impatience"
     assert progress.iteration == taken
+
+
+def test_a_recentering_that_fails_takes_the_step_back():
+    Y = np.random.default_rng(4).normal(size=(40, 2)).astype(np.float32)
+    optimizer = MomentumOptimizer()
+    optimizer.start(Y)
+    progress = Progress()
+    kept = []
+
+    def recenter(positions):
+        positions -= 1
+        if len(kept) == 2:
+            raise ConnectionError("no answer")
+        kept.append((positions.copy(), optimizer.state()))
+
+    with pytest.raises(ConnectionError, match="no answer"):
+        descend(
+            Y,
+            Pull(np.float32(3)),
+            optimizer,
+            course(n_iter=5),
+            recenter=recenter,
+            progress=progress,
+        )
+    np.testing.assert_array_equal(Y, kept[-1][0])
+    for name, values in kept[-1][1].items():
+        np.testing.assert_array_equal(optimizer.state()[name], values)
+    assert progress.iteration == 2
+    assert progress.exaggeration == 1.0

@@ -22,7 +22,11 @@ ABORTS = of_cause(
                 "attraction",
                 "bint z_per_row, float* out, double* row_logs,\n        int threads,",
             ),
-            ("compact.CompactAffinities.fill", "compact", "        uint8_t* tail, int threads,"),
+            (
+                "compact.CompactAffinities.fill",
+                "compact",
+                "uint32_t* word, uint8_t* tail, int threads,",
+            ),
             (
                 "perplexity.gaussian_weights",
                 "perplexity",

@@ -7,11 +7,10 @@ WHOLE = of_cause(
     (
         "Ctrl-C between step and centring",
         "_descent/loop.py",
-        "            _move_as_a_whole(Y, forces, mean, optimizer, phase, progress)\n",
-        "            from tsnekit._native.update import center\n\n"
+        "            _move_as_a_whole(Y, forces, recenter, optimizer, phase, progress)\n",
         "            optimizer.step(Y, forces, phase)\n"
-        "            if mean is not None:\n"
-        "                center(Y, mean, phase.n_jobs)\n"
+        "            if recenter is not None:\n"
+        "                recenter(Y)\n"
         "            progress.exaggeration = phase.exaggeration\n"
         "            progress.iteration += 1\n",
         (
@@ -177,8 +176,8 @@ PEERS = of_cause(
     (
         "the perplexity of transform, of a map with 4 neighbors",
         "affinity/_neighbors.py",
-        '            options = defaults | options | {"perplexity": perplexity}\n',
-        '            options = options | {"perplexity": perplexity}\n',
+        '        options = defaults | options | {"perplexity": perplexity}\n',
+        '        options = options | {"perplexity": perplexity}\n',
         ("facade/test_tsne.py::test_transforms_own_perplexity_works_for_few_neighbors",),
     ),
 )

@@ -43,8 +43,8 @@ SCRATCH = of_cause(
         "an iteration, while others copy",
         "_descent/loop.py",
         "        with progress.lock:\n"
-        "            _move_as_a_whole(Y, forces, mean, optimizer, phase, progress)\n",
-        "        _move_as_a_whole(Y, forces, mean, optimizer, phase, progress)\n",
+        "            _move_as_a_whole(Y, forces, recenter, optimizer, phase, progress)\n",
+        "        _move_as_a_whole(Y, forces, recenter, optimizer, phase, progress)\n",
         ("test_concurrency.py::test_readers_of_a_map_that_moves_see_it_between_iterations",),
     ),
     (

@@ -79,7 +79,8 @@ repulsion(Y, np.empty_like(Y))
 convolver = repulsion._field._kernel.convolver
 convolver._n_jobs = 3
 before = threads()
-convolver(repulsion._field._charge, repulsion._field._fields[:1])
+charge = repulsion._field._buffers.lend("charge", repulsion._field._cell_grid.shape.size)
+convolver(charge, repulsion._field._fields[:1])
 """
 
 
@@ -128,8 +129,8 @@ def test_fault_21_entries_beyond_2_to_the_31():
         return out
 
     def compact(P):
-        copy = CompactAffinities(40, len(small[2]))
-        copy.fill(*P, order, 1)
+        copy = CompactAffinities(40, 40, len(small[2]))
+        copy.fill(*P, order, order, 1)
         return np.concatenate(copy.arrays())
 
     for function in (gradient, cost, compact):

@@ -78,19 +78,20 @@ def for_attraction(rng):
 
 
 def for_compact(rng):
-    n, d = size(rng), size(rng, 6)
-    P = csr(rng, n, n)
+    n, m, d = size(rng), size(rng), size(rng, 6)
+    P = csr(rng, n, m)
     n_entries = len(P["data"]) + int(rng.integers(-1, 3))
 
-    def attract(indptr, indices, data, order, Y, dof, exaggeration, Z, out, row_logs, n_threads):
-        P = compact.CompactAffinities(n, n_entries)
-        P.fill(indptr, indices, data, order, n_threads)
-        P.gradient_from_repulsion(Y, dof, exaggeration, Z, order, out, n_threads, row_logs)
+    def attract(indptr, indices, data, rows, order, n_threads, **points):
+        P = compact.CompactAffinities(n, m, n_entries)
+        P.fill(indptr, indices, data, rows, order, n_threads)
+        P.gradient_from_repulsion(rows=rows, n_threads=n_threads, **points)
 
-    order = rng.permutation(n).astype(np.int32)
+    orders = {"rows": rng.permutation(n), "order": rng.permutation(m)}
+    orders = {name: each.astype(np.int32) for name, each in orders.items()}
     numbers = {"dof": rng.choice([0.5, 1.0, 2.0]), "exaggeration": 12.0, "Z": 0.5}
     points = {"Y": floats(rng, n, d), "out": floats(rng, n, d), "row_logs": np.empty(n)}
-    yield attract, P | {"order": order} | numbers | points
+    yield attract, P | orders | {"targets": floats(rng, m, d)} | numbers | points
 
 
 def for_perplexity(rng):
@@ -224,7 +225,16 @@ def for_tree(rng):
     def repel(n_components, dof, theta, reference, Y, out, row_z, n_threads):
         tree.BarnesHut(n_components, dof, theta, n_threads, reference)(Y, out, row_z)
 
-    yield repel, plan | {"Y": Y, "out": np.empty_like(Y), "row_z": np.empty(n)}
+    def repel_rows(n_components, dof, theta, reference, Y, first, out, row_z, n_threads):
+        tree.BarnesHut(n_components, dof, theta, n_threads, reference).fill_rows(
+            Y, first, out, row_z
+        )
+
+    outputs = {"out": np.empty_like(Y), "row_z": np.empty(n)}
+    yield repel, plan | {"Y": Y} | outputs
+    first = int(rng.integers(-1, n + 1))
+    rows = {name: array[max(first, 0) :] for name, array in outputs.items()}
+    yield repel_rows, plan | {"Y": Y, "first": first} | rows
 
 
 def for_grid(rng):
@@ -276,7 +286,7 @@ def for_grid(rng):
             "rows": rng.integers(0, n, 5),
             "Y": Y,
             "sources": floats(rng, d, n),
-            "skip_own": bool(rng.integers(2)),
+            "own": int(rng.integers(-2, 3)),
             "dof": 1.0,
         }
         | outputs,

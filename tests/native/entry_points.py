@@ -91,14 +91,14 @@ def compact_affinities():
     P, order = matrix(n, 3), np.arange(n, dtype=np.int32)[::-1].copy()
     yield (
         "compact.CompactAffinities",
-        Call(compact.CompactAffinities, others={"n_points": n, "n_entries": 3 * n}),
+        Call(compact.CompactAffinities, others={"n_rows": n, "n_columns": n, "n_entries": 3 * n}),
     )
-    fill = {"order": order} | P
+    fill = {"rows": order, "order": order} | P
     yield (
         "compact.CompactAffinities.fill",
-        Call(compact.CompactAffinities(n, 3 * n).fill, fill, others={"n_threads": 2}),
+        Call(compact.CompactAffinities(n, n, 3 * n).fill, fill, others={"n_threads": 2}),
     )
-    filled = compact.CompactAffinities(n, 3 * n)
+    filled = compact.CompactAffinities(n, n, 3 * n)
     filled.fill(**fill, n_threads=1)
     yield "compact.CompactAffinities.arrays", Call(filled.arrays)
     d = 4
@@ -106,7 +106,7 @@ def compact_affinities():
         "compact.CompactAffinities.gradient_from_repulsion",
         Call(
             filled.gradient_from_repulsion,
-            {"Y": floats(n, d), "order": order},
+            {"Y": floats(n, d), "targets": floats(n, d), "rows": order},
             {"out": floats(n, d), "row_logs": np.empty(n)},
             {"dof": 2.0, "exaggeration": 1.0, "Z": 1.0, "n_threads": 2},
         ),
@@ -265,6 +265,12 @@ def trees():
 
     yield "tree.BarnesHut.__call__", Call(repel, {"Y": Y}, outputs)
 
+    def repel_rows(Y, out, row_z):
+        tree.BarnesHut(**plan).fill_rows(Y, 10_000, out, row_z)
+
+    rows = {"out": np.empty((20_000, 2), np.float32), "row_z": np.empty(20_000)}
+    yield "tree.BarnesHut.fill_rows", Call(repel_rows, {"Y": Y}, rows)
+
 
 def grids():
     n, basis = 1_000_000, b_spline(3)
@@ -318,7 +324,7 @@ def grids():
             grid.add_pairs,
             {"rows": np.arange(200), "Y": Y[:2000], "sources": np.ascontiguousarray(Y[:2000].T)},
             {"out": np.zeros_like(Y[:2000]), "row_z": np.zeros(2000)},
-            {"skip_own": True, "dof": 2.0, "n_threads": 2},
+            {"own": 0, "dof": 2.0, "n_threads": 2},
         ),
     )
 

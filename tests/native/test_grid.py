@@ -230,7 +230,7 @@ def test_add_pairs(d, dof, skip_own):
     sources = Y if skip_own else rng.normal(size=(120, d)).astype(np.float32)
     rows = np.flatnonzero(np.arange(300) % 3 == 0)
     out, row_z = np.full(Y.shape, 2.0, np.float32), np.full(300, 5.0)
-    add_pairs(rows, Y, np.ascontiguousarray(sources.T), skip_own, dof, out, row_z, 2)
+    add_pairs(rows, Y, np.ascontiguousarray(sources.T), 0 if skip_own else -1, dof, out, row_z, 2)
     problem = RepulsionProblem(
         n_samples=300, n_components=d, dof=dof, reference=None if skip_own else sources
     )
@@ -243,11 +243,25 @@ def test_add_pairs(d, dof, skip_own):
     assert (row_z[others] == 5.0).all()
 
 
+def test_add_pairs_to_a_part_of_the_sources(d):
+    sources = np.random.default_rng(7).normal(size=(90, d)).astype(np.float32)
+    transposed = np.ascontiguousarray(sources.T)
+    whole, whole_z = np.zeros_like(sources), np.zeros(90)
+    add_pairs(np.arange(90), sources, transposed, 0, 1.0, whole, whole_z, 1)
+    part, part_z = np.zeros((30, d), np.float32), np.zeros(30)
+    add_pairs(np.arange(30), sources[40:70], transposed, 40, 1.0, part, part_z, 1)
+    np.testing.assert_array_equal(part, whole[40:70])
+    np.testing.assert_array_equal(part_z, whole_z[40:70])
+    for own in (-2, 61):
+        with pytest.raises(ValueError, match=f"own must be -1 or from 0 to 60, got {own}"):
+            add_pairs(np.arange(30), sources[:30], transposed, own, 1.0, part, part_z, 1)
+
+
 def test_pairs_of_any_distance_are_finite():
     far = np.finfo(np.float32).max
     Y = np.array([[far, -far], [-far, far], [0, 0], [0, 0]], np.float32)
     out, row_z = np.zeros_like(Y), np.zeros(4)
-    add_pairs(np.arange(4), Y, np.ascontiguousarray(Y.T), True, 1.0, out, row_z, 1)
+    add_pairs(np.arange(4), Y, np.ascontiguousarray(Y.T), 0, 1.0, out, row_z, 1)
     assert np.isfinite(out).all()
     np.testing.assert_allclose(row_z[2:], 1.0)
     assert (row_z[:2] > 0).all()

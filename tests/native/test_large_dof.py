@@ -78,7 +78,7 @@ def test_attraction_cost(d, dof):
 def test_pairs(d, dof):
     Y = points(d)
     out, z = np.zeros_like(Y), np.zeros(N)
-    add_pairs(np.arange(N), Y, np.ascontiguousarray(Y.T), True, dof, out, z, 1)
+    add_pairs(np.arange(N), Y, np.ascontiguousarray(Y.T), 0, dof, out, z, 1)
     wanted, wanted_z = oracle(Y, dof)
     assert_close(out, wanted, 1e-6)
     assert_close(z, wanted_z, 1e-12)

@@ -1,12 +1,14 @@
 """The conformance suite of gradient methods finds the faults that it promises to find."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
 
 from tsnekit._descent.gradient import KLGradient
 from tsnekit.plugins.gradients.exact import ExactMethod
+from tsnekit.plugins.gradients.mesh import MeshMethod
 from tsnekit.specs import GradientSpec
 from tsnekit.testing import GradientMethodConformance
 from tsnekit.testing.gradients import Case
@@ -112,6 +114,89 @@ def test_a_fault_with_new_points_is_found(fault, test):
     getattr(Suite(None), test)(NEW_POINTS)
     with pytest.raises(AssertionError):
         getattr(Suite(fault), test)(NEW_POINTS)
+
+
+class FaultyParts:
+    """A separable method with one fault."""
+
+    def __init__(self, fault):
+        self.fault = fault
+
+    def plan(self, problem):
+        return FaultyPart(self.fault, MeshMethod().plan(problem), problem.n_jobs)
+
+
+class FaultyPart:
+    def __init__(self, fault, inner, n_jobs):
+        self.fault, self.inner, self.n_jobs, self.calls = fault, inner, n_jobs, 0
+
+    def __call__(self, Y, out, row_z=None):
+        return self.inner(Y, out, row_z)
+
+    def spread(self, Y, rows):
+        self.calls += 1
+        if self.fault == "bounds of its own rows" and rows.stop > rows.start:
+            Y, rows = Y[rows], slice(0, rows.stop - rows.start)
+        self.spread_rows = rows
+        self.charges = self.inner.spread(Y, rows)
+        if self.fault == "remembers calls":
+            self.charges *= np.float32(1 + 1e-6 * self.calls)
+        if self.fault == "depends on threads":
+            self.charges *= np.float32(1 + 1e-6 * self.n_jobs)
+        if self.fault == "double precision":
+            return self.charges.astype(np.float64)
+        return self.charges
+
+    def gather(self, charges, rows, out, row_z=None):
+        row_z = np.empty(len(out)) if row_z is None else row_z
+        if self.fault == "bounds of its own rows":
+            rows = self.spread_rows
+        own = self.fault == "its own charges"
+        z = self.inner.gather(self.charges if own else charges, rows, out, row_z)
+        if self.fault == "counts the point itself":
+            row_z += 1
+            z += len(out)
+        return z if self.fault != "no share of Z" else 2 * z
+
+
+class PartsSuite(Suite):
+    def spec(self):
+        return GradientSpec(name="faulty", factory="unused:unused", separable=True)
+
+    def method(self):
+        return FaultyParts(self.fault)
+
+
+SPLIT = "test_any_split_gives_the_whole"
+FINDS_OF_PARTS = {
+    "bounds of its own rows": SPLIT,
+    "its own charges": SPLIT,
+    "double precision": SPLIT,
+    "counts the point itself": SPLIT,
+    "no share of Z": SPLIT,
+    "remembers calls": "test_parts_do_not_depend_on_threads_and_calls",
+    "depends on threads": "test_parts_do_not_depend_on_threads_and_calls",
+}
+
+
+@pytest.mark.parametrize("fault", FINDS_OF_PARTS)
+def test_a_fault_of_parts_is_found(fault):
+    with pytest.raises(AssertionError):
+        getattr(PartsSuite(fault), FINDS_OF_PARTS[fault])(CASE)
+
+
+@pytest.mark.parametrize("test", sorted(set(FINDS_OF_PARTS.values())))
+def test_faultless_parts_pass(test):
+    getattr(PartsSuite(None), test)(CASE)
+
+
+def test_a_method_that_is_not_separable_but_claims_it_is_found():
+    class Claims(Suite):
+        def spec(self):
+            return dataclasses.replace(super().spec(), separable=True)
+
+    with pytest.raises(AssertionError, match="has no spread, or no gather"):
+        Claims(None).test_any_split_gives_the_whole(CASE)
 
 
 def test_a_spec_that_accepts_everything_is_found(monkeypatch):

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 
 from tsnekit._descent.endings import Ending
+from tsnekit._descent.parameters import DescentParameters
+from tsnekit._util.threads import resolve_n_jobs
 from tsnekit.interfaces import Phase
 
 __all__ = ["Course", "resolve_learning_rate"]
@@ -49,6 +51,38 @@ class Course:
     fade: float = 1.0
     learning_rate: float | str = "auto"
     n_auto: int = 1
+
+    @classmethod
+    def of(cls, name: str, ending: Ending, parameters: DescentParameters, n_auto: int) -> Course:
+        """Return the course of a phase with some parameters.
+
+        Parameters
+        ----------
+        name : str
+        ending : Ending
+        parameters : DescentParameters
+        n_auto : int
+            See `Course`.
+        """
+        exaggeration = 1.0 if parameters.exaggeration is None else float(parameters.exaggeration)
+        rate = parameters.learning_rate
+        phase = Phase(
+            name=name,
+            n_iter=ending.at_most,
+            learning_rate=resolve_learning_rate(rate, n_auto, exaggeration),
+            momentum=float(parameters.momentum),
+            exaggeration=exaggeration,
+            max_grad_norm=parameters.max_grad_norm,
+            max_step_norm=parameters.max_step_norm,
+            n_jobs=resolve_n_jobs(parameters.n_jobs),
+        )
+        return cls(
+            phase=phase,
+            ending=ending,
+            fade=float(parameters.fade),
+            learning_rate=rate,
+            n_auto=n_auto,
+        )
 
     def after(self, exaggeration: float | None) -> Phase:
         """Return what is in force after an iteration with an exaggeration, None if there is none.

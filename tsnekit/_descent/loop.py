@@ -12,12 +12,33 @@ from numpy.typing import NDArray
 
 from tsnekit._backends.contracts import check_gradient
 from tsnekit._descent.course import Course
+from tsnekit._descent.parameters import DescentParameters
+from tsnekit._util.validation import MAX_POSITION
 from tsnekit.interfaces import Optimizer, Phase, SupportsDivergence
 
-__all__ = ["Observer", "Progress", "descend"]
+__all__ = ["Centering", "Observer", "Progress", "check_convergence", "descend"]
 
 Observer: TypeAlias = Callable[[int, Phase], None]
 """Called after each iteration with its number, from 1, and its phase; raises to end the phase."""
+
+
+class Centering:
+    """Keeps the mean of a map at the origin.
+
+    Parameters
+    ----------
+    n_components, n_jobs : int
+    """
+
+    def __init__(self, n_components: int, n_jobs: int) -> None:
+        self._mean = np.empty(n_components)
+        self._n_jobs = n_jobs
+
+    def __call__(self, Y: NDArray[np.float32]) -> None:
+        """Subtract the mean of the rows, in place."""
+        from tsnekit._native.update import center
+
+        center(Y, self._mean, self._n_jobs)
 
 
 @dataclass(kw_only=True)
@@ -46,7 +67,7 @@ def descend(
     optimizer: Optimizer,
     course: Course,
     *,
-    recenter: bool = True,
+    recenter: Callable[[NDArray[np.float32]], None] | None = None,
     progress: Progress | None = None,
     whose: str = "a gradient method",
     observers: Sequence[Observer] = (),
@@ -65,8 +86,9 @@ def descend(
         Already started.
     course : Course
         What is in force at each iteration, and when the phase ends.
-    recenter : bool, default=True
-        Whether to keep the mean of the points at the origin.
+    recenter : callable, optional
+        Called with `Y` after each step, to move it in place, for example a `Centering`. It is part
+        of the iteration: if it fails, the step is taken back.
     progress : Progress, optional
         Counts the iterations.
     whose : str, default="a gradient method"
@@ -82,7 +104,6 @@ def descend(
     progress = Progress() if progress is None else progress
     ending = course.ending
     forces = np.full_like(Y, np.nan)  # a gradient that is not filled is seen
-    mean = np.empty(Y.shape[1]) if recenter else None
     for iteration in range(ending.at_most):
         phase = course.after(progress.exaggeration)
         # While exaggeration fades, the divergence says nothing about the phase.
@@ -95,7 +116,7 @@ def descend(
             gradient.gradient(Y, forces, phase.exaggeration)
         check_gradient(whose, Y, forces, progress.iteration + 1)
         with progress.lock:
-            _move_as_a_whole(Y, forces, mean, optimizer, phase, progress)
+            _move_as_a_whole(Y, forces, recenter, optimizer, phase, progress)
         for observer in observers:
             observer(iteration + 1, phase)
     return ending.reason_at_most
@@ -104,19 +125,17 @@ def descend(
 def _move_as_a_whole(
     Y: NDArray[np.float32],
     forces: NDArray[np.float32],
-    mean: NDArray[np.float64] | None,
+    recenter: Callable[[NDArray[np.float32]], None] | None,
     optimizer: Optimizer,
     phase: Phase,
     progress: Progress,
 ) -> None:
-    from tsnekit._native.update import center
-
     positions, state = Y.copy(), optimizer.state()
     iteration, exaggeration = progress.iteration, progress.exaggeration
     try:
         optimizer.step(Y, forces, phase)
-        if mean is not None:
-            center(Y, mean, phase.n_jobs)
+        if recenter is not None:
+            recenter(Y)
         progress.exaggeration = phase.exaggeration
         progress.iteration = iteration + 1
     except BaseException:
@@ -140,3 +159,19 @@ def _go_back(
             return
         except KeyboardInterrupt:
             continue
+
+
+def check_convergence(Y: NDArray[np.float32], parameters: DescentParameters) -> None:
+    """Check that positions after a phase are those of a map.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite, or too far out; the message says what to try.
+    """
+    if not (np.abs(Y) <= MAX_POSITION).all():
+        raise ValueError(
+            f"the optimization diverged: the map holds values beyond {MAX_POSITION:g}; try a "
+            f"smaller learning_rate than {parameters.learning_rate!r}, or a bound on steps "
+            f"instead of max_step_norm={parameters.max_step_norm!r}"
+        )

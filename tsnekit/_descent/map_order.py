@@ -48,21 +48,27 @@ class MapOrder:
 
     Parameters
     ----------
-    affinities : SparseAffinities of shape (n, n)
+    affinities : SparseAffinities of shape (m, n)
+        Of all n points, or of m points that follow one another.
     n_jobs : int
+    first : int, default=0
+        The point of the first row.
     """
 
-    def __init__(self, affinities: SparseAffinities, n_jobs: int) -> None:
+    def __init__(self, affinities: SparseAffinities, n_jobs: int, first: int = 0) -> None:
         from tsnekit._native.compact import CompactAffinities
 
-        n = affinities.shape[0]
+        m, n = affinities.shape
         self._original = affinities
         self._n_jobs = n_jobs
+        self._first = first
         self._evaluations = 0
         self._next_refresh = 0
         self._order = np.empty(n, dtype=np.int32)
-        self._compact = CompactAffinities(n, len(affinities.data))
+        self._rows = self._order
+        self._compact = CompactAffinities(m, n, len(affinities.data))
         self._positions: NDArray[np.float32] | None = None
+        self._own: NDArray[np.float32] | None = None
 
     def gradient_from_repulsion(
         self,
@@ -75,7 +81,8 @@ class MapOrder:
     ) -> None:
         """Turn the repulsive forces in `out`, whose normalization is `z`, into the gradient.
 
-        `row_logs`, of shape (n,) and float64, is filled with the sums over j of
+        `Y` are the positions of all points, and `out` has a row for each row of the affinities.
+        `row_logs`, of shape (m,) and float64, is filled with the sums over j of
         p_ij dof log(1 + |y_i - y_j|^2 / dof), of rounded values, if it is given.
         """
         from tsnekit._native.reorder import gather_rows
@@ -84,11 +91,23 @@ class MapOrder:
             self._follow(Y)
             self._next_refresh = max(FIRST_REFRESH, 2 * self._evaluations)
         self._evaluations += 1
-        if self._positions is None:
+        if self._positions is None or self._own is None:
             self._positions = np.empty_like(Y)
+            self._own = self._positions if len(out) == len(Y) else np.empty_like(out)
         gather_rows(Y, self._order, self._positions, self._n_jobs)
+        if self._own is not self._positions:
+            own = Y[self._first : self._first + len(out)]
+            gather_rows(own, self._rows, self._own, self._n_jobs)
         self._compact.gradient_from_repulsion(
-            self._positions, dof, exaggeration, z, self._order, out, self._n_jobs, row_logs
+            self._own,
+            self._positions,
+            dof,
+            exaggeration,
+            z,
+            self._rows,
+            out,
+            self._n_jobs,
+            row_logs,
         )
 
     def _follow(self, Y: NDArray[np.float32]) -> None:
@@ -96,4 +115,7 @@ class MapOrder:
 
         curve_order(Y, self._order, self._n_jobs)
         P = self._original
-        self._compact.fill(P.indptr, P.indices, P.data, self._order, self._n_jobs)
+        if P.shape[0] < P.shape[1]:
+            rows = self._order - np.int32(self._first)
+            self._rows = rows[(rows >= 0) & (rows < P.shape[0])]
+        self._compact.fill(P.indptr, P.indices, P.data, self._rows, self._order, self._n_jobs)

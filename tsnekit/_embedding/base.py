@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from tsnekit._backends.contracts import check_state, described, planned
 from tsnekit._backends.missing import check_installed
 from tsnekit._backends.resolve import Choice, resolve_backend
-from tsnekit._descent.course import Course, resolve_learning_rate
+from tsnekit._descent.course import Course
 from tsnekit._descent.endings import Ending, PhaseEnd, check_iterations
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed
 from tsnekit._descent.gradient import KLGradient
-from tsnekit._descent.loop import Observer, descend
+from tsnekit._descent.loop import Centering, Observer, check_convergence, descend
 from tsnekit._descent.parameters import DescentParameters, lists_parameters
 from tsnekit._descent.plan import Plan, PlanKey
 from tsnekit._descent.symmetry import symmetric
@@ -28,8 +28,6 @@ from tsnekit._embedding.drawn import DrawnEmbedding
 from tsnekit._embedding.state import RunState
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
-from tsnekit._util.threads import resolve_n_jobs
-from tsnekit._util.validation import MAX_POSITION
 from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
 from tsnekit.interfaces import (
@@ -228,7 +226,8 @@ class BaseEmbedding(DrawnEmbedding):
         state = self.state
         check_installed(state.optimizer, parameters.negative_gradient_method)
         started, iterations = time.perf_counter(), state.iteration
-        course = self._course(phase_name, ending, parameters)
+        course = Course.of(phase_name, ending, parameters, self._n_auto())
+        centering = Centering(self.shape[1], course.phase.n_jobs)
         callbacks = CallbackRunner(check_callbacks(parameters.callbacks), self)
         reason = "an error ended it"
         with state.phase_lock:
@@ -243,12 +242,12 @@ class BaseEmbedding(DrawnEmbedding):
                         plan,
                         optimizer,
                         course,
-                        recenter=self._recentered and fixed is None,
+                        recenter=centering if self._recentered and fixed is None else None,
                         progress=state,
                         whose=plan.whose,
                         observers=[self._observer(plan, parameters, callbacks, bar)],
                     )
-                self._check_convergence(parameters)
+                check_convergence(self._positions(), parameters)
             except OptimizationInterrupt:
                 reason = "a callback ended it"
                 raise
@@ -263,27 +262,6 @@ class BaseEmbedding(DrawnEmbedding):
                 with show_logs(parameters.verbose):
                     logger.info("%s ended after %d iterations: %s", phase_name, end.n_iter, reason)
 
-    def _course(self, name: str, ending: Ending, parameters: DescentParameters) -> Course:
-        exaggeration = 1.0 if parameters.exaggeration is None else float(parameters.exaggeration)
-        rate = parameters.learning_rate
-        phase = Phase(
-            name=name,
-            n_iter=ending.at_most,
-            learning_rate=resolve_learning_rate(rate, self._n_auto(), exaggeration),
-            momentum=float(parameters.momentum),
-            exaggeration=exaggeration,
-            max_grad_norm=parameters.max_grad_norm,
-            max_step_norm=parameters.max_step_norm,
-            n_jobs=resolve_n_jobs(parameters.n_jobs),
-        )
-        return Course(
-            phase=phase,
-            ending=ending,
-            fade=float(parameters.fade),
-            learning_rate=rate,
-            n_auto=self._n_auto(),
-        )
-
     def _started_optimizer(self, fixed: NDArray[np.float32] | None) -> Optimizer:
         optimizer = self.state.optimizer
         with self.state.lock:
@@ -291,14 +269,6 @@ class BaseEmbedding(DrawnEmbedding):
                 optimizer.start(self._positions())
             check_state(optimizer)
             return optimizer if fixed is None else FixedPointsOptimizer(optimizer, fixed)
-
-    def _check_convergence(self, parameters: DescentParameters) -> None:
-        if not (np.abs(self._positions()) <= MAX_POSITION).all():
-            raise ValueError(
-                f"the optimization diverged: the map holds values beyond {MAX_POSITION:g}; try a "
-                f"smaller learning_rate than {parameters.learning_rate!r}, or a bound on steps "
-                f"instead of max_step_norm={parameters.max_step_norm!r}"
-            )
 
     def _observer(
         self,

@@ -40,7 +40,7 @@ cdef extern from "kernels/grid/grid.hpp" namespace "tsnekit":
 cdef extern from "kernels/grid/pairs.hpp" namespace "tsnekit":
     void c_add_pairs "tsnekit::add_pairs"(
         int64_t n_rows, const int64_t* rows, int d, const float* y, int64_t m,
-        const float* source, bint skip_own, double dof, float* out, double* row_z, int threads,
+        const float* source, int64_t own, double dof, float* out, double* row_z, int threads,
     ) except + nogil
 
 cdef extern from "kernels/points/bounds.hpp" namespace "tsnekit":
@@ -206,18 +206,20 @@ cdef class PointGrid:
 
 
 def add_pairs(
-    const int64_t[::1] rows, const float[:, ::1] Y, const float[:, ::1] sources, bint skip_own,
+    const int64_t[::1] rows, const float[:, ::1] Y, const float[:, ::1] sources, int64_t own,
     double dof, float[:, ::1] out, double[::1] row_z, int n_threads,
 ):
     """Add the exact forces of `sources`, given as (d, m), on some rows, and their Z_i.
 
-    With `skip_own`, row i does not meet source i.
+    Row i of `Y` is source own + i, and does not meet it. If `own` is -1, the rows are no sources.
     """
     cdef int64_t row
     expect_dimensions(<int>Y.shape[1], 3)
     expect("sources", sources.shape[0], Y.shape[1])
-    if skip_own:
-        expect("sources", sources.shape[1], Y.shape[0])
+    if own != -1 and not 0 <= own <= sources.shape[1] - Y.shape[0]:
+        raise ValueError(
+            f"own must be -1 or from 0 to {sources.shape[1] - Y.shape[0]}, got {own}"
+        )
     expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], Y.shape[1])
     expect("row_z", row_z.shape[0], Y.shape[0])
     for row in rows:
@@ -228,5 +230,5 @@ def add_pairs(
     with nogil:
         c_add_pairs(
             rows.shape[0], &rows[0], <int>Y.shape[1], &Y[0, 0], sources.shape[1],
-            &sources[0, 0], skip_own, dof, &out[0, 0], &row_z[0], n_threads,
+            &sources[0, 0], own, dof, &out[0, 0], &row_z[0], n_threads,
         )

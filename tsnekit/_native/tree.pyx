@@ -13,12 +13,16 @@ cdef extern from "kernels/tree/barnes_hut.hpp" namespace "tsnekit":
     cdef cppclass BarnesHutBuffers:
         pass
 
+    struct RowRange:
+        int64_t first
+        int64_t last
+
     void c_build_tree "tsnekit::build_tree"(
         Tree& tree, const float* y, int64_t n, int d, float limit, int leaf_size, int threads,
     ) except + nogil
     double c_barnes_hut "tsnekit::barnes_hut"(
-        const Tree& source, const Tree& target, int d, double dof, double theta, float* out,
-        double* row_z, BarnesHutBuffers& buffers, int threads,
+        const Tree& source, const Tree& target, int d, double dof, double theta, RowRange rows,
+        float* out, double* row_z, BarnesHutBuffers& buffers, int threads,
     ) except + nogil
 
 cdef enum:
@@ -71,10 +75,24 @@ cdef class BarnesHut:
 
     def __call__(self, const float[:, ::1] Y, float[:, ::1] out, double[::1] row_z=None):
         """Fill `out` with the forces and `row_z` with the Z_i; return their sum."""
-        expect_rows("out", out.shape[0], out.shape[1], Y.shape[0], self.d)
+        expect("out", out.shape[0], Y.shape[0])
+        return self.fill_rows(Y, 0, out, row_z)
+
+    def fill_rows(
+        self, const float[:, ::1] Y, int64_t first, float[:, ::1] out, double[::1] row_z=None
+    ):
+        """Do the same for as many rows of `Y` as `out` has, from row `first` on."""
+        cdef RowRange rows
+        rows.first = first
+        rows.last = first + out.shape[0]
+        expect_rows("out", out.shape[0], out.shape[1], out.shape[0], self.d)
+        if not 0 <= first <= Y.shape[0] - out.shape[0]:
+            raise ValueError(
+                f"first must be from 0 to {Y.shape[0] - out.shape[0]}, got {first}"
+            )
         if row_z is not None:
-            expect("row_z", row_z.shape[0], Y.shape[0])
-        if Y.shape[0] == 0:
+            expect("row_z", row_z.shape[0], out.shape[0])
+        if out.shape[0] == 0:
             return 0.0
         cdef double* z = NULL
         if row_z is not None:
@@ -84,7 +102,7 @@ cdef class BarnesHut:
         cdef Tree* source = &self.source if self.has_reference else &self.target
         with nogil:
             total = c_barnes_hut(
-                source[0], self.target, self.d, self.dof, self.theta, &out[0, 0], z,
+                source[0], self.target, self.d, self.dof, self.theta, rows, &out[0, 0], z,
                 self.buffers, self.n_threads,
             )
         return total

@@ -14,6 +14,7 @@ from tsnekit.interfaces import (
     GradientMethod,
     Repulsion,
     RepulsionProblem,
+    SeparableRepulsion,
     SparseAffinities,
     SupportsDivergence,
     WholeGradient,
@@ -21,11 +22,11 @@ from tsnekit.interfaces import (
 from tsnekit.specs import GradientSpec
 from tsnekit.testing import _oracle
 from tsnekit.testing._maps import check_map
+from tsnekit.testing._parts import read_only, together
+from tsnekit.testing._points import Points, clusters, cuts, degenerate_inputs, divided_inputs
 from tsnekit.testing.base import Conformance
 
 __all__ = ["Case", "GradientMethodConformance"]
-
-Points = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -46,39 +47,6 @@ def claimed_cases(spec: GradientSpec) -> list[Case]:
     dofs = (0.5, 1.0, 2.0) if spec.any_dof else (1.0,)
     references = (False, True) if spec.reference else (False,)
     return [Case(*claims) for claims in itertools.product(dimensions, dofs, references)]
-
-
-def clusters(n: int, d: int, seed: int = 0) -> Points:
-    """Return points in clusters of unequal width, about as wide apart as in a finished map."""
-    rng = np.random.default_rng(seed)
-    centers = rng.uniform(-30, 30, size=(8, d))
-    widths = rng.uniform(0.5, 4, size=8)
-    label = rng.integers(8, size=n)
-    return (centers[label] + widths[label, None] * rng.normal(size=(n, d))).astype(np.float32)
-
-
-def degenerate_inputs(d: int) -> dict[str, Points]:
-    """Return embeddings on which implementations of t-SNE have failed."""
-    points = clusters(200, d)
-    duplicates = points.copy()
-    duplicates[:60] = duplicates[0]
-    outlier = points.copy()
-    outlier[0] = 1e6
-    return {
-        "one point": points[:1],
-        "two points": points[:2],
-        "three points": points[:3],
-        "all duplicates": np.full((200, d), 3.25, dtype=np.float32),
-        "30% duplicates": duplicates,
-        "collapsed start": (points * np.float32(1e-12) + np.float32(0.5)),
-        "fresh initialization": points * np.float32(1e-4 / 30),
-        "outlier": outlier,
-    }
-
-
-def _read_only(array: Any) -> Any:
-    array.flags.writeable = False
-    return array
 
 
 def _relative_error(found: NDArray[Any], expected: NDArray[Any]) -> float:
@@ -153,7 +121,7 @@ class GradientMethodConformance(Conformance):
             n_components=case.n_components,
             dof=case.dof,
             n_jobs=n_jobs,
-            reference=None if reference is None else _read_only(reference),
+            reference=None if reference is None else read_only(reference),
             affinities=_ring(len(Y), reference) if self.spec().whole_gradient else None,
         )
 
@@ -169,7 +137,7 @@ class GradientMethodConformance(Conformance):
         """Return forces, Z_i and Z at `Y`, computed into arrays full of NaN."""
         out = np.full(Y.shape, np.nan, dtype=np.float32)
         row_z = np.full(len(Y), np.nan)
-        z = plan(_read_only(Y), out, row_z)
+        z = plan(read_only(Y), out, row_z)
         return out, row_z, z
 
     def use(self) -> None:
@@ -317,6 +285,60 @@ class GradientMethodConformance(Conformance):
                 assert np.isfinite(z), f"{what}: Z is {z}"
                 assert z > 0 or len(points) == 1, f"{what}: Z is {z}"
 
+    # -- Methods that several processes share ---------------------------------------------------
+
+    def test_any_split_gives_the_whole(self, case: Case) -> None:
+        """Rows that are divided get the forces, the Z_i and Z of all rows together."""
+        if not self.spec().separable:
+            pytest.skip("the method does not claim to be separable")
+        if case.reference:
+            pytest.skip("with a reference, any rows can be computed on their own")
+        for what, Y in divided_inputs(case.n_components).items():
+            problem = self.problem(case, Y)
+            force, row_z, z = self.evaluate(self.repulsion(problem), Y)
+            extent = float(np.ptp(Y.astype(np.float64), axis=0).max() + np.spacing(np.abs(Y).max()))
+            ways = cuts(len(Y))
+            kept = [self._separable(problem) for _ in range(max(map(len, ways)) - 1)]
+            for bounds in ways:
+                where = f"{what}, divided at {bounds}"
+                plans = kept[: len(bounds) - 1]
+                found, found_z, share = together(plans, Y, bounds, where)
+                # What is left of forces that cancel is judged by the largest that they can be.
+                allowed = self.rounding * (np.linalg.norm(force) + extent * np.linalg.norm(row_z))
+                error = float(np.linalg.norm(found.astype(np.float64) - force))
+                assert error <= allowed, f"{where}: forces are off by {error:.2e}"
+                error = _relative_error(found_z, row_z)
+                assert error <= self.rounding, f"{where}: Z_i are off by {error:.2e}"
+                assert abs(share - z) <= self.rounding * z, f"{where}: Z is {share}, not {z}"
+                again = together(plans, Y, bounds, where)
+                for one, other in zip((found, found_z, share), again, strict=True):
+                    np.testing.assert_array_equal(one, other, err_msg=f"{where}: a second call")
+
+    def test_parts_do_not_depend_on_threads_and_calls(self, case: Case) -> None:
+        """Charges and forces of a part are the same for any threads and after any other call."""
+        if not self.spec().separable or case.reference:
+            pytest.skip("nothing is divided")
+        n = 6000
+        elsewhere = clusters(300, case.n_components, seed=2) * np.float32(3)
+        Y = clusters(n, case.n_components)
+        results = []
+        for n_jobs in (1, 2):
+            plan = self._separable(self.problem(case, Y, n_jobs=n_jobs))
+            if n_jobs == 2:
+                together([plan], elsewhere, [0, 300], "elsewhere")
+            rows = slice(100, 5000)
+            charges = plan.spread(read_only(Y), rows).copy()
+            out, row_z = np.full((4900, case.n_components), np.nan, np.float32), np.empty(4900)
+            z = plan.gather(read_only(charges), rows, out, row_z)
+            results.append((charges, z, out, row_z))
+        for one, other in zip(*results, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def _separable(self, problem: RepulsionProblem) -> SeparableRepulsion:
+        plan = self.repulsion(problem)
+        assert isinstance(plan, SeparableRepulsion), "the plan has no spread, or no gather"
+        return plan
+
     # -- Methods that own the whole gradient ---------------------------------------------------
 
     def test_whole_gradient(self) -> None:
@@ -327,10 +349,10 @@ class GradientMethodConformance(Conformance):
         tolerance = self.rounding if spec.exact else self.force_tolerance
         kl_tolerance = self.rounding if spec.exact else self.kl_tolerance
         for case in claimed_cases(spec):
-            Y = _read_only(clusters(300, case.n_components))
+            Y = read_only(clusters(300, case.n_components))
             problem = self.problem(case, Y)
             assert problem.affinities is not None
-            _read_only(problem.affinities.data)
+            read_only(problem.affinities.data)
             plan = self.method().plan(problem)
             assert isinstance(plan, WholeGradient)
             for exaggeration in (1.0, 12.0):
@@ -355,7 +377,7 @@ class GradientMethodConformance(Conformance):
         if not spec.whole_gradient:
             pytest.skip("the method computes repulsion only")
         for case in claimed_cases(spec):
-            Y = _read_only(clusters(200, case.n_components))
+            Y = read_only(clusters(200, case.n_components))
             elsewhere = clusters(200, case.n_components, seed=2)
             plan, other = (self.method().plan(self.problem(case, Y)) for _ in range(2))
             assert isinstance(plan, WholeGradient)
@@ -401,7 +423,7 @@ class GradientMethodConformance(Conformance):
                 plan = self.method().plan(problem)
                 assert isinstance(plan, WholeGradient)
                 out = np.full(Y.shape, np.nan, dtype=np.float32)
-                plan.gradient(_read_only(Y), out, 12.0)
+                plan.gradient(read_only(Y), out, 12.0)
                 assert np.isfinite(out).all(), f"{case}, {what}: the gradient is not finite"
                 kl = plan.kl_divergence(Y)
                 assert np.isfinite(kl), f"{case}, {what}: the KL divergence is {kl}"

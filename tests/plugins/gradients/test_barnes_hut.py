@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tsnekit._native.tree import BarnesHut
 
-from helpers.repulsions import force_error, run
+from helpers.repulsions import evaluate, force_error, plan, run
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
 from tsnekit.plugins.gradients.exact import ExactMethod
@@ -296,3 +297,23 @@ def test_fault_22_more_dimensions_are_refused():
     assert isinstance(specs["barnes_hut"], POINTS["negative_gradient_method"])
     reasons = specs["barnes_hut"].unmet(RepulsionProblem(n_samples=10, n_components=50))
     assert reasons == ("n_components=50 is not supported, only 1 or 2 or 3",)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 900), slice(300, 301), slice(450, 900), slice(5, 5)])
+def test_some_rows_have_the_bits_of_the_whole(rows):
+    Y = clusters(900, 2)
+    Y[400:600] = Y[400]  # more equal points than share one list of sources
+    repulsion = plan(BarnesHutMethod(), Y)
+    whole, whole_z, _ = evaluate(repulsion, Y)
+    out, row_z = np.empty_like(whole[rows]), np.empty_like(whole_z[rows])
+    z = repulsion.gather(repulsion.spread(Y, rows), rows, out, row_z)
+    np.testing.assert_array_equal(out, whole[rows])
+    np.testing.assert_array_equal(row_z, whole_z[rows])
+    assert z == pytest.approx(row_z.sum(), rel=1e-12)
+
+
+def test_rows_that_are_not_there_are_refused():
+    Y = clusters(10, 2)
+    for first in (-1, 6):
+        with pytest.raises(ValueError, match=f"first must be from 0 to 5, got {first}"):
+            BarnesHut(2, 1.0, 0.5, 1).fill_rows(Y, first, np.empty((5, 2), np.float32))

@@ -28,6 +28,7 @@ def tsnekit_gradient_methods() -> Iterable[GradientSpec]:
         n_components=(1, 2, 3),
         any_dof=True,
         reference=True,
+        separable=True,
     )
     yield GradientSpec(
         name="fft",
@@ -37,6 +38,7 @@ def tsnekit_gradient_methods() -> Iterable[GradientSpec]:
         n_components=(1, 2),
         any_dof=True,
         reference=True,
+        separable=True,
     )
     yield GradientSpec(
         name="mesh",
@@ -45,4 +47,5 @@ def tsnekit_gradient_methods() -> Iterable[GradientSpec]:
         n_components=(1, 2, 3),
         any_dof=True,
         reference=True,
+        separable=True,
     )

@@ -47,7 +47,10 @@ class BarnesHutMethod:
 
 
 class BarnesHutRepulsion:
-    """Repulsive forces by a tree of the points, or of the reference."""
+    """Repulsive forces by a tree of the points, or of the reference.
+
+    For some rows of the points only, the tree is that of all points, and there are no charges.
+    """
 
     def __init__(self, problem: RepulsionProblem, theta: float) -> None:
         from tsnekit._native.tree import BarnesHut
@@ -64,4 +67,20 @@ class BarnesHutRepulsion:
     ) -> float:
         """Fill `out` with forces and return Z; see `tsnekit.interfaces.Repulsion`."""
         z: float = self._native(Y, out, row_z)
+        return z
+
+    def spread(self, Y: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
+        """Return no charges; see `tsnekit.interfaces.SeparableRepulsion`."""
+        self._points = Y
+        return np.empty(0, np.float32)
+
+    def gather(
+        self,
+        charges: NDArray[np.float32],
+        rows: slice,
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None = None,
+    ) -> float:
+        """Fill `out` with the forces on some rows; see `tsnekit.interfaces.SeparableRepulsion`."""
+        z: float = self._native.fill_rows(self._points, rows.start, out, row_z)
         return z

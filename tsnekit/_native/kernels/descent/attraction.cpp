@@ -209,10 +209,10 @@ void attraction(const Affinities& p, int d, const float* y, const float* target,
   attraction_of(p, d, y, target, dof, exaggeration, z, z_per_row, nullptr, out, row_logs, threads);
 }
 
-void compact_attraction(const CompactAffinities& p, int d, const float* y, double dof,
-                       double exaggeration, double z, const std::int32_t* order, float* out,
-                       double* row_logs, int threads) {
-  attraction_of(p, d, y, y, dof, exaggeration, &z, false, order, out, row_logs, threads);
+void compact_attraction(const CompactAffinities& p, int d, const float* y, const float* target,
+                       double dof, double exaggeration, double z, const std::int32_t* order,
+                       float* out, double* row_logs, int threads) {
+  attraction_of(p, d, y, target, dof, exaggeration, &z, false, order, out, row_logs, threads);
 }
 
 void attraction_cost(const Affinities& p, int d, const float* y, const float* target, double dof,

@@ -28,8 +28,8 @@ TSNEKIT_DECLARE(void, attraction, const Affinities& p, int d, const float* y, co
 // The same with one Z, for points `y` and affinities in an order of their own: row i of them is row
 // order[i] of `out` and `row_logs`.
 TSNEKIT_DECLARE(void, compact_attraction, const CompactAffinities& p, int d, const float* y,
-                double dof, double exaggeration, double z, const std::int32_t* order, float* out,
-                double* row_logs, int threads)
+                const float* target, double dof, double exaggeration, double z,
+                const std::int32_t* order, float* out, double* row_logs, int threads)
 
 // For each row i, writes sum_j p_ij (log p_ij + dof * log(1 + |y_i - t_j|^2 / dof)) into `row_cost`
 // (n_rows,). Entries with p_ij = 0 add nothing.

@@ -42,7 +42,7 @@ void add_sources(const float* y, index_t m, const float* source, index_t begin, 
 }  // namespace
 
 void add_pairs(index_t n_rows, const index_t* rows, int d, const float* y, index_t m,
-               const float* source, bool skip_own, double dof, float* out, double* row_z,
+               const float* source, index_t own, double dof, float* out, double* row_z,
                int threads) {
   const auto add = [&](auto dimension, auto unit_dof) {
     constexpr int D = decltype(dimension)::value;
@@ -52,8 +52,8 @@ void add_pairs(index_t n_rows, const index_t* rows, int d, const float* y, index
         const index_t i = rows[r];
         const float* yi = y + i * D;
         double sums[D + 1] = {};
-        add_sources<D, unit>(yi, m, source, 0, skip_own ? i : m, dof, sums);
-        if (skip_own) add_sources<D, unit>(yi, m, source, i + 1, m, dof, sums);
+        add_sources<D, unit>(yi, m, source, 0, own < 0 ? m : own + i, dof, sums);
+        if (own >= 0) add_sources<D, unit>(yi, m, source, own + i + 1, m, dof, sums);
         for (int c = 0; c < D; ++c) out[i * D + c] += static_cast<float>(sums[c]);
         row_z[i] += sums[D];
       }

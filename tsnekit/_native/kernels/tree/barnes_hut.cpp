@@ -72,13 +72,14 @@ struct Student {
 template <int D, class Kernel>
 class Walker {
  public:
-  Walker(const Tree& source, const Tree& target, const Kernel& kernel, double theta, float* out,
-         double* row_z, BarnesHutWalk& space)
+  Walker(const Tree& source, const Tree& target, const Kernel& kernel, double theta,
+         RowRange rows, float* out, double* row_z, BarnesHutWalk& space)
       : source_(source),
         target_(target),
         kernel_(kernel),
         same_(&source == &target),
         theta_squared_(static_cast<float>(theta * theta * (same_ ? 1.0 : lone_theta * lone_theta))),
+        rows_(rows),
         out_(out),
         row_z_(row_z),
         deferred_(space.deferred),
@@ -261,11 +262,13 @@ class Walker {
     if (group.count() > group_size) {  // equal points: same field, and no forces between them
       Field field = field_at(group.begin, group, length, false);
       field.z += group.count() - 1;
-      for (std::int32_t i = group.begin; i < group.end; ++i) put(i, field);
+      for (std::int32_t i = group.begin; i < group.end; ++i) {
+        if (wanted(i)) put(i, field);
+      }
       return;
     }
     for (std::int32_t i = group.begin; i < group.end; ++i) {
-      put(i, field_at(i, group, length, same_));
+      if (wanted(i)) put(i, field_at(i, group, length, same_));
     }
   }
 
@@ -274,8 +277,12 @@ class Walker {
     double z = 0.0;
   };
 
+  bool wanted(std::int32_t i) const {
+    return rows_.first <= target_.row[i] && target_.row[i] < rows_.last;
+  }
+
   void put(std::int32_t i, const Field& field) {
-    const index_t row = target_.row[i];
+    const index_t row = target_.row[i] - rows_.first;
     for (int c = 0; c < D; ++c) out_[row * D + c] = static_cast<float>(field.force[c]);
     if (row_z_) row_z_[row] = field.z;
     z_ += field.z;
@@ -340,6 +347,7 @@ class Walker {
   const Kernel kernel_;
   const bool same_;
   const float theta_squared_;
+  const RowRange rows_;
   float* const out_;
   double* const row_z_;
   TreeSources &deferred_, &queue_, &list_;
@@ -370,14 +378,15 @@ index_t choose_tasks(const Tree& tree, std::vector<std::int32_t>& task) {
 }
 
 template <int D, class Kernel>
-double run(const Tree& source, const Tree& target, const Kernel& kernel, double theta, float* out,
-           double* row_z, BarnesHutBuffers& buffers, int threads) {
+double run(const Tree& source, const Tree& target, const Kernel& kernel, double theta,
+           RowRange rows, float* out, double* row_z, BarnesHutBuffers& buffers, int threads) {
   const index_t tasks = choose_tasks(target, buffers.task);
   threads = static_cast<int>(std::min<index_t>(threads, 1 + target.n_points / points_per_thread));
   make_room(buffers.task_z, tasks);
   if (static_cast<int>(buffers.walk.size()) < threads) buffers.walk.resize(threads);
   for_blocks(tasks, 1, threads, [&](index_t k, index_t, index_t, int worker) {
-    Walker<D, Kernel> walker(source, target, kernel, theta, out, row_z, buffers.walk[worker]);
+    Walker<D, Kernel> walker(source, target, kernel, theta, rows, out, row_z,
+                             buffers.walk[worker]);
     buffers.task_z[k] = walker.run(buffers.task[k]);
   });
   double total = 0.0;
@@ -388,19 +397,21 @@ double run(const Tree& source, const Tree& target, const Kernel& kernel, double 
 }  // namespace
 
 double barnes_hut(const Tree& source, const Tree& target, int d, double dof, double theta,
-                  float* out, double* row_z, BarnesHutBuffers& buffers, int threads) {
-  if (target.n_points == 0) return 0.0;
+                  RowRange rows, float* out, double* row_z, BarnesHutBuffers& buffers,
+                  int threads) {
+  const index_t n_rows = rows.last - rows.first;
+  if (n_rows == 0) return 0.0;
   if (source.n_points == 0) {  // no tree to walk, and no forces
-    std::fill_n(out, target.n_points * d, 0.0f);
-    if (row_z) std::fill_n(row_z, target.n_points, 0.0);
+    std::fill_n(out, n_rows * d, 0.0f);
+    if (row_z) std::fill_n(row_z, n_rows, 0.0);
     return 0.0;
   }
   return with_small_dimension(d, [&](auto dimension) {
     constexpr int D = decltype(dimension)::value;
     if (dof == 1.0) {
-      return run<D>(source, target, Cauchy{}, theta, out, row_z, buffers, threads);
+      return run<D>(source, target, Cauchy{}, theta, rows, out, row_z, buffers, threads);
     }
-    return run<D>(source, target, Student(dof), theta, out, row_z, buffers, threads);
+    return run<D>(source, target, Student(dof), theta, rows, out, row_z, buffers, threads);
   });
 }
 

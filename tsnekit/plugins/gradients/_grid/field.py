@@ -76,9 +76,13 @@ class Field:
         self._kernels: OrderedDict[CellGrid, _Kernel] = OrderedDict()
         self._buffers = _Buffers()
 
-    def place(self, cell_grid: CellGrid, corner: NDArray[np.floating]) -> None:
-        """Set the grid; `corner` (d,) is the lower corner of the box that it covers."""
+    def place(self, cell_grid: CellGrid, corner: NDArray[np.floating], n_charges: int) -> None:
+        """Set the grid, and how many points have a charge on it.
+
+        `corner` (d,) is the lower corner of the box that the grid covers.
+        """
         self._cell_grid = cell_grid
+        self._n_charges = n_charges
         self._grid = native.PointGrid(
             self._basis.weight,
             self._basis.step,
@@ -89,16 +93,20 @@ class Field:
             np.asarray(cell_grid.shape.strides, np.int64),
         )
 
-    def spread(self, X: NDArray[np.float32]) -> None:
-        """Set the charges to those of points (n, d)."""
+    def spread(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the charges of points (n, d) in an array that the next call overwrites."""
         scratch = self._buffers.lend("points", X.size).reshape(X.shape)
-        self._n_charges = len(X)
-        self._grid.spread(X, scratch, self._charge, self._n_jobs)
+        charge = self._buffers.lend("charge", self._cell_grid.shape.size)
+        self._grid.spread(X, scratch, charge, self._n_jobs)
+        return charge
 
-    def convolve(self) -> None:
-        """Compute the fields of the charges."""
+    def convolve(self, charge: NDArray[np.float32]) -> None:
+        """Compute the fields of the charges of all points."""
         kernel = self._kernel
-        kernel.convolver(self._charge, self._fields[: kernel.n_fields])
+        own = self._buffers.lend("charge", self._cell_grid.shape.size)
+        if not np.may_share_memory(charge, own):  # transforms ask for the start of a cache line
+            own[...] = charge
+        kernel.convolver(own, self._fields[: kernel.n_fields])
         if kernel.taps is not None:
             nodes = np.asarray(self._cell_grid.shape.nodes, np.int64)
             self._grid.differentiate(nodes, kernel.taps, self._fields, self._n_jobs)
@@ -127,10 +135,6 @@ class Field:
             self._n_jobs,
         )
         return total
-
-    @property
-    def _charge(self) -> NDArray[np.float32]:
-        return self._buffers.lend("charge", self._cell_grid.shape.size)
 
     @property
     def _fields(self) -> NDArray[np.float32]:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 import tsnekit._native.grid as native
 from tsnekit.errors import BackendUnavailableError
-from tsnekit.interfaces import Repulsion, RepulsionProblem
+from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._grid.convolve import CONVOLVERS
 from tsnekit.plugins.gradients._grid.field import Field
 from tsnekit.plugins.gradients._grid.geometry import Box, CellRule
 from tsnekit.plugins.gradients._grid.outliers import bulk_box
-from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod
+from tsnekit.plugins.gradients.barnes_hut import BarnesHutMethod, BarnesHutRepulsion
 from tsnekit.toolkit import check_integer
 
 __all__ = ["GridRepulsion", "check_grid_options"]
@@ -44,6 +44,9 @@ def check_grid_options(max_nodes: int | None, fourier: str) -> tuple[int | None,
 
 class GridRepulsion:
     """Repulsive forces interpolated on a grid.
+
+    Without a reference, it is a `tsnekit.interfaces.SeparableRepulsion`. All that depends on bounds
+    and outliers is then decided by all points, also where only some rows are spread.
 
     Parameters
     ----------
@@ -74,8 +77,7 @@ class GridRepulsion:
         self._rule = rule
         self._max_nodes = max_nodes or MAX_NODES[problem.n_components]
         self._problem = problem
-        self._tree: Repulsion | None = None
-        self._too_wide = False
+        self._tree: BarnesHutRepulsion | None = None
         self._said: set[str] = set()
         self._field = Field(
             rule.basis,
@@ -88,9 +90,12 @@ class GridRepulsion:
         self._ends = tuple(np.empty((2, problem.n_components), np.float32))
         if problem.reference is not None:
             # A copy, since the caller may move the reference later.
-            self._place(np.array(problem.reference, np.float32, order="C"))
+            sources = np.array(problem.reference, np.float32, order="C")
+            self._place(sources)
             if self._too_wide:
                 self._tree = BarnesHutMethod().plan(problem)
+            else:
+                self._field.convolve(self._field.spread(self._in_box(sources)))
 
     def __call__(
         self,
@@ -102,13 +107,49 @@ class GridRepulsion:
         if len(Y) == 0:
             return 0.0
         if self._mutual:
-            self._place(Y)
+            rows = slice(0, len(Y))
+            return self.gather(self.spread(Y, rows), rows, out, row_z)
         if self._too_wide:
-            self._tree = self._tree or BarnesHutMethod().plan(self._problem)
-            return self._tree(Y, out, row_z)
+            return self._wide(Y, out, row_z)
+        return self._gathered(Y, out, row_z)
+
+    def spread(self, Y: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
+        """Return the charges of some rows; see `tsnekit.interfaces.SeparableRepulsion`."""
+        self._place(Y)
+        if self._too_wide:
+            return self._wide.spread(Y, rows)
+        return self._field.spread(self._in_box(Y[rows]))
+
+    def gather(
+        self,
+        charges: NDArray[np.float32],
+        rows: slice,
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None = None,
+    ) -> float:
+        """Fill `out` with the forces on some rows; see `tsnekit.interfaces.SeparableRepulsion`."""
+        if self._too_wide:
+            return self._wide.gather(charges, rows, out, row_z)
+        self._field.convolve(charges)
+        return self._gathered(self._everything[rows], out, row_z, own=rows.start)
+
+    @property
+    def _wide(self) -> BarnesHutRepulsion:
+        """The tree that takes the place of a grid."""
+        self._tree = self._tree or BarnesHutMethod().plan(self._problem)
+        return self._tree
+
+    def _gathered(
+        self,
+        Y: NDArray[np.float32],
+        out: NDArray[np.float32],
+        row_z: NDArray[np.float64] | None,
+        own: int = -1,
+    ) -> float:
+        """Fill `out` by the field and by pairs; row i of `Y` is source own + i, or none if -1."""
         if not len(self._far) and (self._mutual or self._covers(Y)):
             total = self._field.gather(Y, out, row_z, mutual=self._mutual)
-            return self._credible(total, row_z)
+            return self._credible(total, row_z, len(Y))
         # Some points need pairs. This is rare, so that allocations do no harm.
         rows = np.empty(len(Y)) if row_z is None else row_z
         inside = self._box.contains(Y)
@@ -117,44 +158,44 @@ class GridRepulsion:
         outside = np.flatnonzero(~inside)
         out[outside] = 0.0
         rows[outside] = 0.0
-        self._add_pairs(outside, Y, self._everything, out, rows, skip_own=self._mutual)
-        return self._credible(float(rows.sum()), rows)
+        self._add_pairs(outside, Y, self._everything, out, rows, own)
+        return self._credible(float(rows.sum()), rows, len(Y))
 
     def _place(self, X: NDArray[np.float32]) -> None:
-        """Choose the grid for the sources and compute their field."""
+        """Choose the grid for the sources, and which of them it leaves out."""
         everything = Box.around(X, self._n_jobs)
         box = bulk_box(X, everything, self._rule)
         self._everything = X
-        self._least_z = self._bound_on_z(everything) if self._mutual else 0.0
-        self._far = X[:0]
-        if box is not everything:
-            inside = box.contains(X)
-            self._far = X[~inside]
-            X = X[inside]
+        self._least_weight = self._least_kernel(everything) if self._mutual else 0.0
+        self._far = X[:0] if box is everything else X[~box.contains(X)]
+        self._inner = box
         self._box = box if self._mutual else box.widened(self._padding)
         cell = self._affordable_cell(self._box)
         self._too_wide = cell is None
         if cell is not None:
-            self._field.place(self._rule.cell_grid(self._box, cell), self._box.lower)
-            self._field.spread(X)
-            self._field.convolve()
+            cell_grid = self._rule.cell_grid(self._box, cell)
+            self._field.place(cell_grid, self._box.lower, len(X) - len(self._far))
 
-    def _credible(self, total: float, row_z: NDArray[np.float64] | None) -> float:
-        """Return Z, or its bound if rounding made Z much lower; `row_z` rises by equal parts."""
-        if total >= 0.5 * self._least_z:
+    def _in_box(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return those of the sources that have a charge on the grid."""
+        return X[self._inner.contains(X)] if len(self._far) else X
+
+    def _credible(self, total: float, row_z: NDArray[np.float64] | None, n: int) -> float:
+        """Return the Z of n rows, or its lower bound if rounding made it much lower.
+
+        In a wide map of few points, rounding on a grid can do this. `row_z` rises by equal parts.
+        """
+        least = n * (len(self._everything) - 1) * self._least_weight
+        if total >= 0.5 * least:
             return total
         if row_z is not None:
-            row_z += (self._least_z - total) / len(row_z)
-        return self._least_z
+            row_z += (least - total) / n
+        return least
 
-    def _bound_on_z(self, box: Box) -> float:
-        """Return a lower bound on Z: its value if all points were as far apart as the farthest two.
-
-        In a wide map of few points, rounding on a grid can make Z lower than this bound.
-        """
-        n = len(self._everything)
+    def _least_kernel(self, box: Box) -> float:
+        """Return the kernel of the farthest two points that a box can have."""
         squared = float(box.extent @ box.extent)
-        return n * (n - 1) * math.exp(-self._dof * math.log1p(squared / self._dof))
+        return math.exp(-self._dof * math.log1p(squared / self._dof))
 
     def _affordable_cell(self, box: Box) -> float | None:
         """Return the side of a cell, wider than wanted if the grid would be too large.
@@ -198,8 +239,7 @@ class GridRepulsion:
         sources: NDArray[np.float32],
         out: NDArray[np.float32],
         row_z: NDArray[np.float64],
-        *,
-        skip_own: bool = False,
+        own: int = -1,
     ) -> None:
         transposed = np.ascontiguousarray(sources.T)
-        native.add_pairs(rows, Y, transposed, skip_own, self._dof, out, row_z, self._n_jobs)
+        native.add_pairs(rows, Y, transposed, own, self._dof, out, row_z, self._n_jobs)
