@@ -246,6 +246,15 @@ def test_another_version_is_noticed(install, path, blobs, caplog):
     assert parts(path)[0]["optimizer"]["version"] == "0.3rc1"
 
 
+def test_another_version_of_tsnekit_is_no_news(path, blobs, caplog):
+    TSNE(perplexity=5, n_iter=5, early_exaggeration_iter=5).fit(blobs[:60]).save(path)
+    header, arrays = parts(path)
+    header["optimizer"]["version"] = "0.0.1"
+    put_together(path, header, arrays)
+    tsnekit.load(path)
+    assert log_of(caplog) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "numbers", "message"),
     [

@@ -119,7 +119,7 @@ def backend_from_plain(
                 raise
             found = f"does not fit {found.origin}, which is installed: {error}"
         else:
-            if "distribution" in saved and another:
+            if "distribution" in saved and another and not found.builtin:
                 what = f"{found.spec.kind} {found.spec.name!r}"
                 fields.notices.append(f"{what} was saved by {origin}, and is of {found.origin} now")
             return backend
