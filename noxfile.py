@@ -85,6 +85,7 @@ def sanitize(session: nox.Session) -> None:
     }
     # Reports go to the terminal, even if one of them ends the process.
     arguments = session.posargs or ["--capture=sys", *NATIVE, "tests/fuzz"]
+    arguments = ["--numprocesses=0", *arguments]
     # hnswlib allocates the results of knn_query by new[] and frees them by delete. This fault of
     # hnswlib is the only reason to switch the check off for some tests.
     for names, mismatch in (("not hnsw", 1), ("hnsw", 0)):

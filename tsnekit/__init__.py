@@ -38,6 +38,7 @@ _SUBMODULES = frozenset(
     {
         "affinity",
         "callbacks",
+        "dask",
         "diagnostics",
         "errors",
         "hookspecs",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackendUnavailableError",
+    "ClusterError",
     "ContractError",
     "ConvergenceWarning",
     "InterruptedByUser",
@@ -50,6 +51,27 @@ class PluginWarning(UserWarning):
 
 class ConvergenceWarning(UserWarning):
     """A numerical method stopped before it reached the requested accuracy."""
+
+
+class ClusterError(RuntimeError):
+    """A Dask cluster could not finish an optimization.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    checkpoint : str, optional
+        The file with the map so far, if it could be had: an archive of NumPy with ``positions``,
+        ``iteration``, ``exaggeration`` (not a number before the first iteration), and the arrays
+        of the optimizer's state, whose names begin with ``optimizer_``.
+    """
+
+    def __init__(self, message: str, checkpoint: str | None = None) -> None:
+        super().__init__(message)
+        self.checkpoint = checkpoint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.checkpoint)
 
 
 class OptimizationInterrupt(InterruptedError):

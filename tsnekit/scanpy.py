@@ -52,7 +52,8 @@ def tsne(
     Parameters
     ----------
     adata : AnnData of shape (n_obs, n_vars)
-        The cells.
+        The cells. Data that is a dask array is embedded by the current Dask client; see
+        `tsnekit.dask.TSNE`.
     n_pcs : int, optional
         How many of the first principal components to use. The default is all of them; 0 uses "X".
     use_rep : str, optional
@@ -113,13 +114,18 @@ def tsne(
         **tsne_params,
     }
     if neighbors_key is not None:
+        if _is_on_cluster(X):
+            raise ValueError(
+                "neighbors_key names a graph in memory, but the data is a dask array, whose "
+                "neighbors a cluster searches; leave out neighbors_key, or compute the data first"
+            )
         # What has its default was not asked for.
         given = dict(tsne_params)
         given |= {"metric": metric} if not _is_default("metric", metric) else {}
         given |= {"perplexity": perplexity} if not _is_default("perplexity", perplexity) else {}
         del parameters["metric"]
         parameters |= _parameters_of_graph(adata, neighbors_key, given)
-    model = TSNE(**parameters)
+    model = _model_for(X, parameters)
     embedding = model.fit(X)
     target = adata.copy() if copy else adata
     in_obsm, in_uns = ("X_tsne", "tsne") if key_added is None else (key_added, key_added)
@@ -131,10 +137,27 @@ def tsne(
         "neighbors_key": neighbors_key,
     }
     target.uns[in_uns] = {
-        "params": _storable(origin | model.get_params()),
+        "params": _storable(origin | _without_client(model.get_params())),
         "kl_divergence": embedding.kl_divergence,
     }
     return target if copy else None
+
+
+def _is_on_cluster(X: Any) -> bool:
+    return hasattr(X, "__dask_graph__")
+
+
+def _without_client(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name != "client"}
+
+
+def _model_for(X: Any, parameters: Mapping[str, Any]) -> Any:
+    """Return what embeds the data: on this machine, or on a cluster if the data is that of dask."""
+    if not _is_on_cluster(X):
+        return TSNE(**parameters)
+    from tsnekit.dask._facade import TSNE as OnCluster  # noqa: N811
+
+    return OnCluster(**parameters)
 
 
 def _is_default(name: str, value: Any) -> bool:

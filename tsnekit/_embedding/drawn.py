@@ -8,11 +8,11 @@ from typing import Any
 
 from tsnekit._embedding.array import EmbeddingArray
 
-__all__ = ["DrawnEmbedding"]
+__all__ = ["Drawn", "DrawnEmbedding"]
 
 
-class DrawnEmbedding(EmbeddingArray):
-    """A map that draws itself."""
+class Drawn:
+    """Positions that draw themselves."""
 
     def plot(self, labels: Any = None, ax: Any = None, **options: Any) -> Any:
         """Draw the embedding.
@@ -111,3 +111,7 @@ class DrawnEmbedding(EmbeddingArray):
             title=title,
             max_points=max_points,
         )
+
+
+class DrawnEmbedding(Drawn, EmbeddingArray):
+    """A map that draws itself."""

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from tsnekit._backends.missing import check_installed
-from tsnekit._descent.endings import FixedLength
 from tsnekit._descent.field import PADDING, ReferenceField
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._embedding.extension import extend
-from tsnekit._embedding.partial import PartialTSNEEmbedding
+from tsnekit._embedding.partial import PartialTSNEEmbedding, phases_of_new_points
 from tsnekit._embedding.placement import check_placement, place
 from tsnekit._embedding.state import fresh_state
 from tsnekit._util.validation import check_integer, check_positions, check_real
@@ -268,28 +266,21 @@ class TSNEEmbedding(BaseEmbedding):
         TypeError, ValueError
             If a parameter is not valid.
         """
-        phases = []
-        for name, iterations, factor, momentum in (
-            ("early_exaggeration", early_exaggeration_iter, early_exaggeration, initial_momentum),
-            ("exaggeration", n_iter, exaggeration, final_momentum),
-        ):
-            parameters = DescentParameters(**self.state.parameters.of_new_points()).replace(
-                learning_rate=learning_rate,
-                exaggeration=check_real(name, factor, above=0),
-                momentum=momentum,
-                max_grad_norm=max_grad_norm,
-                max_step_norm=max_step_norm,
-            )
-            phases.append((iterations, parameters))
-        check_installed(self.state.parameters.negative_gradient_method)
-        check_integer("early_exaggeration_iter", early_exaggeration_iter, at_least=0)
-        check_integer("n_iter", n_iter, at_least=0)
+        phases = phases_of_new_points(
+            self.state.parameters,
+            learning_rate=learning_rate,
+            early_exaggeration=early_exaggeration,
+            early_exaggeration_iter=early_exaggeration_iter,
+            exaggeration=exaggeration,
+            n_iter=n_iter,
+            initial_momentum=initial_momentum,
+            final_momentum=final_momentum,
+            max_grad_norm=max_grad_norm,
+            max_step_norm=max_step_norm,
+        )
         partial = self.prepare_partial(X, initialization=initialization, k=k, perplexity=perplexity)
-        for name, (iterations, parameters) in zip(
-            ("early exaggeration", "optimization"), phases, strict=True
-        ):
-            if iterations:
-                partial.run_phase(name, FixedLength(iterations), parameters)
+        for name, ending, parameters in phases:
+            partial.run_phase(name, ending, parameters)
         return partial
 
     def extend(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tsnekit._backends.missing import check_installed
+from tsnekit._descent.endings import Ending, FixedLength
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._embedding.described import as_text
 from tsnekit._embedding.state import fresh_state
-from tsnekit._util.validation import check_positions
+from tsnekit._util.validation import check_integer, check_positions, check_real
 from tsnekit.affinity._matrix import check_matrix
 from tsnekit.interfaces import Optimizer, SparseAffinities
 
 if TYPE_CHECKING:
     from tsnekit._embedding.full import TSNEEmbedding
 
-__all__ = ["PartialTSNEEmbedding"]
+__all__ = ["PartialTSNEEmbedding", "phases_of_new_points"]
 
 
 class PartialTSNEEmbedding(BaseEmbedding):
@@ -155,3 +157,56 @@ class PartialTSNEEmbedding(BaseEmbedding):
 
     def _n_auto(self) -> int:
         return 1
+
+
+def phases_of_new_points(
+    parameters: DescentParameters,
+    *,
+    learning_rate: float | str,
+    early_exaggeration: float,
+    early_exaggeration_iter: int,
+    exaggeration: float,
+    n_iter: int,
+    initial_momentum: float,
+    final_momentum: float,
+    max_grad_norm: float | None,
+    max_step_norm: float | None,
+) -> list[tuple[str, Ending, DescentParameters]]:
+    """Check the parameters of ``transform``, and return name, ending and parameters of its phases.
+
+    Parameters
+    ----------
+    parameters : DescentParameters
+        Those of the embedding.
+    **options
+        See `tsnekit.TSNEEmbedding.transform`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not valid.
+    """
+    phases: list[tuple[str, Ending, DescentParameters]] = []
+    check_installed(parameters.negative_gradient_method)
+    check_integer("early_exaggeration_iter", early_exaggeration_iter, at_least=0)
+    check_integer("n_iter", n_iter, at_least=0)
+    for phase, name, iterations, factor, momentum in (
+        (
+            "early exaggeration",
+            "early_exaggeration",
+            early_exaggeration_iter,
+            early_exaggeration,
+            initial_momentum,
+        ),
+        ("optimization", "exaggeration", n_iter, exaggeration, final_momentum),
+    ):
+        of_phase = DescentParameters(**parameters.of_new_points()).replace(
+            learning_rate=learning_rate,
+            exaggeration=check_real(name, factor, above=0),
+            momentum=momentum,
+            max_grad_norm=max_grad_norm,
+            max_step_norm=max_step_norm,
+        )
+        if iterations:
+            phases.append((phase, FixedLength(iterations), of_phase))
+    return phases

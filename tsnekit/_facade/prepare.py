@@ -30,8 +30,10 @@ __all__ = [
     "build_optimizer",
     "check_gradient_method",
     "check_initialization",
+    "check_spread",
     "compute_affinities",
     "compute_initialization",
+    "usable_initializer",
 ]
 
 logger = logging.getLogger(__name__)
@@ -156,26 +158,48 @@ def compute_initialization(
     """
     n_samples = affinities.n_samples
     if isinstance(given, np.ndarray):
-        std = given.std(axis=0).max()
-        if n_samples > 1 and std > LARGE_INITIAL_STD:
-            logger.warning(
-                "the given initialization has a standard deviation of %.2g; more than %g often "
-                "leads to a poor embedding (see tsnekit.initialization.rescale)",
-                std,
-                LARGE_INITIAL_STD,
-            )
+        check_spread(given)
         return given
     source = InitSource(n_samples=n_samples, data=X, affinities=affinities.matrix, n_jobs=n_jobs)
-    if isinstance(given, str):
-        try:
-            find_backend("initialization", given, source)
-        except BackendUnavailableError as error:
-            logger.warning("%s; using 'spectral' instead", error)
-            reason = f"in place of {given}, which cannot start from what there is"
-            given, params = "spectral", None
+    given, params, reason = usable_initializer(given, params, reason, source)
     backend = resolve_backend("initialization", given, source, params=params, reason=reason)
     choices["initialization"] = backend.choice
     return positions_of(backend.instance, source, n_components, rng)
+
+
+def check_spread(positions: NDArray[np.float32]) -> None:
+    """Log a warning if given positions are far apart."""
+    std = positions.std(axis=0).max()
+    if len(positions) > 1 and std > LARGE_INITIAL_STD:
+        logger.warning(
+            "the given initialization has a standard deviation of %.2g; more than %g often leads "
+            "to a poor embedding (see tsnekit.initialization.rescale)",
+            std,
+            LARGE_INITIAL_STD,
+        )
+
+
+def usable_initializer(
+    given: Any, params: Mapping[str, Any] | None, reason: str | None, source: InitSource
+) -> tuple[Any, Mapping[str, Any] | None, str | None]:
+    """Return an initializer, its options, and why it is used: ``spectral`` where there is no data.
+
+    Parameters
+    ----------
+    given : str or Initializer
+    params : mapping or None
+    reason : str or None
+    source : InitSource
+        What there is to start from.
+    """
+    if not isinstance(given, str):
+        return given, params, reason
+    try:
+        find_backend("initialization", given, source)
+    except BackendUnavailableError as error:
+        logger.warning("%s; using 'spectral' instead", error)
+        return "spectral", None, f"in place of {given}, which cannot start from what there is"
+    return given, params, reason
 
 
 def build_optimizer(

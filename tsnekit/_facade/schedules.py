@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tsnekit._util.names import did_you_mean
-from tsnekit._util.validation import short_repr
+from tsnekit._util.validation import check_real, short_repr
 
-__all__ = ["scheduled"]
+__all__ = ["early_exaggeration_of", "scheduled"]
 
 DOCUMENTED: Mapping[str, Any] = {
     "early_exaggeration_iter": 250,
@@ -57,3 +57,26 @@ def scheduled(model: Any) -> dict[str, Any]:
         if type(given) is not type(default) or given != default:
             decided[parameter] = given
     return decided
+
+
+def early_exaggeration_of(model: Any) -> float:
+    """Return the exaggeration of the first phase.
+
+    Parameters
+    ----------
+    model : TSNE
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a positive number nor "auto".
+    """
+    exaggeration = 1.0 if model.exaggeration is None else model.exaggeration
+    if isinstance(model.early_exaggeration, str):
+        if model.early_exaggeration != "auto":
+            raise ValueError(
+                "early_exaggeration must be 'auto' or a number, "
+                f"got {short_repr(model.early_exaggeration)}"
+            )
+        return max(12.0, exaggeration)
+    return check_real("early_exaggeration", model.early_exaggeration, above=0)

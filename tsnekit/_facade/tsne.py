@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import check_name
-from tsnekit._descent.endings import check_iterations, ending_of_early
+from tsnekit._descent.endings import Ending, check_iterations, ending_of_early
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit._facade import prepare as pipeline
@@ -21,7 +21,7 @@ from tsnekit._facade.reasons import (
     reason_of_optimizer,
     reason_of_parameter,
 )
-from tsnekit._facade.schedules import scheduled
+from tsnekit._facade.schedules import early_exaggeration_of, scheduled
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import (
@@ -275,14 +275,10 @@ dict, optional
         InterruptedByUser
             On Ctrl-C during the optimization; its ``final_embedding`` is the map at that moment.
         """
-        early, final = self._phases()
-        given = scheduled(self)
+        phases = self._phases_of_fit()
         embedding = self.prepare_initial(X, affinities, initialization)
         try:
-            for name, ending, parameters in (
-                ("early exaggeration", ending_of_early(given["early_exaggeration_iter"]), early),
-                ("optimization", final.ending_of_optimization(given["n_iter"]), final),
-            ):
+            for name, ending, parameters in phases:
                 embedding.run_phase(name, ending, parameters)
         except OptimizationInterrupt:
             pass
@@ -421,20 +417,18 @@ dict, optional
         common |= {"momentum": given["final_momentum"], "fade": given["fade"]}
         final = DescentParameters(**common)
         early = final.replace(
-            exaggeration=self._early_exaggeration(), momentum=self.initial_momentum
+            exaggeration=early_exaggeration_of(self), momentum=self.initial_momentum
         )
         return early, final
 
-    def _early_exaggeration(self) -> float:
-        exaggeration = 1.0 if self.exaggeration is None else self.exaggeration
-        if isinstance(self.early_exaggeration, str):
-            if self.early_exaggeration != "auto":
-                raise ValueError(
-                    "early_exaggeration must be 'auto' or a number, "
-                    f"got {short_repr(self.early_exaggeration)}"
-                )
-            return max(12.0, exaggeration)
-        return check_real("early_exaggeration", self.early_exaggeration, above=0)
+    def _phases_of_fit(self) -> list[tuple[str, Ending, DescentParameters]]:
+        """Check all parameters, and return name, ending and parameters of the two phases."""
+        early, final = self._phases()
+        given = scheduled(self)
+        return [
+            ("early exaggeration", ending_of_early(given["early_exaggeration_iter"]), early),
+            ("optimization", final.ending_of_optimization(given["n_iter"]), final),
+        ]
 
     def _reads_distances(self) -> bool:
         """Return whether X holds distances between rows instead of features."""

@@ -22,7 +22,16 @@ from tsnekit.affinity._neighbors import NeighborAffinities, check_symmetrize
 from tsnekit.interfaces import NeighborGraph, NeighborSearch, SearchProblem, SparseAffinities
 from tsnekit.specs import Spec
 
-__all__ = ["MAX_JOBS", "pack", "pack_matrix", "unpack", "unpack_matrix"]
+__all__ = [
+    "MAX_JOBS",
+    "check_jobs",
+    "pack",
+    "pack_matrix",
+    "pack_search",
+    "unpack",
+    "unpack_matrix",
+    "unpack_problem",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -163,15 +172,9 @@ def _pack_index(index: NeighborIndex, data: bool) -> tuple[dict[str, Any], dict[
         }
     if not data or index.data is None or index.problem is None:
         return header, arrays
-    try:
-        problem = {
-            field.name: to_plain(getattr(index.problem, field.name), field.name)
-            for field in dataclasses.fields(index.problem)
-        }
-        header = {"search": backend_to_plain("neighbors", index.search), "problem": problem}
-    except TypeError as error:
-        logger.warning("%s; the saved embedding will not find neighbors of new rows", error)
-        return {}, arrays
+    header = pack_search(index.search, index.problem)
+    if not header:
+        return header, arrays
     rows = index.data
     if index.problem.sparse:
         arrays |= {"rows_indptr": rows.indptr, "rows_indices": rows.indices}
@@ -179,6 +182,19 @@ def _pack_index(index: NeighborIndex, data: bool) -> tuple[dict[str, Any], dict[
     else:
         arrays["rows"] = rows
     return header, arrays
+
+
+def pack_search(search: Any, problem: SearchProblem) -> dict[str, Any]:
+    """Return fields that stand for a search; none, and a warning, if it cannot be saved."""
+    try:
+        plain = {
+            field.name: to_plain(getattr(problem, field.name), field.name)
+            for field in dataclasses.fields(problem)
+        }
+        return {"search": backend_to_plain("neighbors", search), "problem": plain}
+    except TypeError as error:
+        logger.warning("%s; the saved embedding will not find neighbors of new rows", error)
+        return {}
 
 
 def _unpack_index(fields: Fields, arrays: Arrays, n: int) -> NeighborIndex:
@@ -191,7 +207,7 @@ def _unpack_index(fields: Fields, arrays: Arrays, n: int) -> NeighborIndex:
     if "search" not in fields:
         fields.finish()
         return NeighborIndex(n, graph=graph)
-    problem = _unpack_problem(fields.fields("problem"), n)
+    problem = unpack_problem(fields.fields("problem"), n)
     where = fields.path("problem")
 
     def check(search: NeighborSearch, spec: Spec) -> None:
@@ -200,6 +216,8 @@ def _unpack_index(fields: Fields, arrays: Arrays, n: int) -> NeighborIndex:
 
     search = backend_from_plain("neighbors", fields.fields("search"), check=check)
     fields.finish()
+    if not ("rows" in arrays or "rows_data" in arrays):
+        return NeighborIndex(n, graph=graph)  # the data of a map of a cluster is elsewhere
     return NeighborIndex(
         n,
         graph=graph,
@@ -217,7 +235,8 @@ def _check_neighbors(indices: NDArray[Any], name: str) -> None:
         raise ValueError(f"{name} must not name a neighbor of a row twice")
 
 
-def _unpack_problem(fields: Fields, n: int) -> SearchProblem:
+def unpack_problem(fields: Fields, n: int) -> SearchProblem:
+    """Take what a search in `n` rows was for."""
     problem = SearchProblem(
         n_samples=fields.integer("n_samples", at_least=n, at_most=n),
         n_features=fields.integer("n_features", at_least=1, at_most=2**31 - 1),

@@ -18,6 +18,7 @@ from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._embedding.full import PartialTSNEEmbedding, TSNEEmbedding
+from tsnekit._embedding.state import RunState
 from tsnekit._files import affinities as saved_affinities
 from tsnekit._files.archive import write_archive
 from tsnekit._files.backends import backend_from_plain, backend_to_plain, name_to_plain
@@ -30,7 +31,17 @@ from tsnekit.errors import PluginError
 from tsnekit.interfaces import Optimizer, RepulsionProblem
 from tsnekit.specs import POINTS, Spec
 
-__all__ = ["load", "load_with_notes", "save"]
+__all__ = [
+    "METHOD",
+    "load",
+    "load_with_notes",
+    "pack_state",
+    "parameters_from_plain",
+    "save",
+    "take_random_state",
+    "unpack_state",
+    "with_prefix",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +73,7 @@ def save(
     header, arrays = _pack(embedding, data)
     if notes is not None:
         header["notes"] = dict(notes[0])
-        arrays |= _with_prefix("notes", notes[1])
+        arrays |= with_prefix("notes", notes[1])
     write_archive(path, header, arrays)
 
 
@@ -146,9 +157,41 @@ def load_with_notes(
 
 
 def _pack(embedding: BaseEmbedding, data: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    state = embedding.state
+    header, arrays = pack_state(embedding.state, np.asarray(embedding))
+    if isinstance(embedding, PartialTSNEEmbedding):
+        header["kind"] = PARTIAL
+        reference = embedding.reference_embedding
+        header["reference"], of_reference = _pack(reference, data)
+        arrays |= with_prefix("reference", of_reference)
+        arrays |= with_prefix("P", saved_affinities.pack_matrix(embedding._matrix))
+        field = embedding._field
+        header["padding"] = field.padding
+        if not field.fits(reference):  # the reference has moved since then
+            arrays["field"] = field.positions
+    elif isinstance(embedding, TSNEEmbedding):
+        header["random_state"] = to_plain(embedding.random_state, "random_state")
+        header["affinities"], of_affinities = saved_affinities.pack(embedding.affinities, data)
+        arrays |= with_prefix("affinities", of_affinities)
+    return header, arrays
+
+
+def pack_state(
+    state: RunState, positions: NDArray[np.float32]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return a header and arrays that stand for a map without its affinities.
+
+    Parameters
+    ----------
+    state : RunState
+    positions : ndarray of shape (n, d)
+
+    Raises
+    ------
+    TypeError
+        If a parameter or backend cannot be restored from a file.
+    """
     header: dict[str, Any] = {
-        "kind": PARTIAL if isinstance(embedding, PartialTSNEEmbedding) else FULL,
+        "kind": FULL,
         "iteration": state.iteration,
         "exaggeration": state.exaggeration,
         "seconds": state.seconds,
@@ -157,21 +200,8 @@ def _pack(embedding: BaseEmbedding, data: bool) -> tuple[dict[str, Any], dict[st
         "parameters": _parameters_to_plain(state.parameters),
         "optimizer": backend_to_plain("optimizer", state.optimizer),
     }
-    arrays: dict[str, NDArray[Any]] = {"positions": np.asarray(embedding)}
-    arrays |= _with_prefix("optimizer", state.optimizer.state())
-    if isinstance(embedding, PartialTSNEEmbedding):
-        reference = embedding.reference_embedding
-        header["reference"], of_reference = _pack(reference, data)
-        arrays |= _with_prefix("reference", of_reference)
-        arrays |= _with_prefix("P", saved_affinities.pack_matrix(embedding._matrix))
-        field = embedding._field
-        header["padding"] = field.padding
-        if not field.fits(reference):  # the reference has moved since then
-            arrays["field"] = field.positions
-    elif isinstance(embedding, TSNEEmbedding):
-        header["random_state"] = to_plain(embedding.random_state, "random_state")
-        header["affinities"], of_affinities = saved_affinities.pack(embedding.affinities, data)
-        arrays |= _with_prefix("affinities", of_affinities)
+    arrays: dict[str, NDArray[Any]] = {"positions": positions}
+    arrays |= with_prefix("optimizer", state.optimizer.state())
     return header, arrays
 
 
@@ -192,6 +222,22 @@ def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
     affinities = saved_affinities.unpack(
         fields.fields("affinities"), arrays.arrays("affinities"), len(positions)
     )
+    random_state = take_random_state(fields)
+    of_parameters = fields.fields("parameters")
+    method = of_parameters.raw(METHOD)
+    with refusals(fields.path("parameters")):
+        embedding = TSNEEmbedding(
+            positions,
+            affinities,
+            random_state=random_state,
+            **parameters_from_plain(of_parameters),
+        )
+    unpack_state(embedding, method, fields, arrays)
+    return embedding
+
+
+def take_random_state(fields: Fields) -> Any:
+    """Take the seed of a map."""
     random_state = fields.value("random_state")
     if not isinstance(random_state, np.random.RandomState | None) and not (
         type(random_state) is int and 0 <= random_state < 2**32
@@ -200,17 +246,7 @@ def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
             f"{fields.path('random_state')} must be a seed from 0 to {2**32 - 1}, a RandomState or "
             f"null, got {short_repr(random_state)}"
         )
-    of_parameters = fields.fields("parameters")
-    method = of_parameters.raw(METHOD)
-    with refusals(fields.path("parameters")):
-        embedding = TSNEEmbedding(
-            positions,
-            affinities,
-            random_state=random_state,
-            **_parameters_from_plain(of_parameters),
-        )
-    _unpack_state(embedding, method, fields, arrays)
-    return embedding
+    return random_state
 
 
 def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
@@ -230,7 +266,7 @@ def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
             positions,
             reference,
             to_scipy(P),
-            **_parameters_from_plain(of_parameters),
+            **parameters_from_plain(of_parameters),
         )
     padding = fields.number("padding")
     if "field" in arrays:
@@ -238,16 +274,21 @@ def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
         embedding._field = ReferenceField(check_positions(field, name="field"), padding)
     else:
         reference._field = embedding._field = ReferenceField(reference, padding)
-    _unpack_state(embedding, method, fields, arrays)
+    unpack_state(embedding, method, fields, arrays)
     return embedding
 
 
-def _unpack_state(
-    embedding: TSNEEmbedding | PartialTSNEEmbedding, method: Any, fields: Fields, arrays: Arrays
-) -> None:
-    """Restore everything about an embedding that its kind does not determine.
+def unpack_state(embedding: Any, method: Any, fields: Fields, arrays: Arrays) -> None:
+    """Restore everything about a map that its kind does not determine.
 
-    Its parameters are those of the file already, except for `method`, the gradient method.
+    Parameters
+    ----------
+    embedding : TSNEEmbedding, PartialTSNEEmbedding or DaskEmbedding
+        Its parameters are those of the file already, except for the gradient method.
+    method : object
+        The gradient method, as the file has it.
+    fields : Fields
+    arrays : Arrays
     """
     state = embedding.state
     state.parameters = _with_method(state.parameters, method, fields, *embedding.shape)
@@ -341,10 +382,12 @@ def _parameters_to_plain(parameters: DescentParameters) -> dict[str, Any]:
     return plain
 
 
-def _parameters_from_plain(fields: Fields) -> dict[str, Any]:
+def parameters_from_plain(fields: Fields) -> dict[str, Any]:
+    """Take the parameters of a map, by name, without its gradient method."""
     n_jobs = saved_affinities.check_jobs(fields)
     return {"n_jobs": n_jobs, **{name: fields.value(name) for name in fields.names()}}
 
 
-def _with_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def with_prefix(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arrays under the names that they have in the file."""
     return {f"{prefix}/{name}": array for name, array in arrays.items()}

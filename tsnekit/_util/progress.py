@@ -41,10 +41,22 @@ class ProgressBar:
             self._bar = _Lines(description, total)
         self._total = total
 
-    def advance(self) -> None:
-        """Count one iteration."""
+    def advance(self, n: int = 1) -> None:
+        """Count one iteration, or several."""
         if self._bar is not None:
-            self._bar.update()
+            self._bar.update(n)
+
+    def describe(self, description: str) -> None:
+        """Show what is done now."""
+        if self._bar is not None:
+            self._bar.set_description(description)
+
+    def shorten(self, n: int) -> None:
+        """Expect so many iterations less."""
+        self._total -= n
+        if self._bar is not None:
+            self._bar.total = self._total
+            self._bar.refresh()
 
     def wants_error(self, iteration: int) -> bool:
         """Return whether the KL divergence after an iteration, counted from 1, is to be shown."""
@@ -80,17 +92,23 @@ class _Lines:
 
     def __init__(self, description: str, total: int) -> None:
         self._description = description
-        self._total = total
+        self.total = total
         self._done = 0
         self._error = ""
         self._started = self._written = time.monotonic()
 
-    def update(self) -> None:
-        self._done += 1
+    def update(self, n: int) -> None:
+        self._done += n
         now = time.monotonic()
-        if now - self._written >= LINE_EVERY and self._done < self._total:
+        if now - self._written >= LINE_EVERY and self._done < self.total:
             self._written = now
             self._write(now)
+
+    def set_description(self, description: str) -> None:
+        self._description = description
+
+    def refresh(self) -> None:
+        """Show nothing: a line that was written stays."""
 
     def set_postfix_str(self, text: str) -> None:
         self._error = f", {text}"
@@ -102,7 +120,7 @@ class _Lines:
         seconds = now - self._started
         pace = self._done / seconds if seconds > 0 else 0.0
         print(
-            f"{self._description}: {self._done}/{self._total} iterations, {seconds:.1f} s, "
+            f"{self._description}: {self._done}/{self.total} iterations, {seconds:.1f} s, "
             f"{pace:.0f} it/s{self._error}",
             file=sys.stderr,
             flush=True,

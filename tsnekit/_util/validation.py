@@ -101,7 +101,12 @@ def check_integer(name: str, value: Any, *, at_least: int, at_most: int | None =
 
 
 def check_data(
-    X: Any, *, name: str = "X", n_features: int | None = None, keep_zeros: bool = False
+    X: Any,
+    *,
+    name: str = "X",
+    n_features: int | None = None,
+    keep_zeros: bool = False,
+    first_row: int = 0,
 ) -> Any:
     """Return data as a finite float array (n, p) or CSR matrix, copied only where it must be.
 
@@ -119,6 +124,8 @@ def check_data(
     keep_zeros : bool, default=False
         Whether a stored 0 of a sparse matrix differs from an entry that is not stored, as in a
         matrix of distances.
+    first_row : int, default=0
+        The number of the first row in the data that `X` is a part of, for messages.
 
     Raises
     ------
@@ -129,7 +136,7 @@ def check_data(
     given = getattr(X, "dtype", None)
     small = isinstance(given, np.dtype) and given.kind in "biu" and given.itemsize <= 2
     dtype = np.float32 if small else (np.float64, np.float32)
-    checked = check_table(X, name=name, dtype=dtype, keep_zeros=keep_zeros)
+    checked = check_table(X, name=name, dtype=dtype, keep_zeros=keep_zeros, first_row=first_row)
     if n_features is not None and checked.shape[1] != n_features:
         raise ValueError(
             f"{name} has {checked.shape[1]} features, but the fitted data has {n_features}"
@@ -138,7 +145,13 @@ def check_data(
 
 
 def check_table(
-    X: Any, *, name: str, dtype: Any, min_rows: int = 1, keep_zeros: bool = False
+    X: Any,
+    *,
+    name: str,
+    dtype: Any,
+    min_rows: int = 1,
+    keep_zeros: bool = False,
+    first_row: int = 0,
 ) -> Any:
     """Return a finite array (n, p) or a CSR matrix in canonical form, copied only where it must be.
 
@@ -154,6 +167,8 @@ def check_table(
         The fewest rows.
     keep_zeros : bool, default=False
         Whether to keep the stored zeros of a sparse matrix.
+    first_row : int, default=0
+        See `check_data`.
 
     Raises
     ------
@@ -181,10 +196,10 @@ def check_table(
         message = (
             str(error) if name in str(error) else f"{name} must be a table of numbers: {error}"
         )
-        raise type(error)(message + _first_not_finite(X)) from None
+        raise type(error)(message + _first_not_finite(X, first_row)) from None
 
 
-def _first_not_finite(X: Any) -> str:
+def _first_not_finite(X: Any, first_row: int) -> str:
     """Return which rows of a table hold NaN or infinity, as the end of a message."""
     is_sparse = hasattr(X, "indptr")
     try:
@@ -197,7 +212,7 @@ def _first_not_finite(X: Any) -> str:
         rows = np.flatnonzero(bad.any(axis=1)) if bad.ndim == 2 else np.array([])
     if not len(rows):
         return ""
-    return f" The first such row is row {rows[0]} ({len(rows)} in all)."
+    return f" The first such row is row {first_row + rows[0]} ({len(rows)} in all)."
 
 
 def as_plain(X: Any, *, name: str = "X") -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,12 @@ from tsnekit.interfaces import (
     SparseAffinities,
 )
 
-__all__ = ["NeighborAffinities", "build_affinities", "check_symmetrize"]
+__all__ = [
+    "NeighborAffinities",
+    "build_affinities",
+    "check_symmetrize",
+    "kernel_of_new_points",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -184,12 +190,7 @@ class NeighborAffinities(Affinities):
         P : CSR matrix of shape (n_new, n)
         neighbors : NeighborGraph
         """
-        known = options_of(type(self.kernel))
-        if perplexity is not None and "perplexity" in known:
-            # A number of neighbors that was given for another perplexity may not fit this one.
-            defaults = {name: known[name] for name in ("k_neighbors",) if name in known}
-            options = defaults | options | {"perplexity": perplexity}
-        kernel = with_options(self.kernel, options) if options else self.kernel
+        kernel = kernel_of_new_points(self.kernel, perplexity, options)
         n_jobs = resolve_n_jobs(self.n_jobs)
         with show_logs(self.verbose):
             weighed = n_neighbors_of(kernel, self.n_samples)
@@ -293,6 +294,33 @@ def build_affinities(
         verbose=verbose,
         memory_limit=memory_limit,
     )
+
+
+def kernel_of_new_points(
+    kernel: AffinityKernel, perplexity: float | None, options: Mapping[str, Any]
+) -> AffinityKernel:
+    """Return the kernel of new rows; see `NeighborAffinities.to_new`.
+
+    Parameters
+    ----------
+    kernel : AffinityKernel
+        That of the data.
+    perplexity : float or None
+    options : mapping
+        Options that replace those of the kernel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is not valid.
+    """
+    known = options_of(type(kernel))
+    options = dict(options)
+    if perplexity is not None and "perplexity" in known:
+        # A number of neighbors that was given for another perplexity may not fit this one.
+        defaults = {name: known[name] for name in ("k_neighbors",) if name in known}
+        options = defaults | options | {"perplexity": perplexity}
+    return with_options(kernel, options) if options else kernel
 
 
 def check_symmetrize(given: bool | str) -> str | None:

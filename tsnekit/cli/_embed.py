@@ -6,8 +6,16 @@ import argparse
 import functools
 import sys
 import time
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from tsnekit.cli._cluster import (
+    add_cluster,
+    is_on_cluster,
+    model_on_cluster,
+    open_input,
+    started_cluster,
+)
 from tsnekit.cli._inputs import add_input, add_output, read_input, show_notes
 from tsnekit.cli._options import add_parameters, given_parameters, integer
 from tsnekit.cli._parser import Parser
@@ -16,7 +24,8 @@ from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_repor
 from tsnekit.cli._summary import add_summary, show_summary, summary_of
 
 if TYPE_CHECKING:
-    from tsnekit._embedding.full import TSNEEmbedding
+    from tsnekit.cli._noted import Noted
+    from tsnekit.cli._read import Data
 
 __all__ = ["INTERRUPTED", "add_parser"]
 
@@ -43,6 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--pca", type=integer, metavar="N", help="reduce the data to N principal components first"
     )
+    add_cluster(parser)
     add_output(parser)
     parser.add_argument(
         "--report",
@@ -56,14 +66,21 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed, save, draw, and print a summary."""
+    check_files(args)
+    if is_on_cluster(args):
+        with started_cluster(args) as client:
+            return run_on_cluster(args, client)
+    return run_here(args)
+
+
+def run_here(args: argparse.Namespace) -> int:
+    """Do so in this process."""
     from tsnekit._facade.tsne import TSNE
     from tsnekit.callbacks import KLHistory
-    from tsnekit.cli._outputs import note_rows, save_map
+    from tsnekit.cli._outputs import note_rows
     from tsnekit.cli._recipe import prepare
     from tsnekit.diagnostics._measures import diagnose
-    from tsnekit.errors import InterruptedByUser
 
-    check_files(args)
     started = time.perf_counter()
     data = read_input(args)
     parameters = given_parameters(args, "embed")
@@ -81,29 +98,77 @@ def run(args: argparse.Namespace) -> int:
     show_notes([*data.notes, *([f"{args.input}: {note}"] if note else [])])
     noted = note_rows(data, recipe)
     check_pictures(args, noted.labels)
-    seconds = {"reading": time.perf_counter() - started}
-    code = 0
+    reading = time.perf_counter() - started
+    embedding, code = _fit(model, X)
+
+    def report() -> Any:
+        return diagnose(embedding, X, random_state=parameters["random_state"])
+
+    _conclude(embedding, args, data, noted, X.shape[1], reading, report)
+    return code
+
+
+def run_on_cluster(args: argparse.Namespace, client: Any) -> int:
+    """Do so on a cluster."""
+    from tsnekit._drawing.labels import interpret_labels
+    from tsnekit.cli._noted import Noted
+    from tsnekit.cli._read import Data
+
+    started = time.perf_counter()
+    data = open_input(args, client)
+    parameters = given_parameters(args, "embed")
+    model = model_on_cluster(client, args, verbose=not args.quiet, **parameters)
+    show_notes(data.notes)
+    reading = time.perf_counter() - started
+    n_features = int(data.X.shape[1])
+    labels = data.labels
+    if labels is not None:
+        labels = interpret_labels(labels, len(labels))
+    check_pictures(args, labels)
+    noted = Noted(labels=labels)
+    embedding, code = _fit(model, data.X)
+    _conclude(embedding, args, Data(None), noted, n_features, reading)
+    return code
+
+
+def _fit(model: Any, X: Any) -> tuple[Any, int]:
+    """Return the map, also one that was interrupted, and the exit code."""
+    from tsnekit.errors import InterruptedByUser
+
     try:
-        embedding = model.fit(X)
+        return model.fit(X), 0
     except InterruptedByUser as interrupt:
         print("tsnekit: interrupted; keeping the map as it is", file=sys.stderr)
-        embedding, code = cast("TSNEEmbedding", interrupt.final_embedding), INTERRUPTED
-    # The number of columns is that of what was embedded.
-    summary = {
-        "input": args.input,
-        "n_features": X.shape[1],
-        **summary_of(embedding, args, seconds),
-    }
+        return interrupt.final_embedding, INTERRUPTED
+
+
+def _conclude(
+    embedding: Any,
+    args: argparse.Namespace,
+    data: Data,
+    noted: Noted,
+    n_features: int,
+    reading: float,
+    report: Callable[[], Any] | None = None,
+) -> None:
+    """Save, draw, and print a summary."""
+    from tsnekit.cli._outputs import save_map
+
+    # First of all, since the divergence of a map needs the workers of a cluster.
     if args.output is not None:
         save_map(embedding, args.output, noted, X=data.X, cells=data.cells)
     draw(embedding, noted.labels, args)
     write_page(embedding, noted, args, data.others)
-    if args.report is not None:
-        report = diagnose(embedding, X, random_state=parameters["random_state"])
-        summary["diagnostics"] = draw_report(report, args.report)
+    # The number of columns is that of what was embedded.
+    summary = {
+        "input": args.input,
+        "n_features": n_features,
+        **summary_of(embedding, args, {"reading": reading}),
+    }
+    if args.report is not None and report is not None:
+        summary["diagnostics"] = draw_report(report(), args.report)
     title = (
-        f"{args.input}: {len(embedding):,} rows x {X.shape[1]:,} columns -> "
+        f"{args.input}: {len(embedding):,} rows x {n_features:,} columns -> "
         f"{embedding.shape[1]}-D, {summary['iterations']} iterations"
     )
     show_summary(title, summary, args)
-    return code

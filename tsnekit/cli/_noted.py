@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit._drawing.labels import Classes, Values
+from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._files.embedding import load_with_notes, save
 from tsnekit._files.schema import Arrays, Fields
 from tsnekit._files.values import to_plain
@@ -18,6 +19,7 @@ from tsnekit.cli._recipe import Recipe
 
 if TYPE_CHECKING:
     from tsnekit._embedding.full import PartialTSNEEmbedding, TSNEEmbedding
+    from tsnekit.dask._embedding import DaskEmbedding
 
 __all__ = ["Noted", "joined", "load_noted", "save_noted"]
 
@@ -48,7 +50,9 @@ class Noted:
     rows: NDArray[np.intp] | None = None
 
 
-def save_noted(embedding: TSNEEmbedding | PartialTSNEEmbedding, path: str, noted: Noted) -> None:
+def save_noted(
+    embedding: TSNEEmbedding | PartialTSNEEmbedding | DaskEmbedding, path: str, noted: Noted
+) -> None:
     """Save a map with what is known of its rows; what loads it shows no progress."""
     embedding = embedding.copy()
     embedding.state.parameters = embedding.state.parameters.replace(verbose=False)
@@ -65,7 +69,12 @@ def save_noted(embedding: TSNEEmbedding | PartialTSNEEmbedding, path: str, noted
     if noted.rows is not None:
         fields["n_rows"] = noted.n_rows
         arrays["rows"] = noted.rows.astype(np.int64)
-    save(embedding, path, notes=(fields, arrays))
+    if isinstance(embedding, BaseEmbedding):
+        save(embedding, path, notes=(fields, arrays))
+    else:
+        from tsnekit.dask._files import save as save_from_cluster
+
+        save_from_cluster(embedding, path, notes=(fields, arrays))
 
 
 def load_noted(path: str) -> tuple[TSNEEmbedding | PartialTSNEEmbedding, Noted]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tsnekit._embedding.full import PartialTSNEEmbedding, TSNEEmbedding
     from tsnekit.cli._read import Data
     from tsnekit.cli._recipe import Recipe
+    from tsnekit.dask._embedding import DaskEmbedding
 
 __all__ = ["note_rows", "save_map"]
 
@@ -40,7 +41,7 @@ def note_rows(data: Data, recipe: Recipe | None) -> Noted:
 
 
 def save_map(
-    embedding: TSNEEmbedding | PartialTSNEEmbedding,
+    embedding: TSNEEmbedding | PartialTSNEEmbedding | DaskEmbedding,
     path: str,
     noted: Noted,
     *,
@@ -51,7 +52,7 @@ def save_map(
 
     Parameters
     ----------
-    embedding : TSNEEmbedding or PartialTSNEEmbedding
+    embedding : TSNEEmbedding, PartialTSNEEmbedding or DaskEmbedding
     path : str
         The ending says how.
     noted : Noted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,31 @@ from tsnekit.affinity._matrix import check_matrix, to_scipy
 from tsnekit.errors import ConvergenceWarning
 from tsnekit.initialization._placement import finish, random
 
-__all__ = ["diffusion_map", "spectral"]
+__all__ = ["Graph", "diffusion_map", "embed_components", "spectral"]
 
 logger = logging.getLogger(__name__)
 
 DENSE_BELOW = 100
 """Points of a component up to which all eigenvectors are computed at once."""
+
+
+class Graph(Protocol):
+    """What the eigensolver needs of a symmetric matrix; CSR matrices have it."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of points, twice."""
+        ...
+
+    def sum(self, axis: int, dtype: Any) -> Any:
+        """Return the sum of each row, for ``axis=1``."""
+        ...
+
+    def __matmul__(self, x: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+    def toarray(self) -> NDArray[np.float32]:
+        """Return a small matrix as an array."""
+        ...
 
 
 def spectral(
@@ -142,14 +161,45 @@ def diffusion_map(
         eigensolver fails.
     """
     from scipy.sparse.csgraph import connected_components
-    from scipy.sparse.linalg import ArpackError
 
     # In a symmetric graph, every component is strongly connected. Strong components are found
     # without a transpose.
     count, labels = connected_components(graph, directed=True, connection="strong")
 
-    def layout(part: Any) -> NDArray[np.float64]:
-        return _connected(part, n_components, tol, max_iter)
+    def part(rows: NDArray[np.intp]) -> Any:
+        return graph[rows][:, rows]
+
+    return embed_components(graph, part, count, labels, n_components, tol=tol, max_iter=max_iter)
+
+
+def embed_components(
+    graph: Graph,
+    part: Callable[[NDArray[np.intp]], Graph],
+    count: int,
+    labels: NDArray[np.integer[Any]],
+    n_components: int,
+    *,
+    tol: float,
+    max_iter: int | None,
+) -> NDArray[np.float64] | None:
+    """Embed a graph whose connected components are known.
+
+    Parameters
+    ----------
+    graph : Graph of shape (n, n)
+    part : callable
+        Returns the part of the graph that has some rows and columns, given their numbers.
+    count : int
+        The number of components.
+    labels : ndarray of shape (n,), int
+        The component of each point.
+    n_components, tol, max_iter
+        See `diffusion_map`, which also says what is returned.
+    """
+    from scipy.sparse.linalg import ArpackError
+
+    def layout(connected: Graph) -> NDArray[np.float64]:
+        return _connected(connected, n_components, tol, max_iter)
 
     try:
         # Threads inside BLAS may change the last bits, so BLAS has one.
@@ -157,7 +207,7 @@ def diffusion_map(
             if count == 1:
                 return layout(graph)
             logger.info("the graph has %d components that are not connected", count)
-            return _side_by_side(graph, n_components, labels, count, layout)
+            return _side_by_side(part, n_components, labels, count, layout)
     except ArpackError as error:
         warn(
             f"the eigensolver failed ({error}); the initialization is random",
@@ -167,7 +217,7 @@ def diffusion_map(
 
 
 def _connected(
-    graph: Any, n_components: int, tol: float, max_iter: int | None
+    graph: Graph, n_components: int, tol: float, max_iter: int | None
 ) -> NDArray[np.float64]:
     """Embed a connected graph."""
     n = graph.shape[0]
@@ -238,11 +288,11 @@ def _leading_eigenvectors(
 
 
 def _side_by_side(
-    graph: Any,
+    part: Callable[[NDArray[np.intp]], Graph],
     n_components: int,
     labels: NDArray[np.integer[Any]],
     count: int,
-    layout: Callable[[Any], NDArray[np.float64]],
+    layout: Callable[[Graph], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """Embed every component by itself, in a cell of a grid, the largest first.
 
@@ -251,11 +301,11 @@ def _side_by_side(
     sizes = np.bincount(labels, minlength=count)
     members = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
     side = int(np.ceil(round(count ** (1 / n_components), 6)))
-    positions = np.zeros((graph.shape[0], n_components))
+    positions = np.zeros((len(labels), n_components))
     for cell, component in enumerate(np.argsort(-sizes, kind="stable")):
         rows = members[component]
         if len(rows) > 1:
-            found = layout(graph[rows][:, rows])
+            found = layout(part(rows))
             found /= np.abs(found).max() or 1.0
             positions[rows] = found * 0.4 * (len(rows) / sizes.max()) ** (1 / n_components)
         # Cells are filled along the first axis first.

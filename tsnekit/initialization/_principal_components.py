@@ -15,7 +15,7 @@ from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_data, check_integer
 from tsnekit.initialization._placement import finish
 
-__all__ = ["pca", "principal_components"]
+__all__ = ["BLOCK_ROWS", "MAX_COVARIANCE", "fix_signs", "pca", "principal_components"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ MAX_COVARIANCE = 2_000
 """Columns up to which the covariance matrix is formed."""
 
 BLOCK_ROWS = 4_096
+"""Rows whose part of the covariance matrix is computed at a time."""
 
 
 def pca(
@@ -142,7 +143,7 @@ def _by_covariance(X: NDArray[Any], n_components: int, n_jobs: int) -> NDArray[n
         for part in pool.map(scatter, blocks):
             covariance += part
         _, vectors = eigh(covariance, subset_by_index=[p - n_components, p - 1])
-        components = _fix_signs(vectors[:, ::-1].T).T.astype(X.dtype)
+        components = fix_signs(vectors[:, ::-1].T).T.astype(X.dtype)
         projected = list(pool.map(lambda rows: centered(rows) @ components, blocks))
     return np.concatenate(projected).astype(np.float64)
 
@@ -167,7 +168,7 @@ def _by_sklearn(
     # Data that does not vary explains 0 / 0 of its variance.
     with np.errstate(divide="ignore", invalid="ignore"):
         projected = solver.fit_transform(X)
-    flipped = _fix_signs(solver.components_) != solver.components_
+    flipped = fix_signs(solver.components_) != solver.components_
     return np.where(flipped.any(axis=1), -projected, projected).astype(np.float64)
 
 
@@ -177,7 +178,7 @@ def _safely_scaled(X: Any) -> Any:
     return X if largest == 0 or 1e-12 < largest < 1e12 else X / largest
 
 
-def _fix_signs(components: NDArray[Any]) -> NDArray[Any]:
+def fix_signs(components: NDArray[Any]) -> NDArray[Any]:
     """Turn each row so that its largest entry is positive."""
     largest = np.abs(components).argmax(axis=1)
     signs = np.sign(components[np.arange(len(components)), largest])
