@@ -31,10 +31,3 @@ def digits_affinities(digits, tmp_path_factory):
     """The file with P of some digits, P, and starting positions."""
     path = tmp_path_factory.mktemp("dask") / "affinities.npz"
     return path, *save_affinities(path, digits[0][:ROWS])
-
-
-def pytest_collection_modifyitems(items):
-    """Let one process run all tests that share the cluster, if several processes run tests."""
-    for item in items:
-        if "_session" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
