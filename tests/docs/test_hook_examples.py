@@ -46,7 +46,11 @@ def test_there_is_an_example_of_each_kind():
 def test_conformance(site, name):
     tests = site / f"test_{name}.py"
     suite = SUITES[name]
-    lines = [f"from tsnekit.testing import {suite}", f"class TestIt({suite}):", f"  name = {name!r}"]
+    lines = [
+        f"from tsnekit.testing import {suite}",
+        f"class TestIt({suite}):",
+        f"  name = {name!r}",
+    ]
     if name == "pairs":
         lines.append("  cost_tolerance = 4.0")  # for other processors, and busy ones
     tests.write_text("\n".join(lines))
