@@ -46,11 +46,11 @@ class Whole:
             problem.affinities, ExactMethod().plan(problem), dof=problem.dof, n_jobs=1
         )
         if self.fault == "keeps the affinities of another map":
-            Whole.planned.append(plan.inner)
+            Whole.planned.append(problem.affinities)
             first = Whole.planned[0]
-            if first._affinities.shape[0] <= len(problem.affinities.indptr) - 1:
+            if first.shape[0] <= len(problem.affinities.indptr) - 1:
                 plan.inner = KLGradient(
-                    grown(first._affinities, problem.affinities),
+                    grown(first, problem.affinities),
                     ExactMethod().plan(problem),
                     dof=problem.dof,
                     n_jobs=1,
