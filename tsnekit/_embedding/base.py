@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import time
 from typing import Any, TypeVar
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from tsnekit._backends.contracts import check_state, described, planned
 from tsnekit._backends.missing import check_installed
-from tsnekit._backends.resolve import Choice, resolve_backend
+from tsnekit._backends.resolve import resolve_backend
 from tsnekit._descent.course import Course
-from tsnekit._descent.endings import Ending, PhaseEnd, check_iterations
+from tsnekit._descent.endings import Ending, check_iterations
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed
 from tsnekit._descent.gradient import KLGradient
@@ -25,7 +24,7 @@ from tsnekit._descent.plan import Plan, PlanKey
 from tsnekit._descent.symmetry import symmetric
 from tsnekit._embedding.described import as_text
 from tsnekit._embedding.drawn import DrawnEmbedding
-from tsnekit._embedding.state import RunState
+from tsnekit._embedding.state import HasRunState, RunState
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
 from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
@@ -41,12 +40,10 @@ from tsnekit.interfaces import (
 
 __all__ = ["BaseEmbedding"]
 
-logger = logging.getLogger(__name__)
-
 Self = TypeVar("Self", bound="BaseEmbedding")
 
 
-class BaseEmbedding(DrawnEmbedding):
+class BaseEmbedding(HasRunState, DrawnEmbedding):
     """Positions (n, d), float32, that can be optimized."""
 
     @property
@@ -63,26 +60,6 @@ class BaseEmbedding(DrawnEmbedding):
     def optimizer(self) -> Optimizer:
         """The optimizer, with its state."""
         return self.state.optimizer
-
-    @property
-    def gradient_descent_params(self) -> dict[str, Any]:
-        """The defaults of `optimize`, by name."""
-        return self.state.parameters.values()
-
-    @property
-    def backends(self) -> dict[str, Choice]:
-        """The backends that were chosen, and why, by extension point."""
-        return dict(self.state.backends)
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """The time spent on each step so far."""
-        return dict(self.state.seconds)
-
-    @property
-    def endings(self) -> dict[str, PhaseEnd]:
-        """How many iterations the last phase of each name took, and what ended it."""
-        return dict(self.state.endings)
 
     @property
     def kl_divergence(self) -> float:
@@ -255,12 +232,8 @@ class BaseEmbedding(DrawnEmbedding):
                 reason = "Ctrl-C ended it"
                 raise InterruptedByUser(self) from None
             finally:
-                elapsed = time.perf_counter() - started
-                state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
-                end = PhaseEnd(n_iter=state.iteration - iterations, reason=reason)
-                state.endings[phase_name] = end
                 with show_logs(parameters.verbose):
-                    logger.info("%s ended after %d iterations: %s", phase_name, end.n_iter, reason)
+                    state.end_phase(phase_name, started, iterations, reason)
 
     def _started_optimizer(self, fixed: NDArray[np.float32] | None) -> Optimizer:
         optimizer = self.state.optimizer

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import logging
 import threading
+import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tsnekit._backends.resolve import Choice, resolve_backend
 from tsnekit._descent.endings import PhaseEnd
@@ -15,7 +17,9 @@ from tsnekit._descent.plan import Plans
 from tsnekit._util.process import show_logs
 from tsnekit.interfaces import Optimizer, SparseAffinities
 
-__all__ = ["RunState", "fresh_state"]
+__all__ = ["HasRunState", "RunState", "fresh_state"]
+
+logger = logging.getLogger(__name__)
 
 KEPT = (
     "parameters",
@@ -62,6 +66,14 @@ class RunState(Progress):
     plans: Plans = field(default_factory=lambda: Plans(1), repr=False, compare=False)
     phase_lock: Any = field(default_factory=threading.RLock, repr=False, compare=False)
 
+    def end_phase(self, name: str, started: float, iterations: int, reason: str) -> None:
+        """Keep, and log, how a phase ended that began at a time, after so many iterations."""
+        elapsed = time.perf_counter() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
+        end = PhaseEnd(n_iter=self.iteration - iterations, reason=reason)
+        self.endings[name] = end
+        logger.info("%s ended after %d iterations: %s", name, end.n_iter, reason)
+
     def copied(self) -> RunState:
         """Return a copy that can be optimized on its own."""
         return RunState(
@@ -82,6 +94,35 @@ class RunState(Progress):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
+
+
+class _WithState(Protocol):
+    @property
+    def state(self) -> RunState: ...
+
+
+class HasRunState:
+    """What a map with a `RunState` tells of it."""
+
+    @property
+    def gradient_descent_params(self: _WithState) -> dict[str, Any]:
+        """The defaults of `optimize`, by name."""
+        return self.state.parameters.values()
+
+    @property
+    def backends(self: _WithState) -> dict[str, Choice]:
+        """The backends that were chosen, and why, by extension point."""
+        return dict(self.state.backends)
+
+    @property
+    def seconds(self: _WithState) -> dict[str, float]:
+        """The time spent on each step so far."""
+        return dict(self.state.seconds)
+
+    @property
+    def endings(self: _WithState) -> dict[str, PhaseEnd]:
+        """How many iterations the last phase of each name took, and what ended it."""
+        return dict(self.state.endings)
 
 
 def fresh_state(parameters: DescentParameters, optimizer: str | Optimizer | None) -> RunState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -11,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit._backends.missing import check_installed
-from tsnekit._backends.resolve import Choice
 from tsnekit._descent.course import Course
-from tsnekit._descent.endings import Ending, PhaseEnd, check_iterations
+from tsnekit._descent.endings import Ending, check_iterations
 from tsnekit._descent.loop import check_convergence
 from tsnekit._descent.parameters import DescentParameters, lists_parameters
 from tsnekit._embedding.drawn import Drawn
 from tsnekit._embedding.full import TSNEEmbedding
-from tsnekit._embedding.state import RunState
+from tsnekit._embedding.state import HasRunState, RunState
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ERROR_EVERY, ProgressBar
 from tsnekit.affinity._base import Affinities
@@ -33,10 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DaskEmbedding"]
 
-logger = logging.getLogger(__name__)
 
-
-class DaskEmbedding(Drawn):
+class DaskEmbedding(HasRunState, Drawn):
     """A map whose affinities are on the workers of a cluster, and whose positions are here.
 
     `tsnekit.dask.TSNE.fit` makes it, and `tsnekit.dask.load` reads it from a file. It has the
@@ -108,26 +104,6 @@ class DaskEmbedding(Drawn):
         )
 
     # -- What is known of it -------------------------------------------------------------------
-
-    @property
-    def gradient_descent_params(self) -> dict[str, Any]:
-        """The defaults of `optimize`, by name."""
-        return self.state.parameters.values()
-
-    @property
-    def backends(self) -> dict[str, Choice]:
-        """The backends that were chosen, and why, by extension point."""
-        return dict(self.state.backends)
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """The time spent on each step so far."""
-        return dict(self.state.seconds)
-
-    @property
-    def endings(self) -> dict[str, PhaseEnd]:
-        """How many iterations the last phase of each name took, and what ended it."""
-        return dict(self.state.endings)
 
     @property
     def kl_divergence(self) -> float:
@@ -289,12 +265,8 @@ class DaskEmbedding(Drawn):
                 reason = "Ctrl-C ended it"
                 raise InterruptedByUser(cast("Any", self)) from None
             finally:
-                elapsed = time.perf_counter() - started
-                state.seconds[phase_name] = state.seconds.get(phase_name, 0.0) + elapsed
-                end = PhaseEnd(n_iter=state.iteration - iterations, reason=reason)
-                state.endings[phase_name] = end
                 with show_logs(parameters.verbose):
-                    logger.info("%s ended after %d iterations: %s", phase_name, end.n_iter, reason)
+                    state.end_phase(phase_name, started, iterations, reason)
 
     def _move(self, result: PhaseResult) -> None:
         """Take over where a phase left the map."""

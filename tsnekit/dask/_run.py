@@ -124,7 +124,7 @@ def run_phase(
     """Run one phase of descent on the workers of a cluster.
 
     Each worker gets one long task, and the rows of some consecutive blocks. If workers are lost,
-    the phase continues on those that are left, from the last checkpoint that can be had.
+    the others continue the phase. They start from the last checkpoint that is still there.
 
     Parameters
     ----------
