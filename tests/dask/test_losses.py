@@ -4,6 +4,7 @@ import logging
 import os
 import pathlib
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -178,6 +179,48 @@ def test_a_retired_worker_hands_its_rows_over(digits_affinities, log):
     assert (result.restarts, result.n_ranks) == (1, 1)
     assert "continues after iteration 0" not in log.text
     assert result.n_iter > retired[0]
+
+
+@pytest.mark.slow
+def test_a_retired_worker_that_is_late_hands_its_rows_over(digits_affinities, monkeypatch, log):
+    """The scheduler forgets a worker whose rank is still in the middle of an iteration."""
+    from tsnekit.dask import _run
+
+    class Late:
+        """A callback during which the worker leaves the cluster."""
+
+        def __call__(self, iteration, error, embedding):
+            from distributed import get_worker
+
+            deadline = time.monotonic() + 60
+            while iteration == 20 and time.monotonic() < deadline:
+                if get_worker().status.name == "closing":
+                    time.sleep(3)  # the client has seen it by now
+                    return
+                time.sleep(0.05)
+
+    with started(2) as (_, client):
+        leaving, other = sorted(client.nthreads())
+        order = [leaving, other]
+        monkeypatch.setattr(
+            _run._Run, "_placed", lambda self, alive: [each for each in order if each in alive]
+        )
+        retired = []
+
+        def retire(iteration, error):
+            if iteration == 20 and not retired:
+                retired.append(iteration)
+                client.retire_workers([leaving])
+
+        result = run(
+            client,
+            digits_affinities,
+            **options(60, callbacks=Late(), callbacks_every_iters=20),
+            on_progress=retire,
+            checkpoint_every=0,
+        )
+    assert (result.restarts, result.n_ranks, result.n_iter) == (1, 1, 60)
+    assert "continues after iteration 0" not in log.text
 
 
 @pytest.mark.slow

@@ -292,3 +292,20 @@ def test_bad_input_is_refused_before_any_work(options, error, message):
     rows = delayed_rows(np.eye(100, dtype=np.float32), 2)
     with pytest.raises(error, match=message):
         find_neighbors(None, rows, Blocks.even(100, 2), **{"k": 5, **options})
+
+
+@pytest.mark.parametrize(("overlap", "count"), [(2, 8), (3, 12)])
+def test_cells_fit_without_being_many(overlap, count):
+    from tsnekit.dask._centers import choose_centers, nearest_centers
+    from tsnekit.dask._searches import Recipe
+
+    rng = np.random.default_rng(0)
+    sizes = (800, 400, 200, 100, 100, 100, 100, 50, 50, 50, 25, 25)
+    middles = rng.normal(size=(len(sizes), 8)) * 3
+    X = np.repeat(middles, sizes, axis=0) + rng.normal(size=(sum(sizes), 8))
+    ruler = Recipe(method="exact")
+    # With cells of one size, `count` of them would do.
+    centers = choose_centers(X, count, overlap=overlap, most=0.25, least=0.01, ruler=ruler, seed=0)
+    cells = nearest_centers(X, centers, ruler, overlap)
+    assert np.bincount(cells.ravel()).max() <= 0.25 * len(X)
+    assert len(centers) <= 1.7 * count

@@ -25,6 +25,13 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """Seconds from one look at the workers to the next."""
 
+HANDOVER_SECONDS = 20.0
+"""How long a worker that the scheduler forgot may still hand over its rows.
+
+A retired worker is forgotten as soon as others have its data, maybe within an iteration. Where its
+process has ended, the other ranks notice that by themselves, and nothing is waited for.
+"""
+
 
 class BusyWorkers(RuntimeError):
     """Some workers did not begin their tasks."""
@@ -252,7 +259,7 @@ class Attempt:
         """
         for future in pending.values():
             future.add_done_callback(lambda _: self._events.put(None))
-        looked, deadline = time.monotonic(), np.inf
+        looked, deadline, cut = time.monotonic(), np.inf, np.inf
         while pending:
             try:
                 self._next_event()
@@ -260,17 +267,21 @@ class Attempt:
                 for rank in ended:
                     self._take_outcome(rank, pending.pop(rank))
                 now = time.monotonic()
+                if self.trouble(among=ended):
+                    cut = now
                 if now - looked > LOOK_SECONDS:
                     looked, alive = now, self.workers.alive()
                     gone = [rank for rank in pending if self.addresses[rank] not in alive]
                     for rank in gone:
                         del pending[rank]
                     ended += gone
+                    cut = min(cut, now + HANDOVER_SECONDS if gone else np.inf)
                 if ended and deadline == np.inf:
                     deadline = now + self.timeouts.exchange
-                    if self.trouble(among=ended):
-                        rest = [self.addresses[rank] for rank in pending]
-                        self.workers.call(cut_connections, self.run, workers=rest)
+                if now >= cut and pending:
+                    cut = np.inf
+                    rest = [self.addresses[rank] for rank in pending]
+                    self.workers.call(cut_connections, self.run, workers=rest)
                 if now > deadline:
                     late = [self.addresses[rank] for rank in pending]
                     logger.warning(

@@ -15,8 +15,8 @@ __all__ = ["choose_centers", "nearest_centers", "stack"]
 ROUNDS = 10
 """How often the centers move to the middle of their cells."""
 
-SPLITS = 8
-"""How often cells that are too large are split before that is left to the caller."""
+SPLITS = 24
+"""How often cells that are too large are halved before that is left to the caller."""
 
 LARGE, SMALL = 2.0, 0.5
 """Sizes of cells, relative to the mean, at which a center moves from a small to a large cell."""
@@ -58,16 +58,21 @@ def choose_centers(
     """
     n = sample.shape[0]
     rng = np.random.default_rng(seed)
-    centers = sample[np.sort(rng.choice(n, min(count, n), replace=False))]
+    start = sample[np.sort(rng.choice(n, min(count, n), replace=False))]
+    centers = _settle(sample, start, ruler, rng)
     for _ in range(SPLITS):
-        centers = _settle(sample, centers, ruler, rng)
         cells = nearest_centers(sample, centers, ruler, overlap)
-        large = np.flatnonzero(np.bincount(cells.ravel()) > most * n)
-        if not len(large):
+        sizes = np.bincount(cells.ravel(), minlength=centers.shape[0])
+        large = np.flatnonzero(sizes > most * n)
+        # A cell also shrinks where one beside it is halved, so that the largest ones come first.
+        large = large[sizes[large] >= np.median(sizes[large])] if len(large) else large
+        members = {cell: np.flatnonzero(cells[:, 0] == cell) for cell in large.tolist()}
+        halved = {cell: rows for cell, rows in members.items() if len(rows) > 1}
+        if not halved:
             break
-        members = [np.flatnonzero(cells[:, 0] == cell) for cell in large]
-        more = [rng.choice(rows) for rows in members if len(rows)]
-        centers = stack([centers, sample[np.array(more, dtype=np.intp)]])
+        kept = np.delete(np.arange(centers.shape[0]), list(halved))
+        halves = [_halves(sample[rows], ruler, rng) for rows in halved.values()]
+        centers = stack([centers[kept], *halves])
     while centers.shape[0] > 1:
         cells = nearest_centers(sample, centers, ruler, overlap)
         sizes = np.bincount(cells.ravel(), minlength=centers.shape[0])
@@ -114,6 +119,12 @@ def _settle(sample: Any, centers: Any, ruler: Recipe, rng: np.random.Generator) 
             ]
         )
     return centers
+
+
+def _halves(rows: Any, ruler: Recipe, rng: np.random.Generator) -> Any:
+    """Return two centers that divide some rows."""
+    start = rows[np.sort(rng.choice(rows.shape[0], 2, replace=False))]
+    return _settle(rows, start, ruler, rng)
 
 
 def _uneven(members: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ SAMPLE_ROWS = 20_000
 SAMPLE_BYTES = 200_000_000
 """Bytes of the sample, as far as the number of columns tells."""
 
-SPARE = 0.8
+SPARE = 0.9
 """Share of a partition's bound that is planned for, since sizes are estimated on a sample."""
 
 
