@@ -29,6 +29,7 @@ KEPT = (
     "endings",
     "iteration",
     "exaggeration",
+    "seed",
 )
 """What a pickle keeps."""
 
@@ -48,6 +49,8 @@ class RunState(Progress):
         Time spent, by phase.
     endings : dict of str to PhaseEnd
         How the last phase of each name ended.
+    seed : int, optional
+        For gradient methods; drawn when the first of them wants it.
     joint : tuple of (SparseAffinities, SparseAffinities), optional
         The last affinity matrix, and its symmetric form.
     plans : Plans
@@ -62,6 +65,7 @@ class RunState(Progress):
     backends: dict[str, Choice] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     endings: dict[str, PhaseEnd] = field(default_factory=dict)
+    seed: int | None = None
     joint: tuple[SparseAffinities, SparseAffinities] | None = None
     plans: Plans = field(default_factory=lambda: Plans(1), repr=False, compare=False)
     phase_lock: Any = field(default_factory=threading.RLock, repr=False, compare=False)
@@ -85,6 +89,7 @@ class RunState(Progress):
             joint=self.joint,
             iteration=self.iteration,
             exaggeration=self.exaggeration,
+            seed=self.seed,
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from typing import Any
 
 from tsnekit._util.validation import short_repr
 
-__all__ = ["check_bool", "check_names", "check_path", "check_requirements", "check_text"]
+__all__ = [
+    "check_bool",
+    "check_names",
+    "check_path",
+    "check_requirements",
+    "check_text",
+    "check_wants",
+]
 
 _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _PATH = re.compile(f"{_MODULE}:{_MODULE}")
@@ -51,6 +58,15 @@ def check_names(field: str, value: Any) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"{field} must all be different, got {short_repr(value)}")
     return names
+
+
+def check_wants(field: str, value: Any, known: tuple[str, ...]) -> frozenset[str]:
+    """Return `value` as a set if it is a collection of names that are known."""
+    names = check_names(field, value)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"each of {field} must be one of {', '.join(known)}, got {name!r}")
+    return frozenset(names)
 
 
 def check_requirements(field: str, value: Any) -> tuple[str, ...]:
