@@ -1,5 +1,6 @@
 """Shared by all tests: the settings of Hypothesis, fake plugin distributions, and small data."""
 
+import importlib
 import importlib.metadata
 import os
 from pathlib import Path
@@ -29,6 +30,30 @@ def fake_entry_points(monkeypatch):
         return [entry for name in names for entry in found[name].entry_points]
 
     return entry_points
+
+
+@pytest.fixture
+def install_plugin(tmp_path, monkeypatch):
+    """Return a function that installs a plugin for a test: the source of a module of hooks."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(source, *, name="tsnekit-mine", version="0.1"):
+        from tsnekit._backends import registry as registry_module
+
+        # A name of its own for each test, since modules stay imported.
+        module = f"mine_{tmp_path.name}_{len(list(tmp_path.glob('*.py')))}"
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{module}_site" / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[tsnekit]\nmine = {module}\n")
+        distributions = importlib.metadata.distributions(path=[str(info.parent)])
+        found = [entry for dist in distributions for entry in dist.entry_points]
+        registry = registry_module.Registry(found)
+        monkeypatch.setattr(registry_module, "_load_registry", lambda: registry)
+        return importlib.import_module(module)
+
+    return install
 
 
 @pytest.fixture(scope="session")

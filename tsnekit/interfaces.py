@@ -14,11 +14,16 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._optional import FollowsPhases, FollowsRows, MapRows
+
 __all__ = [
     "AffinityKernel",
+    "FollowsPhases",
+    "FollowsRows",
     "GradientMethod",
     "InitSource",
     "Initializer",
+    "MapRows",
     "Metric",
     "NeighborGraph",
     "NeighborSearch",
@@ -184,12 +189,15 @@ class InitSource:
     affinities : SparseAffinities of shape (n, n), optional
         The symmetric affinity matrix P.
     n_jobs : int, default=1
+    labels : ndarray of shape (n,), optional
+        A label of each row, of any type, if the user gave labels.
     """
 
     n_samples: int
     data: Any = None
     affinities: SparseAffinities | None = None
     n_jobs: int = 1
+    labels: NDArray[Any] | None = None
 
 
 @runtime_checkable
@@ -228,6 +236,11 @@ class RepulsionProblem:
         How far around the reference points are expected, as a fraction of its extent.
     affinities : SparseAffinities, optional
         P, for a method whose plan is a `WholeGradient`; other methods ignore it.
+    neighbors : NeighborGraph, optional
+        The neighbors of each row in the data, for a method whose spec wants "neighbors". At least
+        those that P was computed from. There are none with a reference.
+    seed : int, optional
+        Seed of everything that is random, for a method whose spec wants "seed". A map keeps it.
     """
 
     n_samples: int
@@ -237,6 +250,8 @@ class RepulsionProblem:
     reference: NDArray[np.float32] | None = None
     padding: float = 0.25
     affinities: SparseAffinities | None = None
+    neighbors: NeighborGraph | None = None
+    seed: int | None = None
 
 
 @runtime_checkable

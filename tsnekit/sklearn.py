@@ -80,7 +80,13 @@ class TSNE(_Transformer, Facade):
     """
 
     def fit(  # type: ignore[override]
-        self, X: Any, y: Any = None, *, affinities: Any = None, initialization: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        affinities: Any = None,
+        initialization: Any = None,
+        labels: Any = None,
     ) -> TSNE:
         """Embed the training data.
 
@@ -94,6 +100,8 @@ class TSNE(_Transformer, Facade):
             Affinities of the data that were computed before; see `tsnekit.TSNE.fit`.
         initialization : str, array-like or Initializer, optional
             Replaces the parameter of that name.
+        labels : array-like of shape (n_samples,), optional
+            See `tsnekit.TSNE.fit`.
 
         Returns
         -------
@@ -110,7 +118,7 @@ class TSNE(_Transformer, Facade):
                 "y is ignored, but it holds affinities; give them by name: fit(X, affinities=...)"
             )
         X = self._checked(X, ensure_min_samples=2)
-        self.embedding_ = super().fit(X, affinities, initialization)
+        self.embedding_ = super().fit(X, affinities, initialization, labels=labels)
         self.affinities_ = self.embedding_.affinities
         self.kl_divergence_ = self.embedding_.kl_divergence
         self.n_iter_ = self.embedding_.state.iteration
@@ -118,13 +126,19 @@ class TSNE(_Transformer, Facade):
         return self
 
     def fit_transform(
-        self, X: Any, y: Any = None, *, affinities: Any = None, initialization: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        affinities: Any = None,
+        initialization: Any = None,
+        labels: Any = None,
     ) -> NDArray[np.float32]:
         """Embed the training data and return its positions.
 
         Parameters
         ----------
-        X, y, affinities, initialization
+        X, y, affinities, initialization, labels
             As for `fit`.
 
         Returns
@@ -132,7 +146,7 @@ class TSNE(_Transformer, Facade):
         ndarray of shape (n_samples, n_components), float32
             The positions, as a plain array of its own.
         """
-        self.fit(X, y, affinities=affinities, initialization=initialization)
+        self.fit(X, y, affinities=affinities, initialization=initialization, labels=labels)
         return np.array(self.embedding_, subok=False)
 
     def transform(self, X: Any, *args: Any, **kwargs: Any) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from tsnekit._util.fields import (
     check_requirements,
     check_schedule,
     check_text,
+    check_wants,
 )
 from tsnekit._util.metrics import metric_name
 from tsnekit._util.validation import check_integer, check_real, short_repr
@@ -248,6 +249,8 @@ class InitializerSpec(Spec):
         Whether it starts from the affinities.
     sparse : bool, default=False
         Whether the data may be a CSR matrix.
+    needs_labels : bool, default=False
+        Whether it needs a label of each row. Labels that the user gave are there in any case.
     """
 
     kind = "initializer"
@@ -256,9 +259,10 @@ class InitializerSpec(Spec):
     needs_data: bool = False
     needs_affinities: bool = False
     sparse: bool = False
+    needs_labels: bool = False
 
     def _checked(self) -> dict[str, Any]:
-        flags = self._checked_flags("needs_data", "needs_affinities", "sparse")
+        flags = self._checked_flags("needs_data", "needs_affinities", "sparse", "needs_labels")
         return super()._checked() | flags
 
     def _refusals(self, problem: InitSource) -> list[str]:
@@ -267,6 +271,8 @@ class InitializerSpec(Spec):
             reasons.append("needs the data matrix X")
         if self.needs_affinities and problem.affinities is None:
             reasons.append("needs affinities")
+        if self.needs_labels and problem.labels is None:
+            reasons.append("needs labels")
         if self.needs_data and not self.sparse and hasattr(problem.data, "indptr"):
             reasons.append("sparse data is not supported")
         return reasons
@@ -308,6 +314,10 @@ class GradientSpec(Spec):
         Whether its plan is a `tsnekit.interfaces.WholeGradient`.
     separable : bool, default=False
         Whether its plan without a reference is a `tsnekit.interfaces.SeparableRepulsion`.
+    wants : collection of {"neighbors", "seed", "phase"}, default=frozenset()
+        What it wants to know of the map: the neighbors in the data and a seed, as parts of the
+        `tsnekit.interfaces.RepulsionProblem`, and the phase that is in force, by a plan without a
+        reference that is one of `tsnekit.interfaces.FollowsPhases`.
     """
 
     kind = "gradient method"
@@ -320,6 +330,7 @@ class GradientSpec(Spec):
     max_samples: int | None = None
     whole_gradient: bool = False
     separable: bool = False
+    wants: frozenset[str] = frozenset()
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
@@ -330,7 +341,8 @@ class GradientSpec(Spec):
             field = self._field("max_samples")
             checked["max_samples"] = check_integer(field, self.max_samples, at_least=1)
         flags = self._checked_flags("any_dof", "reference", "exact", "whole_gradient", "separable")
-        return checked | flags
+        wants = check_wants(self._field("wants"), self.wants, ("neighbors", "seed", "phase"))
+        return checked | flags | {"wants": wants}
 
     def _refusals(self, problem: RepulsionProblem) -> list[str]:
         reasons = _refused_dimensions(self.n_components, problem.n_components)
@@ -343,15 +355,32 @@ class GradientSpec(Spec):
             )
         if self.max_samples is not None and problem.n_samples > self.max_samples:
             reasons.append(f"n_samples={problem.n_samples} is more than {self.max_samples}")
+        # Before there are affinities, nobody knows whether they will know the neighbors.
+        computed = problem.affinities is not None and problem.reference is None
+        if "neighbors" in self.wants and computed and problem.neighbors is None:
+            reasons.append("needs neighbors, which these affinities do not know")
         return reasons
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSpec(Spec):
-    """An optimizer."""
+    """An optimizer.
+
+    Parameters
+    ----------
+    wants : collection of {"rows"}, default=frozenset()
+        What it wants to know of the map: the rows that it moves and those that are held, as one of
+        `tsnekit.interfaces.FollowsRows`.
+    """
 
     kind = "optimizer"
     hook = "tsnekit_optimizers"
+
+    wants: frozenset[str] = frozenset()
+
+    def _checked(self) -> dict[str, Any]:
+        wants = check_wants(self._field("wants"), self.wants, ("rows",))
+        return super()._checked() | {"wants": wants}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from tsnekit.errors import ContractError
 from tsnekit.forces import Force, ForceProblem, ForceTerm
 from tsnekit.interfaces import (
     AffinityKernel,
+    FollowsPhases,
     Initializer,
     InitSource,
     NeighborGraph,
@@ -38,6 +39,7 @@ __all__ = [
     "check_state",
     "described",
     "fitted",
+    "follower_of",
     "n_neighbors_of",
     "number_of",
     "planned",
@@ -263,6 +265,22 @@ def planned(method: Any, problem: RepulsionProblem) -> Repulsion | WholeGradient
             f"returned {_kind(plan)} from plan, which must return a Repulsion or a WholeGradient",
         )
     return plan
+
+
+def follower_of(method: Any, plan: Any) -> FollowsPhases | None:
+    """Return the plan of a method that wants to know the phases, if it can be told.
+
+    Raises
+    ------
+    ContractError
+        If it cannot be told, although the spec of the method says that it wants to know.
+    """
+    if isinstance(plan, FollowsPhases):
+        return plan
+    if find_registered("negative_gradient_method", method) is not None:
+        whose = described("negative_gradient_method", method)
+        refuse(whose, f'wants "phase", but its plan, {_kind(plan)}, has no enter_phase')
+    return None
 
 
 def check_gradient(

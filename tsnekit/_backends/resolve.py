@@ -27,6 +27,7 @@ __all__ = [
     "find_backend",
     "find_registered",
     "resolve_backend",
+    "wants",
 ]
 
 logger = logging.getLogger(__name__)
@@ -220,10 +221,19 @@ def check_options(
 def find_registered(
     point: str, backend: Any, registry: Registry | None = None
 ) -> Registered | None:
-    """Return what the class of a backend is registered as, if it is."""
+    """Return what a name stands for, or what the class of a backend is registered as, if it is."""
     kind = type(backend)
-    for found in (registry or default_registry()).all(point):
+    registry = registry or default_registry()
+    if isinstance(backend, str):
+        return registry.get(point, backend)
+    for found in registry.all(point):
         module, _, name = found.spec.factory.partition(":")
         if (kind.__module__, kind.__qualname__) == (module, name):
             return found
     return None
+
+
+def wants(point: str, backend: Any, what: str, registry: Registry | None = None) -> bool:
+    """Return whether a backend wants to know something; one that is not registered wants all."""
+    found = find_registered(point, backend, registry)
+    return found is None or what in getattr(found.spec, "wants", ())

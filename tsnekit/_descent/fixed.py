@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsnekit._backends.contracts import described, refuse
+from tsnekit._backends.resolve import find_registered, wants
 from tsnekit._util.validation import as_floats
-from tsnekit.interfaces import Optimizer, Phase
+from tsnekit.interfaces import FollowsRows, MapRows, Optimizer, Phase
 
-__all__ = ["FixedPointsOptimizer", "check_fixed", "select_rows"]
+__all__ = ["FixedPointsOptimizer", "check_fixed", "select_rows", "tell_rows"]
 
 
 def check_fixed(fixed: Any, n_samples: int, *, name: str = "fixed") -> NDArray[np.float32] | None:
@@ -63,6 +65,8 @@ class FixedPointsOptimizer:
         self._share = share if (share < 1).any() else None
         self._inner = copy.deepcopy(optimizer)
         self.restore(optimizer.state())
+        rows = self._moving.astype(np.int64)
+        tell_rows(self._inner, MapRows(n_samples=len(fixed), moving=rows, fixed=fixed.copy()))
 
     def start(self, Y: NDArray[np.float32]) -> None:
         """Start both optimizers afresh."""
@@ -95,6 +99,22 @@ class FixedPointsOptimizer:
         """Go on from a state of all points."""
         self._optimizer.restore(state)
         self._inner.restore(select_rows(state, self._n_samples, self._moving))
+
+
+def tell_rows(optimizer: Optimizer, rows: MapRows) -> None:
+    """Tell an optimizer which rows of the map it moves, if it wants to know.
+
+    Raises
+    ------
+    ContractError
+        If its spec says that it wants to know, but it has no `enter_rows`.
+    """
+    if not wants("optimizer", optimizer, "rows"):
+        return
+    if isinstance(optimizer, FollowsRows):
+        optimizer.enter_rows(rows)
+    elif find_registered("optimizer", optimizer) is not None:
+        refuse(described("optimizer", optimizer), 'wants "rows", but has no enter_rows')
 
 
 def select_rows(

@@ -70,6 +70,7 @@ def descend(
     *,
     terms: Terms | None = None,
     recenter: Callable[[NDArray[np.float32]], None] | None = None,
+    enter_phase: Callable[[Phase], None] | None = None,
     progress: Progress | None = None,
     whose: str = "a gradient method",
     observers: Sequence[Observer] = (),
@@ -93,6 +94,8 @@ def descend(
     recenter : callable, optional
         Called with `Y` after each step, to move it in place, for example a `Centering`. It is part
         of the iteration: if it fails, the step is taken back.
+    enter_phase : callable, optional
+        Called before each gradient, with what is in force.
     progress : Progress, optional
         Counts the iterations.
     whose : str, default="a gradient method"
@@ -110,6 +113,8 @@ def descend(
     forces = np.full_like(Y, np.nan)  # a gradient that is not filled is seen
     for iteration in range(ending.at_most):
         phase = course.after(progress.exaggeration)
+        if enter_phase is not None:
+            enter_phase(phase)
         # While exaggeration fades, the divergence says nothing about the phase.
         if phase is course.phase and ending.looks_at(iteration):
             loss = gradient.gradient_and_divergence(Y, forces, phase.exaggeration)

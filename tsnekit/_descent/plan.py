@@ -14,7 +14,14 @@ from tsnekit._backends.contracts import number_of
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._util.locks import Lock
 from tsnekit._util.threads import resolve_n_jobs
-from tsnekit.interfaces import Repulsion, SparseAffinities, SupportsDivergence, WholeGradient
+from tsnekit.interfaces import (
+    FollowsPhases,
+    Phase,
+    Repulsion,
+    SparseAffinities,
+    SupportsDivergence,
+    WholeGradient,
+)
 
 __all__ = ["Plan", "PlanKey", "Plans", "snapshot"]
 
@@ -65,6 +72,8 @@ class Plan:
         The matrix that a gradient was planned for. A repulsion serves any matrix.
     whose : str, default="a gradient method"
         The gradient method, for messages.
+    follows : FollowsPhases, optional
+        What is told of the phases.
     """
 
     def __init__(
@@ -74,8 +83,11 @@ class Plan:
         affinities: SparseAffinities | None = None,
         *,
         whose: str = "a gradient method",
+        follows: FollowsPhases | None = None,
     ) -> None:
         self.whose = whose
+        self._follows = follows
+        self._phase: Phase | None = None
         self._key = key
         self._planned: Any = planned
         self.affinities = affinities
@@ -84,6 +96,14 @@ class Plan:
     def serves(self, key: PlanKey, affinities: SparseAffinities) -> bool:
         """Return whether the plan was made for this key, and serves this matrix."""
         return self._key == key and (self.affinities is None or self.affinities is affinities)
+
+    def enter_phase(self, phase: Phase) -> None:
+        """Tell the planned object what is in force; see `tsnekit.interfaces.FollowsPhases`."""
+        if self._follows is None or phase is self._phase:
+            return
+        with self._lock.held():
+            self._follows.enter_phase(phase)
+            self._phase = phase
 
     def __call__(
         self,

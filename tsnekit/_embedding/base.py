@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._backends.contracts import check_state, described, planned
+from tsnekit._backends.contracts import check_state, described, follower_of, planned
 from tsnekit._backends.missing import check_installed
-from tsnekit._backends.resolve import resolve_backend
+from tsnekit._backends.resolve import resolve_backend, wants
 from tsnekit._descent.course import Course
 from tsnekit._descent.endings import Ending, check_iterations
 from tsnekit._descent.field import ReferenceField
-from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed
+from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed, tell_rows
 from tsnekit._descent.gradient import KLGradient
 from tsnekit._descent.loop import Centering, Observer, check_convergence, descend
 from tsnekit._descent.parameters import DescentParameters, lists_parameters
@@ -33,6 +33,7 @@ from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
 from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import (
+    MapRows,
     NeighborGraph,
     Optimizer,
     Phase,
@@ -43,6 +44,9 @@ from tsnekit.interfaces import (
 )
 
 __all__ = ["BaseEmbedding"]
+
+FACTS = ("neighbors", "seed", "phase")
+"""What a gradient method may want to know of the map."""
 
 Self = TypeVar("Self", bound="BaseEmbedding")
 
@@ -228,6 +232,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
                         course,
                         terms=terms,
                         recenter=centering if self._recentered and fixed is None else None,
+                        enter_phase=plan.enter_phase,
                         progress=state,
                         whose=plan.whose,
                         observers=[self._observer(plan, parameters, callbacks, bar)],
@@ -249,7 +254,11 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             if not optimizer.state():
                 optimizer.start(self._positions())
             check_state(optimizer)
-            return optimizer if fixed is None else FixedPointsOptimizer(optimizer, fixed)
+            if fixed is not None:
+                return FixedPointsOptimizer(optimizer, fixed)
+            everything, free = np.arange(len(self)), np.zeros(len(self), dtype=np.float32)
+            tell_rows(optimizer, MapRows(n_samples=len(self), moving=everything, fixed=free))
+            return optimizer
 
     def _observer(
         self,
@@ -295,8 +304,14 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         self, parameters: DescentParameters, key: PlanKey, affinities: SparseAffinities
     ) -> Plan:
         field = self._reference_field()
+        matrix = self._symmetric(affinities) if field is None else affinities
         problem = RepulsionProblem(
-            n_samples=len(self), n_components=self.shape[1], dof=key.dof, n_jobs=key.n_jobs
+            n_samples=len(self),
+            n_components=self.shape[1],
+            dof=key.dof,
+            n_jobs=key.n_jobs,
+            affinities=matrix,
+            neighbors=self._known_neighbors(),
         )
         if field is not None:
             problem = dataclasses.replace(problem, reference=field.positions, padding=field.padding)
@@ -308,14 +323,20 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             facade_params=parameters.facade_params(),
         )
         self.state.backends["negative_gradient_method"] = backend.choice
-        matrix = self._symmetric(affinities) if field is None else affinities
-        problem = dataclasses.replace(problem, affinities=matrix)
         method, whose = backend.instance, described("negative_gradient_method", backend.instance)
+        wanted = {each: wants("negative_gradient_method", method, each) for each in FACTS}
+        problem = dataclasses.replace(
+            problem,
+            neighbors=problem.neighbors if wanted["neighbors"] else None,
+            seed=self._seed() if wanted["seed"] else None,
+        )
         repulsion: Repulsion
+        follows = None
         if field is None:
             made = planned(method, problem)
+            follows = follower_of(method, made) if wanted["phase"] else None
             if isinstance(made, WholeGradient):
-                return Plan(key, made, affinities, whose=whose)
+                return Plan(key, made, affinities, whose=whose, follows=follows)
             repulsion = made
         else:
             shared = field.plan(key, affinities, lambda: planned(method, problem), whose=whose)
@@ -330,7 +351,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             reference=problem.reference,
             whose=whose,
         )
-        return Plan(key, gradient, affinities, whose=whose)
+        return Plan(key, gradient, affinities, whose=whose, follows=follows)
 
     def _terms(self, parameters: DescentParameters) -> Terms | None:
         """Return the prepared force terms: the last ones if they still fit, else new ones."""
@@ -347,7 +368,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
                 dof=key.dof,
                 n_jobs=key.n_jobs,
                 affinities=self._symmetric(affinities) if field is None else affinities,
-                neighbors=self._neighbors(),
+                neighbors=self._known_neighbors(),
                 reference=None if field is None else field.positions,
             )
             return Terms.of(parameters, problem, affinities)
@@ -373,8 +394,12 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
     def _reference_field(self) -> ReferenceField | None:
         raise NotImplementedError
 
-    def _neighbors(self) -> NeighborGraph | None:
-        """Return the neighbors of the rows in the data, if they are known."""
+    def _known_neighbors(self) -> NeighborGraph | None:
+        """Return the neighbors of each point in the data, if they are known."""
+        raise NotImplementedError
+
+    def _seed(self) -> int:
+        """Return the seed for gradient methods, the same one whenever it is asked for."""
         raise NotImplementedError
 
     def _n_auto(self) -> int:

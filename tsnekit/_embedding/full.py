@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.utils import check_random_state
 
 from tsnekit._descent.field import PADDING, ReferenceField
 from tsnekit._descent.parameters import DescentParameters
@@ -16,7 +17,6 @@ from tsnekit._embedding.placement import check_placement, place
 from tsnekit._embedding.state import fresh_state
 from tsnekit._util.validation import check_integer, check_positions, check_real
 from tsnekit.affinity._base import check_affinities
-from tsnekit.affinity._neighbors import NeighborAffinities
 from tsnekit.interfaces import NeighborGraph, Optimizer, SparseAffinities
 
 if TYPE_CHECKING:
@@ -121,10 +121,14 @@ class TSNEEmbedding(BaseEmbedding):
     def _reference_field(self) -> None:
         return None
 
-    def _neighbors(self) -> NeighborGraph | None:
-        affinities = self.affinities
-        known = affinities.knn_index.graph if isinstance(affinities, NeighborAffinities) else None
-        return known
+    def _known_neighbors(self) -> NeighborGraph | None:
+        return self.affinities.known_neighbors()
+
+    def _seed(self) -> int:
+        state = self.state
+        if state.seed is None:
+            state.seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        return state.seed
 
     def _n_auto(self) -> int:
         return len(self)

@@ -159,8 +159,11 @@ class PartialTSNEEmbedding(BaseEmbedding):
     def _reference_field(self) -> ReferenceField:
         return self._field
 
-    def _neighbors(self) -> None:
+    def _known_neighbors(self) -> None:
         return None
+
+    def _seed(self) -> int:
+        return self.reference_embedding._seed()
 
     def _n_auto(self) -> int:
         return 1

@@ -30,6 +30,7 @@ KEPT = (
     "endings",
     "iteration",
     "exaggeration",
+    "seed",
 )
 """What a pickle keeps."""
 
@@ -49,6 +50,8 @@ class RunState(Progress):
         Time spent, by phase.
     endings : dict of str to PhaseEnd
         How the last phase of each name ended.
+    seed : int, optional
+        For gradient methods; drawn when the first of them wants it.
     joint : tuple of (SparseAffinities, SparseAffinities), optional
         The last affinity matrix, and its symmetric form.
     plans : Plans
@@ -65,6 +68,7 @@ class RunState(Progress):
     backends: dict[str, Choice] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     endings: dict[str, PhaseEnd] = field(default_factory=dict)
+    seed: int | None = None
     joint: tuple[SparseAffinities, SparseAffinities] | None = None
     plans: Plans[Plan] = field(default_factory=lambda: Plans(1), repr=False, compare=False)
     terms: Plans[Terms] = field(default_factory=lambda: Plans(1), repr=False, compare=False)
@@ -89,6 +93,7 @@ class RunState(Progress):
             joint=self.joint,
             iteration=self.iteration,
             exaggeration=self.exaggeration,
+            seed=self.seed,
         )
 
     def __getstate__(self) -> dict[str, Any]:

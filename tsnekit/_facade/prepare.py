@@ -16,10 +16,11 @@ from tsnekit._backends.resolve import (
     check_name,
     check_options,
     find_backend,
+    find_registered,
     resolve_backend,
 )
 from tsnekit._descent.recipes import check_fits
-from tsnekit._util.validation import check_positions
+from tsnekit._util.validation import check_positions, short_repr
 from tsnekit.errors import BackendUnavailableError
 from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import InitSource, Metric, NeighborGraph, Optimizer, RepulsionProblem
@@ -33,6 +34,9 @@ __all__ = [
     "check_forces",
     "check_gradient_method",
     "check_initialization",
+    "check_labels",
+    "check_metric",
+    "check_same_rows",
     "check_spread",
     "compute_affinities",
     "compute_initialization",
@@ -105,28 +109,97 @@ def compute_affinities(
     return built
 
 
+def check_metric(metric: Any) -> None:
+    """Check that a metric is a name or a function.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if not isinstance(metric, str) and not callable(metric):
+        raise TypeError(f"metric must be a name or a callable, got {short_repr(metric)}")
+
+
+def check_labels(labels: Any, n_samples: int) -> NDArray[Any] | None:
+    """Return the labels of the rows as an array (n_samples,), or None if there are none.
+
+    Raises
+    ------
+    ValueError
+        If there is not one label for each row.
+    """
+    if labels is None:
+        return None
+    found = np.asarray(labels)
+    if found.shape != (n_samples,):
+        raise ValueError(
+            f"labels must have a label for each of the {n_samples} rows, got shape {found.shape}"
+        )
+    return found
+
+
+def check_same_rows(X: Any, affinities: Affinities) -> None:
+    """Check that data, if there is any, has a row for each row of the affinities.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ.
+    """
+    if X is not None and X.shape[0] != affinities.n_samples:
+        raise ValueError(
+            f"X has {X.shape[0]} rows, but affinities are those of {affinities.n_samples}; "
+            "give X and the affinities of the same rows"
+        )
+
+
 def check_initialization(
-    given: Any, params: Mapping[str, Any] | None, *, n_samples: int, n_components: int
+    given: Any,
+    params: Mapping[str, Any] | None,
+    *,
+    n_samples: int,
+    n_components: int,
+    labels: NDArray[Any] | None = None,
 ) -> Any:
     """Return an initialization: the name of an initializer, an instance, or checked positions.
 
     Raises
     ------
     TypeError, ValueError
-        If `given` is none of these, the positions have another shape, or the initializer does not
-        have a given option.
+        If `given` is none of these, the positions have another shape, the initializer does not
+        have a given option, or it needs labels and there are none.
     """
     if given is None or isinstance(given, str) or callable(given):
         check_name("initialization", given)
         check_options("initialization", given, params)
+        found = find_registered("initialization", given)
+        # Nothing replaces labels, as `spectral` replaces an initializer that needs data.
+        if labels is None and found is not None and getattr(found.spec, "needs_labels", False):
+            raise BackendUnavailableError(
+                f"initialization {found.spec.name!r} of {found.origin} needs labels; "
+                "tsnekit.TSNE takes them, as in fit(X, labels=labels)"
+            )
         return given
     return check_positions(
         given, name="initialization", n_samples=n_samples, n_components=n_components
     )
 
 
-def check_gradient_method(parameters: DescentParameters, n_samples: int, n_components: int) -> None:
+def check_gradient_method(
+    parameters: DescentParameters,
+    n_samples: int,
+    n_components: int,
+    affinities: Affinities | None = None,
+) -> None:
     """Check that the gradient method can serve this embedding and has the given options.
+
+    Parameters
+    ----------
+    parameters : DescentParameters
+    n_samples, n_components : int
+    affinities : Affinities, optional
+        If they are there already.
 
     Raises
     ------
@@ -136,7 +209,11 @@ def check_gradient_method(parameters: DescentParameters, n_samples: int, n_compo
     method = parameters.negative_gradient_method
     if isinstance(method, str):
         problem = RepulsionProblem(
-            n_samples=n_samples, n_components=n_components, dof=float(parameters.dof)
+            n_samples=n_samples,
+            n_components=n_components,
+            dof=float(parameters.dof),
+            affinities=None if affinities is None else affinities.matrix,
+            neighbors=None if affinities is None else affinities.known_neighbors(),
         )
         method = find_backend("negative_gradient_method", method, problem)[0].spec.name
     check_options("negative_gradient_method", method, parameters.gradient_params)
@@ -181,6 +258,7 @@ def compute_initialization(
     rng: np.random.RandomState,
     reason: str | None,
     choices: dict[str, Choice],
+    labels: NDArray[Any] | None = None,
 ) -> NDArray[np.float32]:
     """Return initial positions (n, n_components).
 
@@ -191,7 +269,9 @@ def compute_initialization(
     if isinstance(given, np.ndarray):
         check_spread(given)
         return given
-    source = InitSource(n_samples=n_samples, data=X, affinities=affinities.matrix, n_jobs=n_jobs)
+    source = InitSource(
+        n_samples=n_samples, data=X, affinities=affinities.matrix, n_jobs=n_jobs, labels=labels
+    )
     given, params, reason = usable_initializer(given, params, reason, source)
     backend = resolve_backend("initialization", given, source, params=params, reason=reason)
     choices["initialization"] = backend.choice

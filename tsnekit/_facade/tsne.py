@@ -30,7 +30,6 @@ from tsnekit._util.validation import (
     check_integer,
     check_real,
     column_names,
-    short_repr,
 )
 from tsnekit.affinity._base import check_affinities
 from tsnekit.affinity._memory import parse_bytes
@@ -250,6 +249,8 @@ dict, optional
         X: Any = None,
         affinities: Affinities | None = None,
         initialization: Any = None,
+        *,
+        labels: Any = None,
     ) -> TSNEEmbedding:
         """Embed a data set, or affinities.
 
@@ -266,6 +267,9 @@ dict, optional
         initialization : str, array-like or Initializer, optional
             Replaces the parameter of that name. If there is no data, ``spectral`` replaces an
             initialization that needs data.
+        labels : array-like of shape (n_samples,), optional
+            A label of each row, for initializers that place points by labels. Nothing else uses
+            them.
 
         Returns
         -------
@@ -282,7 +286,7 @@ dict, optional
             On Ctrl-C during the optimization; its ``final_embedding`` is the map at that moment.
         """
         phases = self._phases_of_fit()
-        embedding = self.prepare_initial(X, affinities, initialization)
+        embedding = self.prepare_initial(X, affinities, initialization, labels=labels)
         try:
             for name, ending, parameters in phases:
                 embedding.run_phase(name, ending, parameters)
@@ -295,12 +299,14 @@ dict, optional
         X: Any = None,
         affinities: Affinities | None = None,
         initialization: Any = None,
+        *,
+        labels: Any = None,
     ) -> TSNEEmbedding:
         """Compute affinities and initial positions, without optimizing.
 
         Parameters
         ----------
-        X, affinities, initialization
+        X, affinities, initialization, labels
             As for `fit`.
 
         Returns
@@ -336,13 +342,15 @@ dict, optional
                 # stored.
                 X = check_data(X, keep_zeros=self._reads_distances())
             n_samples = X.shape[0] if affinities is None else affinities.n_samples
+            labels = pipeline.check_labels(labels, n_samples)
             initialization = pipeline.check_initialization(
                 initialization,
                 self.initialization_params,
                 n_samples=n_samples,
                 n_components=self.n_components,
+                labels=labels,
             )
-            pipeline.check_gradient_method(parameters, n_samples, self.n_components)
+            pipeline.check_gradient_method(parameters, n_samples, self.n_components, affinities)
             pipeline.check_forces(parameters, n_samples, self.n_components, affinities)
             optimizer = pipeline.build_optimizer(
                 scheduled(self)["optimizer"],
@@ -369,11 +377,8 @@ dict, optional
                     seconds=seconds,
                     choices=choices,
                 )
-            elif X is not None and X.shape[0] != affinities.n_samples:
-                raise ValueError(
-                    f"X has {X.shape[0]} rows, but affinities are those of {affinities.n_samples}; "
-                    "give X and the affinities of the same rows"
-                )
+            else:
+                pipeline.check_same_rows(X, affinities)
             started = time.perf_counter()
             positions = pipeline.compute_initialization(
                 initialization,
@@ -386,6 +391,7 @@ dict, optional
                 rng=rng,
                 reason=start_reason,
                 choices=choices,
+                labels=labels,
             )
             seconds["initialization"] = time.perf_counter() - started
             if optimizer.state():
@@ -414,8 +420,7 @@ dict, optional
         check_neighbors(self.neighbors)
         check_name("affinity", kernel_of(self))
         check_name("optimizer", self.optimizer)
-        if not isinstance(self.metric, str) and not callable(self.metric):
-            raise TypeError(f"metric must be a name or a callable, got {short_repr(self.metric)}")
+        pipeline.check_metric(self.metric)
         known = DescentParameters.names()
         common = {name: getattr(self, name) for name in known if hasattr(self, name)}
         common |= {"momentum": given["final_momentum"], "fade": given["fade"]}

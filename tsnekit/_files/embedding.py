@@ -202,6 +202,8 @@ def pack_state(
         "parameters": _parameters_to_plain(state.parameters),
         "optimizer": backend_to_plain("optimizer", state.optimizer),
     }
+    if state.seed is not None:
+        header["seed"] = state.seed
     arrays: dict[str, NDArray[Any]] = {"positions": positions}
     arrays |= with_prefix("optimizer", state.optimizer.state())
     return header, arrays
@@ -306,6 +308,8 @@ def unpack_state(embedding: Any, backends: Any, fields: Fields, arrays: Arrays) 
     if "endings" in fields:
         endings = fields.fields("endings")
         state.endings = {name: _ending(endings.fields(name)) for name in endings.names()}
+    if "seed" in fields:  # only if a gradient method wanted it
+        state.seed = fields.integer("seed")
     choices = fields.fields("backends")
     state.backends = {}
     for point in choices.names():

@@ -18,6 +18,7 @@ __all__ = [
     "check_requirements",
     "check_schedule",
     "check_text",
+    "check_wants",
 ]
 
 _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
@@ -58,6 +59,15 @@ def check_names(field: str, value: Any) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"{field} must all be different, got {short_repr(value)}")
     return names
+
+
+def check_wants(field: str, value: Any, known: tuple[str, ...]) -> frozenset[str]:
+    """Return `value` as a set if it is a collection of names that are known."""
+    names = check_names(field, value)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"each of {field} must be one of {', '.join(known)}, got {name!r}")
+    return frozenset(names)
 
 
 def check_requirements(field: str, value: Any) -> tuple[str, ...]:

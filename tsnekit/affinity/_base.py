@@ -80,6 +80,13 @@ class Affinities:
         """Number of points."""
         return self.matrix.shape[0]
 
+    def known_neighbors(self) -> NeighborGraph | None:
+        """Return the neighbors of each row in the data, or None if they are not known.
+
+        They are for gradient methods that want them. A derived class may define this method.
+        """
+        return None
+
     def to_new(self, data: Any, return_distances: bool = False, **affinity_params: Any) -> Any:
         """Compute the affinities of new rows to the points.
 

@@ -130,6 +130,10 @@ class NeighborAffinities(Affinities):
             )
         return found[0]
 
+    def known_neighbors(self) -> NeighborGraph | None:
+        """Return the neighbors of each row, at least those that P was computed from."""
+        return self.knn_index.graph
+
     def to_new(
         self,
         data: Any,

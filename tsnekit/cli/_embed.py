@@ -99,7 +99,7 @@ def run_here(args: argparse.Namespace) -> int:
     noted = note_rows(data, recipe)
     check_pictures(args, noted.labels)
     reading = time.perf_counter() - started
-    embedding, code = _fit(model, X)
+    embedding, code = _fit(model, X, labels=data.labels)
 
     def report() -> Any:
         return diagnose(embedding, X, random_state=parameters["random_state"])
@@ -131,12 +131,12 @@ def run_on_cluster(args: argparse.Namespace, client: Any) -> int:
     return code
 
 
-def _fit(model: Any, X: Any) -> tuple[Any, int]:
+def _fit(model: Any, X: Any, **options: Any) -> tuple[Any, int]:
     """Return the map, also one that was interrupted, and the exit code."""
     from tsnekit.errors import InterruptedByUser
 
     try:
-        return model.fit(X), 0
+        return model.fit(X, **options), 0
     except InterruptedByUser as interrupt:
         print("tsnekit: interrupted; keeping the map as it is", file=sys.stderr)
         return interrupt.final_embedding, INTERRUPTED

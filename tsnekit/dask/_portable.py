@@ -40,8 +40,8 @@ def check_on_workers(
     TypeError
         If a callback needs more than the positions.
     ValueError
-        If there are force terms, or if the gradient method computes whole gradients, or cannot
-        compute the forces of all points on some of them.
+        If there are force terms, or if the gradient method computes whole gradients, cannot compute
+        the forces of all points on some of them, or wants to know what no worker knows.
     """
     if any(isinstance(each, Checkpoint) for each in callbacks):
         raise TypeError(
@@ -60,6 +60,11 @@ def check_on_workers(
         raise ValueError(
             f"{METHOD}={spec.name!r} cannot be shared by the workers of a cluster: it must compute "
             "the forces of fixed points on others, or say that it is separable"
+        )
+    if isinstance(spec, GradientSpec) and spec.wants:
+        raise ValueError(
+            f"{METHOD}={spec.name!r} cannot be shared by the workers of a cluster: it wants to "
+            f"know of the map: {', '.join(sorted(spec.wants))}"
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tsnekit._descent.course import Course
 from tsnekit._descent.endings import Ending
+from tsnekit._descent.fixed import tell_rows
 from tsnekit._descent.loop import Progress, descend
 from tsnekit.callbacks import CallbackRunner, IterationState
 from tsnekit.dask._checkpoints import Part, exchange_parts
@@ -21,7 +22,7 @@ from tsnekit.dask._comms import close_connections, connections
 from tsnekit.dask._exchange import Collective, ExchangeError
 from tsnekit.dask._gradient import SharedGradient
 from tsnekit.errors import OptimizationInterrupt
-from tsnekit.interfaces import GradientMethod, Optimizer, Phase, SparseAffinities
+from tsnekit.interfaces import GradientMethod, MapRows, Optimizer, Phase, SparseAffinities
 
 __all__ = ["Assignment", "Outcome", "WorkerMap", "run_rank", "tell_rank"]
 
@@ -222,6 +223,10 @@ class _Rank:
             self._optimizer.restore(part.optimizer)
         else:
             self._optimizer.start(self._Y)
+        first, n = assignment.bounds[collective.rank], assignment.bounds[-1]
+        moving = np.arange(first, first + len(self._Y))
+        free = np.zeros(n, dtype=np.float32)
+        tell_rows(self._optimizer, MapRows(n_samples=n, moving=moving, fixed=free))
         self._progress = Progress(iteration=part.iteration, exaggeration=part.exaggeration)
         self._start = part.iteration
         self._callbacks: list[Callable[..., Any]] | None = None

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.interfaces import RepulsionProblem
+from tsnekit.interfaces import RepulsionProblem, SparseAffinities
 
-__all__ = ["gradient_and_kl", "repulsion"]
+__all__ = ["gradient_and_kl", "repulsion", "ring"]
 
 Points = NDArray[np.float32]
 Sums = NDArray[np.float64]
@@ -46,3 +46,16 @@ def gradient_and_kl(
     np.add.at(gradient, rows, exaggeration * (P.data * w)[:, None] * offset)
     kl = float(np.sum(P.data * np.log(P.data * row_z[rows] / w**problem.dof)))
     return gradient, kl if problem.reference is None else kl / len(Y)
+
+
+def ring(n: int, reference: Points | None) -> SparseAffinities:
+    """Return affinities of each point to two neighbors, in a ring of all points or a reference."""
+    m = n if reference is None else len(reference)
+    columns = np.stack([np.arange(-1, n - 1) % m, np.arange(1, n + 1) % m], axis=1)
+    return SparseAffinities(
+        indptr=np.arange(0, 2 * n + 1, 2, dtype=np.int64),
+        indices=np.sort(columns, axis=1).astype(np.int32).ravel(),
+        # P is a distribution over all pairs, or, with a reference, one in every row.
+        data=np.full(2 * n, 0.5 / n if reference is None else 0.5, dtype=np.float32),
+        shape=(n, m),
+    )

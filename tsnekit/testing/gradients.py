@@ -15,7 +15,6 @@ from tsnekit.interfaces import (
     Repulsion,
     RepulsionProblem,
     SeparableRepulsion,
-    SparseAffinities,
     SupportsDivergence,
     WholeGradient,
 )
@@ -24,7 +23,7 @@ from tsnekit.testing import _oracle
 from tsnekit.testing._maps import check_map
 from tsnekit.testing._parts import read_only, together
 from tsnekit.testing._points import Points, clusters, cuts, degenerate_inputs, divided_inputs
-from tsnekit.testing.base import Conformance
+from tsnekit.testing._wants import WantsOfMethods, facts_of
 
 __all__ = ["Case", "GradientMethodConformance"]
 
@@ -54,7 +53,7 @@ def _relative_error(found: NDArray[Any], expected: NDArray[Any]) -> float:
     return float(difference / max(np.linalg.norm(expected), np.finfo(np.float64).tiny))
 
 
-class GradientMethodConformance(Conformance):
+class GradientMethodConformance(WantsOfMethods):
     """Test a registered gradient method for everything that its spec claims.
 
     Subclass it with a name that pytest collects::
@@ -122,7 +121,8 @@ class GradientMethodConformance(Conformance):
             dof=case.dof,
             n_jobs=n_jobs,
             reference=None if reference is None else read_only(reference),
-            affinities=_ring(len(Y), reference) if self.spec().whole_gradient else None,
+            affinities=_oracle.ring(len(Y), reference) if self.spec().whole_gradient else None,
+            **facts_of(self.spec(), len(Y), reference=reference is not None),
         )
 
     def repulsion(self, problem: RepulsionProblem) -> Repulsion:
@@ -427,16 +427,3 @@ class GradientMethodConformance(Conformance):
                 assert np.isfinite(out).all(), f"{case}, {what}: the gradient is not finite"
                 kl = plan.kl_divergence(Y)
                 assert np.isfinite(kl), f"{case}, {what}: the KL divergence is {kl}"
-
-
-def _ring(n: int, reference: Points | None) -> SparseAffinities:
-    """Return affinities of each point to two neighbors, in a ring of all points or a reference."""
-    m = n if reference is None else len(reference)
-    columns = np.stack([np.arange(-1, n - 1) % m, np.arange(1, n + 1) % m], axis=1)
-    return SparseAffinities(
-        indptr=np.arange(0, 2 * n + 1, 2, dtype=np.int64),
-        indices=np.sort(columns, axis=1).astype(np.int32).ravel(),
-        # P is a distribution over all pairs, or, with a reference, one in every row.
-        data=np.full(2 * n, 0.5 / n if reference is None else 0.5, dtype=np.float32),
-        shape=(n, m),
-    )

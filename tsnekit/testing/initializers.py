@@ -141,7 +141,25 @@ class InitializerConformance(Conformance):
     def test_refuses_a_source_without_what_it_needs(self, spec: InitializerSpec) -> None:
         """`unmet` gives a reason if the input of the initializer is missing."""
         unmet = spec.unmet(InitSource(n_samples=self.n_samples))
-        assert bool(unmet) == (spec.needs_data or spec.needs_affinities)
+        assert bool(unmet) == (spec.needs_data or spec.needs_affinities or spec.needs_labels)
+
+    @pytest.mark.parametrize("kind", ["text", "one class", "a class for each row", "numbers"])
+    def test_any_labels(
+        self, spec: InitializerSpec, initializer: Initializer, source: InitSource, kind: str
+    ) -> None:
+        """Positions are finite, and no two are the same, for labels of any kind."""
+        if not spec.needs_labels:
+            pytest.skip("needs no labels")
+        labels: dict[str, NDArray[Any]] = {
+            "text": np.array(["a", "b", "c"], dtype=object)[np.arange(self.n_samples) % 3],
+            "one class": np.zeros(self.n_samples, dtype=int),
+            "a class for each row": np.arange(self.n_samples),
+            "numbers": np.linspace(-1, 1, self.n_samples),
+        }
+        labels[kind].setflags(write=False)
+        positions = self._place(initializer, replace(source, labels=labels[kind]), 2)
+        assert np.isfinite(positions).all()
+        assert len(np.unique(positions, axis=0)) == self.n_samples
 
     def test_sparse_data_where_claimed(
         self, spec: InitializerSpec, initializer: Initializer, source: InitSource
@@ -175,6 +193,7 @@ class InitializerConformance(Conformance):
             n_samples=len(data),
             data=data if spec.needs_data else None,
             affinities=check_matrix(affinities) if spec.needs_affinities else None,
+            labels=np.arange(len(data)) % 3 if spec.needs_labels else None,
         )
 
     @staticmethod

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tsnekit._descent.fixed import FixedPointsOptimizer, select_rows
-from tsnekit.interfaces import Optimizer, Phase
+from tsnekit._descent.fixed import FixedPointsOptimizer, select_rows, tell_rows
+from tsnekit.interfaces import FollowsRows, MapRows, Optimizer, Phase
+from tsnekit.specs import OptimizerSpec
 from tsnekit.testing._maps import check_map
 from tsnekit.testing.base import Conformance
 
@@ -39,8 +40,15 @@ def bowl(Y: Points) -> Points:
     return Y - CENTER
 
 
+def all_rows(Y: Points) -> MapRows:
+    """Return the rows of a map of which no point is held."""
+    n = len(Y)
+    return MapRows(n_samples=n, moving=np.arange(n), fixed=np.zeros(n, dtype=np.float32))
+
+
 def chase(optimizer: Any, Y: Points, n_iter: int, phase: Phase) -> None:
     """Take steps towards a center that goes round, so that the points never come to rest."""
+    tell_rows(optimizer, all_rows(Y))
     for i in range(n_iter):
         center = 3 * np.cos(0.4 * i + np.arange(Y.shape[1]))
         optimizer.step(Y, Y - center.astype(np.float32), phase)
@@ -87,12 +95,15 @@ class OptimizerConformance(Conformance):
         """Return an optimizer that has started on these points."""
         optimizer = self.build()
         optimizer.start(Y)
+        tell_rows(optimizer, all_rows(Y))
         return optimizer
 
     def run(
         self, optimizer: Any, Y: Points, n_iter: int = 20, phases: Iterable[Phase] = (PHASE,)
     ) -> Points:
         """Take steps in the bowl, in place, one after the other in each phase."""
+        if not isinstance(optimizer, FixedPointsOptimizer):
+            tell_rows(optimizer, all_rows(Y))
         for phase in phases:
             for _ in range(n_iter):
                 gradient = bowl(Y)
@@ -382,6 +393,40 @@ class OptimizerConformance(Conformance):
         for name, array in optimizer.state().items():
             if array.ndim and len(array) == self.n_samples:
                 np.testing.assert_array_equal(array[fixed], state[name][fixed], err_msg=name)
+
+    def test_follows_rows(self) -> None:
+        """Rows are told to an optimizer that wants to know them, and are not part of its state."""
+        spec, Y = self.registered(), start_of(self.n_samples)
+        assert isinstance(spec, OptimizerSpec)
+        optimizer = self.build()
+        if "rows" not in spec.wants:
+            assert not isinstance(optimizer, FollowsRows), (
+                'it has enter_rows, which nobody calls: its spec does not want "rows"'
+            )
+            pytest.skip("wants to know no rows")
+        assert isinstance(optimizer, FollowsRows), 'its spec wants "rows", but it has no enter_rows'
+        optimizer.start(Y)
+        self.run(optimizer, Y)
+        before = optimizer.state()
+        moving = np.arange(0, self.n_samples, 3)
+        fixed = np.ones(self.n_samples, dtype=np.float32)
+        fixed[moving] = 0.5
+        optimizer.restore(select_rows(before, self.n_samples, moving))
+        for array in (moving, fixed):
+            array.flags.writeable = False
+        optimizer.enter_rows(MapRows(n_samples=self.n_samples, moving=moving, fixed=fixed))
+        same_state(optimizer.state(), select_rows(before, self.n_samples, moving))
+        part = Y[moving]
+        for _ in range(20):
+            optimizer.step(part, bowl(part), PHASE)
+        assert np.isfinite(part).all()
+        optimizer.restore(before)
+        optimizer.enter_rows(all_rows(Y))
+        other = self.started(Y)
+        other.restore(before)
+        assert np.array_equal(self.run(optimizer, Y.copy()), self.run(other, Y.copy())), (
+            "it has kept something of the rows that it moved before"
+        )
 
     def test_starts_again_with_more_points(self) -> None:
         """A map that grows starts a used optimizer again, which then is like a new one."""
