@@ -35,7 +35,6 @@ __all__ = [
     "check_gradient_method",
     "check_initialization",
     "check_labels",
-    "check_metric",
     "check_same_rows",
     "check_spread",
     "compute_affinities",
@@ -107,18 +106,6 @@ def compute_affinities(
     choices |= {"neighbors": found, "affinity": kernel.choice}
     seconds |= built.seconds
     return built
-
-
-def check_metric(metric: Any) -> None:
-    """Check that a metric is a name or a function.
-
-    Raises
-    ------
-    TypeError
-        If it is neither.
-    """
-    if not isinstance(metric, str) and not callable(metric):
-        raise TypeError(f"metric must be a name or a callable, got {short_repr(metric)}")
 
 
 def check_labels(labels: Any, n_samples: int) -> NDArray[Any] | None:
