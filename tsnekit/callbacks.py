@@ -283,7 +283,13 @@ class TimeLimit(Callback):
         self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
     ) -> bool:
         """Look at the clock."""
-        return self._started is not None and time.monotonic() - self._started >= self.seconds
+        return self._started is not None and self.left <= 0
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left; not positive if the time is over."""
+        spent = 0.0 if self._started is None else time.monotonic() - self._started
+        return self.seconds - spent
 
     def __getstate__(self) -> dict[str, Any]:
         # The clock belongs to the process.

@@ -1,6 +1,7 @@
 """Maps that a cluster saves and loads, and that one machine loads and saves."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import tsnekit.dask
 from tsnekit._files.archive import write_archive
 from tsnekit._files.reader import read_archive
 from tsnekit.affinity import PrecomputedAffinities
+from tsnekit.errors import ClusterError
 
 SHORT = {"early_exaggeration_iter": 10, "n_iter": 10, "perplexity": 8, "random_state": 0}
 
@@ -65,6 +67,26 @@ def test_a_cluster_loads_what_it_saved_and_goes_on_to_the_bit(client, saved):
         client.compute(each.transform(X[:20], n_iter=5)).result() for each in (again, embedding)
     ]
     np.testing.assert_array_equal(*placed)
+
+
+def test_what_a_loaded_map_loses_is_read_again(client, saved, tmp_path):
+    _, path, X = saved
+    copied = tmp_path / "map"
+    shutil.copy(path, copied)
+    embedding = tsnekit.dask.load(copied, client)
+    whole = embedding.optimize(5)
+    matrices = embedding.affinities.matrices
+    client.cancel([matrices[0], matrices[-1]])
+    np.testing.assert_array_equal(embedding.optimize(5), whole)
+    client.cancel(embedding.affinities.rows.held[0])
+    with pytest.raises(ClusterError, match="was lost with a worker; load the file again"):
+        embedding.transform(X[:20])
+    with pytest.raises(ClusterError, match="was lost with a worker; load the file again"):
+        embedding.save(tmp_path / "again")
+    client.cancel(matrices[1])
+    copied.unlink()
+    with pytest.raises(ClusterError, match=r"cannot be read again: .*No such file"):
+        embedding.optimize(5)
 
 
 def test_a_cluster_loads_what_this_machine_saved(client, rows, tmp_path):

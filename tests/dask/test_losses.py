@@ -33,13 +33,14 @@ def log(caplog):
 class Kill:
     """A callback that kills a process, once, and only from another process."""
 
-    def __init__(self, pid, folder, at=20):
+    def __init__(self, pid, folder, at=20, signal=signal.SIGKILL):
         self.pid, self.done, self.at = pid, pathlib.Path(folder) / "killed", at
+        self.signal = signal
 
     def __call__(self, iteration, error, embedding):
         if iteration == self.at and not self.done.exists():
             self.done.touch()
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, self.signal)
 
 
 def killing(client, worker, folder, n_iter=60, **given):
@@ -221,6 +222,64 @@ def test_a_retired_worker_that_is_late_hands_its_rows_over(digits_affinities, mo
         )
     assert (result.restarts, result.n_ranks, result.n_iter) == (1, 1, 60)
     assert "continues after iteration 0" not in log.text
+
+
+@pytest.mark.slow
+def test_a_stopped_worker_is_left_behind(three, digits_affinities, tmp_path, monkeypatch, log):
+    """Its connections stay open, and the scheduler believes in it for minutes."""
+    from tsnekit.dask import _control, _run
+
+    monkeypatch.setattr(_control, "ANSWER_SECONDS", 5.0)
+    order = sorted(three.nthreads())
+    monkeypatch.setattr(
+        _run._Run, "_placed", lambda self, alive: [each for each in order if each in alive]
+    )
+    (pid,) = three.run(os.getpid, workers=[order[1]]).values()
+    callback = Kill(pid, tmp_path, signal=signal.SIGSTOP)
+    try:
+        result = run(
+            three,
+            digits_affinities,
+            checkpoint_every=10,
+            timeout=5,
+            **options(60, callbacks=callback, callbacks_every_iters=20),
+        )
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (result.restarts, result.n_ranks, result.n_iter) == (1, 2, 60)
+    assert order[1] in log.text
+    assert "continues after iteration 20" in log.text or "after iteration 10" in log.text
+
+
+class Fill:
+    """A callback that takes memory until its process is ended."""
+
+    def __call__(self, iteration, error, embedding):
+        taken = []
+        while iteration == 20:
+            taken.append(np.ones(2**20))
+            time.sleep(0.01 if len(taken) > 60 else 0)
+
+
+@pytest.mark.slow
+def test_a_worker_with_too_much_memory_is_one_clear_error(digits_affinities, monkeypatch, log):
+    from tsnekit.dask import _run
+
+    monkeypatch.setattr(_run, "MAX_RESTARTS", 1)
+    with (
+        started(2, memory_limit="800MB") as (_, client),
+        pytest.raises(ClusterError, match="exceeded its memory limit") as caught,
+    ):
+        run(
+            client,
+            digits_affinities,
+            checkpoint_every=10,
+            **options(60, callbacks=Fill(), callbacks_every_iters=20),
+        )
+    assert "continues after iteration 10" in log.text
+    with np.load(caught.value.checkpoint) as file:
+        assert file["iteration"] == 10
+    os.unlink(caught.value.checkpoint)
 
 
 @pytest.mark.slow

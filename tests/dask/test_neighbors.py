@@ -136,7 +136,7 @@ def test_an_instance_serves_each_partition(client, cloud):
     assert not hasattr(search, "search")
     assert share_found(whole(client, found), exact(cloud[:1000]).neighbors(10)) >= 0.94
     with pytest.raises(ValueError, match="Exhaustive cannot find neighbors of new rows"):
-        client.compute(found.query(rows.chunks[0], 3)).result()
+        client.compute(found.query(rows.chunks[:1], rows.sizes[:1], 3)[0]).result()
 
 
 def test_too_few_neighbors_are_an_error(client, cloud):
@@ -230,18 +230,47 @@ def test_waves_hold_no_more_than_their_limit():
     assert _partitioned._waves(sizes, 6.0) == [[0, 1], [2], [3], [4, 5]]
 
 
+def ancestors(graph, key):
+    """Return the keys of all tasks that must end before a task begins."""
+    found, left = set(), [key]
+    while left:
+        for each in graph.get_all_dependencies()[left.pop()] - found:
+            found.add(each)
+            left.append(each)
+    return found
+
+
 @pytest.mark.parametrize("neighbors", ["auto", "exact"])
-def test_new_rows_find_their_neighbors(client, cloud, neighbors):
+def test_new_rows_find_their_neighbors(client, cloud, neighbors, monkeypatch):
     X, new = cloud[:2500], cloud[2500:]
     found = find_neighbors(
         client, delayed_rows(X, 3), Blocks.even(2500, 3), neighbors=neighbors, k=8,
         partition_rows=900,
     )  # fmt: skip
-    chunks = delayed_rows(new, 2).chunks
-    graphs = client.gather(client.compute([found.query(chunk, 5) for chunk in chunks]))
+    rows = delayed_rows(new, 5)
+    graphs = client.gather(client.compute(found.query(rows.chunks, rows.sizes, 5)))
     indices = np.concatenate([graph.indices for graph in graphs])
     truth = exact(X).query(new, 5)
     assert share_found(NeighborGraph(indices, None), truth) >= (0.94 if neighbors == "auto" else 1)
+    if neighbors == "exact":
+        return
+    # Where memory is short, a partition is only gathered when the one before it was queried.
+    of_a_row = 2 * 32 + 8 * 5 * (found.overlap + 1)
+    memory = 2 * max(rows.sizes) * of_a_row
+    monkeypatch.setattr(
+        _partitioned, "WAVE_SHARE", memory / _partitioned.capacity_of(client).total_bytes
+    )
+    tasks = found.query(rows.chunks, rows.sizes, 5)
+    for one, other in zip(client.gather(client.compute(tasks)), graphs, strict=True):
+        np.testing.assert_array_equal(one.indices, other.indices)
+        np.testing.assert_array_equal(one.distances, other.distances)
+    graph = tasks[1].dask
+    fits = {key for key in graph if key.startswith("tsnekit-query-fit-")}
+    queries = {key for key in graph if key.startswith("tsnekit-query-query-")}
+    assert len(fits) == found.n_partitions
+    before = max((ancestors(graph, key) for key in fits), key=lambda keys: len(keys & fits))
+    assert len(before & fits) >= found.n_partitions - 2
+    assert len(before & queries) == 2 * len(before & fits)  # those of two chunks
 
 
 def test_overlap_grows_where_too_few_neighbors_are_found(client, caplog):

@@ -230,7 +230,7 @@ def test_a_busy_worker_is_named(client, digits_affinities):
 
 
 def test_the_divergence_of_a_map(client, digits_affinities):
-    from tsnekit.dask._run import evaluate
+    from tsnekit.dask._evaluation import evaluate
 
     path, affinities, start = digits_affinities
     blocks, futures = on_cluster(client, path, ROWS, 3)

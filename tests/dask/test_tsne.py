@@ -14,8 +14,8 @@ import dask.array as da
 import tsnekit
 import tsnekit.dask
 from tsnekit.affinity import PrecomputedAffinities
-from tsnekit.callbacks import Checkpoint, KLHistory, StopOnConvergence
-from tsnekit.errors import InterruptedByUser
+from tsnekit.callbacks import Checkpoint, KLHistory, StopOnConvergence, TimeLimit
+from tsnekit.errors import ClusterError, InterruptedByUser
 
 SHORT = {"early_exaggeration_iter": 20, "n_iter": 30, "perplexity": 10, "random_state": 0}
 
@@ -237,6 +237,25 @@ def test_affinities_of_this_machine(client, local):
         model.fit(affinities=local.affinities.P)
 
 
+def test_affinities_that_are_lost_are_sent_again(client, pixels):
+    """A block that only a worker's memory had is cancelled when that worker is lost."""
+    given = tsnekit.affinity.PerplexityBasedNN(pixels[:300], perplexity=10, random_state=0)
+    model = tsnekit.dask.TSNE(client, initialization="random", **SHORT)
+    embedding = model.fit(affinities=given)
+    whole = embedding.optimize(10)
+    client.cancel(embedding.affinities.matrices[1:3])
+    np.testing.assert_array_equal(embedding.optimize(10), whole)
+    client.cancel(embedding.affinities.matrices[0])
+    assert embedding.to_local().kl_divergence == pytest.approx(embedding.kl_divergence, rel=1e-3)
+
+
+def test_affinities_that_were_cancelled(client, few):
+    embedding = tsnekit.dask.TSNE(client, **SHORT).fit(in_chunks(few))
+    client.cancel(embedding.affinities.matrices[0])
+    with pytest.raises(ClusterError, match="were cancelled, as client"):
+        embedding.optimize(10)
+
+
 def test_affinities_that_are_not_symmetric_are_made_so(client):
     W = np.random.default_rng(0).random((40, 40))
     given = PrecomputedAffinities(W)
@@ -289,6 +308,19 @@ def test_schedules_callbacks_and_other_methods(client, pixels):
     assert history.errors[-1] == pytest.approx(embedding.kl_divergence, rel=1e-6)
     assert embedding.backends["optimizer"].name == "accelerated"
     assert embedding.backends["negative_gradient_method"].name == "exact"
+
+
+def test_a_time_limit_is_for_both_phases(client, few, monkeypatch):
+    limit = TimeLimit(3600)
+    model = tsnekit.dask.TSNE(client, callbacks=limit, callbacks_every_iters=10, **SHORT)
+    embedding = model.prepare_initial(in_chunks(few))
+    embedding.optimize(10, inplace=True)
+    assert 0 < limit.left < 3600
+    monkeypatch.setattr(limit, "_started", limit._started - 3600)
+    embedding.optimize(30, inplace=True)
+    assert embedding.state.iteration == 20
+    assert embedding.endings["optimization"].reason == "a callback ended it"
+    assert limit.seconds == 3600
 
 
 def test_progress_is_one_bar(client, few, capsys):

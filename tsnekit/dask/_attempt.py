@@ -155,7 +155,9 @@ class Attempt:
         cut_off = [each.reason for each in self.outcomes.values() if each.part is None]
         leaving = [self.addresses[rank] for rank, each in self.outcomes.items() if each.leaves]
         if lost:
-            return f"{', '.join(lost)} was lost"
+            full = self.workers.over_memory(lost)
+            why = f" ({', '.join(full)} exceeded its memory limit)" if full else ""
+            return f"{', '.join(lost)} was lost{why}"
         if cut_off:
             return cut_off[0]
         if self.outcomes[0].signal & LEAVING:
@@ -287,7 +289,7 @@ class Attempt:
                     logger.warning(
                         "%s did not end within %g s", ", ".join(late), self.timeouts.exchange
                     )
-                    self.workers.excluded.update(late)
+                    self.workers.dismiss(late)
                     return
             except KeyboardInterrupt:
                 if self.interrupted:  # again: what the workers keep must do

@@ -100,6 +100,28 @@ class Workers:
             worker: each for worker, each in found.items() if not isinstance(each, BaseException)
         }
 
+    def over_memory(self, addresses: Sequence[str]) -> list[str]:
+        """Return those of some workers that a nanny ended since they had too much memory."""
+        try:
+            events = within(ANSWER_SECONDS, self.client.get_events, "worker-restart-memory")
+        except Exception as error:
+            logger.info("the scheduler does not tell events: %r", error)
+            return []
+        ended = {event["worker"] for _, event in events}
+        return [each for each in addresses if each in ended]
+
+    def dismiss(self, addresses: Sequence[str]) -> None:
+        """Take workers out of the cluster, and use them no more.
+
+        The scheduler believes in a process that is stopped for minutes, and others would wait for
+        what it holds.
+        """
+        self.excluded.update(addresses)
+        try:
+            within(ANSWER_SECONDS, self.client.run_on_scheduler, _remove_workers, list(addresses))
+        except Exception as error:
+            logger.info("the scheduler does not dismiss workers: %r", error)
+
     def collect(self, run: str, n_ranks: int) -> Part | None:
         """Return the newest checkpoint of a run that is complete on the workers that are left."""
         where: dict[int, dict[int, str]] = {}
@@ -122,6 +144,11 @@ class Workers:
         if len(parts) < len(where):
             return None
         return joined([pickle.loads(parts[rank]) for rank in sorted(parts)])
+
+
+async def _remove_workers(addresses: list[str], dask_scheduler: Any) -> None:
+    for address in addresses:
+        await dask_scheduler.remove_worker(address, stimulus_id="tsnekit-dismiss", expected=True)
 
 
 def within(seconds: float, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

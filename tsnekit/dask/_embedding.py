@@ -23,7 +23,12 @@ from tsnekit.affinity._base import Affinities
 from tsnekit.callbacks import check_callbacks
 from tsnekit.dask._cluster import check_cluster, find_client, threads_of
 from tsnekit.dask._joint import DaskAffinities
-from tsnekit.dask._portable import check_on_workers, take_over, without_state
+from tsnekit.dask._portable import (
+    check_on_workers,
+    for_workers,
+    take_over,
+    without_state,
+)
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
 
 if TYPE_CHECKING:
@@ -108,12 +113,13 @@ class DaskEmbedding(HasRunState, Drawn):
     @property
     def kl_divergence(self) -> float:
         """The KL divergence of the map, which the workers compute when it is asked for."""
-        from tsnekit.dask._run import evaluate
+        from tsnekit.dask._evaluation import evaluate
 
         client, n_jobs = self._cluster(self.state.parameters)
         return evaluate(
             client,
-            affinity_blocks=self.affinities.matrices,
+            affinity_blocks=self.affinities.present(),
+            renewed=self.affinities.present,
             blocks=self.affinities.blocks,
             positions=self.compute(),
             parameters=self.state.parameters,
@@ -230,11 +236,13 @@ class DaskEmbedding(HasRunState, Drawn):
 
             try:
                 client, n_jobs = self._cluster(parameters)
-                parameters = parameters.replace(n_jobs=n_jobs)
+                there = for_workers(callbacks, self)
+                parameters = parameters.replace(n_jobs=n_jobs, callbacks=there)
                 with show_logs(parameters.verbose):
                     result = run_phase(
                         client,
-                        affinity_blocks=self.affinities.matrices,
+                        affinity_blocks=self.affinities.present(),
+                        renewed=self.affinities.present,
                         blocks=self.affinities.blocks,
                         positions=self.compute(),
                         optimizer=without_state(state.optimizer, self.shape[1]),

@@ -203,7 +203,7 @@ class TSNE(Facade):
                 client,
                 rows,
                 joint.blocks,
-                joint.matrices,
+                joint.present(),
                 initialization=initialization,
                 params=self.initialization_params,
                 n_components=self.n_components,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -32,13 +32,21 @@ from tsnekit._files.reader import Stream, damage, open_archive
 from tsnekit._files.schema import Arrays, Fields, refusals
 from tsnekit._files.values import to_plain
 from tsnekit._util.validation import check_positions
-from tsnekit.affinity._matrix import check_matrix
 from tsnekit.affinity._neighbors import check_symmetrize
 from tsnekit.dask._blocks import Blocks
 from tsnekit.dask._cluster import check_cluster, find_client
 from tsnekit.dask._joint import DaskAffinities
 from tsnekit.dask._neighbors import known_data
 from tsnekit.dask._rows import Rows, rows_of
+from tsnekit.dask._sent import (
+    PARTS_OF_P,
+    ROWS,
+    UNUSED,
+    are_symmetric,
+    read_again,
+    read_blocks,
+    sent_rows,
+)
 from tsnekit.dask._tasks import Tasks, finished
 from tsnekit.errors import PluginError
 from tsnekit.interfaces import SparseAffinities
@@ -51,17 +59,6 @@ __all__ = ["load", "save"]
 logger = logging.getLogger(__name__)
 
 Taken = TypeVar("Taken")
-
-PARTS_OF_P = ("affinities/indices", "affinities/data")
-ROWS = ("affinities/rows", "affinities/rows_indices", "affinities/rows_data")
-UNUSED = ("affinities/neighbors", "affinities/distances")
-"""Arrays that the client does not read as a whole: of P, of the data, and what no one needs."""
-
-ROWS_OF_A_CHUNK = 50_000
-"""Rows of the data that a worker gets at a time."""
-
-TRIALS = 3
-"""Random vectors that tell whether P is symmetric."""
 
 
 def save(
@@ -124,6 +121,7 @@ def _pack(
 
 
 def _pack_rows(client: Any, rows: Rows) -> dict[str, Any]:
+    rows.check_there()
     shape = rows.n_samples, rows.n_features
     if not rows.sparse:
         return {"rows": Parts(shape, rows.dtype, _each(client, rows, np.asarray))}
@@ -294,7 +292,7 @@ class _Loading:
                 f"X is for new rows, but {self._path} does not say how neighbors are searched"
             )
         blocks = Blocks.for_workers(n, self._n_workers)
-        matrices = self._blocks_of_p(arrays, blocks)
+        matrices, again = self._blocks_of_p(arrays, blocks)
         find = None
         if rows is not None:
             find = functools.partial(known_data, self._client, rows, search, problem)
@@ -307,9 +305,13 @@ class _Loading:
             search=search,
             problem=problem,
             neighbors=find,
+            again=again,
         )
 
-    def _blocks_of_p(self, arrays: Arrays, blocks: Blocks) -> list[Any]:
+    def _blocks_of_p(
+        self, arrays: Arrays, blocks: Blocks
+    ) -> tuple[list[Any], Callable[[Sequence[int]], Iterator[SparseAffinities]]]:
+        """Return the futures of the blocks, and what reads blocks again."""
         n = blocks.n_samples
         indptr = self._checked(lambda: arrays.take("indptr", (n + 1,), np.int64))
         with damage(self._path):
@@ -319,28 +321,19 @@ class _Loading:
             for each, dtype in ((indices, np.int32), (data, np.float32)):
                 if each.dtype != dtype or each.shape != (indptr[-1],):
                     raise ValueError("the arrays of P do not fit its row pointers")
-        matrices = []
-        for block in range(len(blocks)):
-            rows = blocks.range(block)
-            pointers = indptr[rows.start : rows.stop + 1] - indptr[rows.start]
-            with damage(self._path):
-                part = SparseAffinities(
-                    pointers,
-                    indices.take(int(pointers[-1])),
-                    data.take(int(pointers[-1])),
-                    (len(pointers) - 1, n),
-                )
-                part = check_matrix(part, name=f"P, rows {rows.start} to {rows.stop - 1}")
-            matrices.append(self._client.scatter(part, hash=False))
+        matrices = [
+            self._client.scatter(part, hash=False)
+            for part in read_blocks(self._path, self._streams, indptr, blocks)
+        ]
         with damage(self._path):
             indices.finish()
             data.finish()
-        if not _are_symmetric(self._client, blocks, matrices):
+        if not are_symmetric(self._client, blocks, matrices):
             raise ValueError(
                 f"the affinities in {self._path} are not symmetric, but a cluster needs them so; "
                 "fit(affinities=tsnekit.load(path).affinities) makes them symmetric"
             )
-        return matrices
+        return matrices, functools.partial(read_again, self._path, indptr, blocks)
 
     def _rows(self, arrays: Arrays, problem: Any) -> Rows | None:
         """Return the data: that which was given, or that of the file, or None."""
@@ -362,77 +355,4 @@ class _Loading:
             return rows
         if not is_there:
             return None
-        return _sent_rows(self._path, self._client, self._streams, indptr, problem)
-
-
-def _sent_rows(
-    path: str | os.PathLike[str],
-    client: Any,
-    streams: Mapping[str, Stream],
-    indptr: NDArray[Any] | None,
-    problem: Any,
-) -> Rows:
-    """Give the data in a file to the workers, chunk by chunk."""
-    from dask import delayed
-    from scipy.sparse import csr_matrix
-
-    n, p = problem.n_samples, problem.n_features
-    sizes = Blocks.even(n, -(-n // ROWS_OF_A_CHUNK)).sizes
-    with damage(path):
-        used = [streams[name] for name in (ROWS[1:] if problem.sparse else ROWS[:1])]
-        values = used[-1]
-        expected = (int(indptr[-1]),) if indptr is not None else (n, p)
-        if any(each.shape != expected for each in used):
-            raise ValueError("the arrays of the data do not fit its shape")
-        if values.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise ValueError(f"the data must be of float32 or float64, got {values.dtype}")
-    parts = []
-    first = 0
-    for size in sizes:
-        with damage(path):
-            if indptr is None:
-                chunk = values.take(size)
-            else:
-                pointers = indptr[first : first + size + 1] - indptr[first]
-                length = int(pointers[-1])
-                if length < 0 or (np.diff(pointers) < 0).any():
-                    raise ValueError("the row pointers of the data are not those of rows")
-                columns, found = used[0].take(length), values.take(length)
-                if length and not (columns.min() >= 0 and columns.max() < p):
-                    raise ValueError(f"the columns of the data must be from 0 to {p - 1}")
-                chunk = csr_matrix((found, columns, pointers), shape=(size, p))
-            if not np.isfinite(chunk.data if problem.sparse else chunk).all():
-                raise ValueError("the data holds NaN or infinity")
-        parts.append(delayed(client.scatter(chunk, hash=False)))
-        first += size
-    with damage(path):
-        for each in used:
-            each.finish()
-    return Rows(parts, sizes, p, problem.sparse, values.dtype, problem.feature_names)
-
-
-def _are_symmetric(client: Any, blocks: Blocks, matrices: list[Any]) -> bool:
-    """Return whether x P y and y P x are the same number, for random x and y."""
-    rng = np.random.default_rng(0)
-    vectors = client.scatter(rng.normal(size=(blocks.n_samples, 2 * TRIALS)), hash=False)
-    tasks = Tasks("load")
-    products = [
-        tasks("symmetry", i, _products, matrix, vectors, blocks.range(i))
-        for i, matrix in enumerate(matrices)
-    ]
-    [total] = finished(client, [tasks.total("symmetry", products)])
-    one, other, scale = total.result()
-    return bool((np.abs(one - other) <= 1e-9 * scale).all())
-
-
-def _products(
-    matrix: SparseAffinities, vectors: NDArray[np.float64], rows: slice
-) -> NDArray[np.float64]:
-    """Return the shares of these rows in x P y, y P x and a bound on both; called by a task."""
-    from scipy.sparse import csr_matrix
-
-    P = csr_matrix((matrix.data.astype(np.float64), matrix.indices, matrix.indptr), matrix.shape)
-    x, y = vectors[:, :TRIALS], vectors[:, TRIALS:]
-    one = (x[rows] * (P @ y)).sum(axis=0)
-    other = (y[rows] * (P @ x)).sum(axis=0)
-    return np.stack([one, other, (np.abs(x[rows]) * (P @ np.abs(y))).sum(axis=0)])
+        return sent_rows(self._path, self._client, self._streams, indptr, problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,9 +15,12 @@ from tsnekit.affinity._memory import machine_bytes
 from tsnekit.dask._blocks import Blocks
 from tsnekit.dask._rows import Rows
 from tsnekit.dask._tasks import Tasks, finished
+from tsnekit.errors import ClusterError
 from tsnekit.interfaces import AffinityKernel, SearchProblem, SparseAffinities
 
 __all__ = ["DaskAffinities"]
+
+logger = logging.getLogger(__name__)
 
 BYTES_PER_ENTRY = 8
 """A column and a value."""
@@ -45,6 +49,9 @@ class DaskAffinities:
         What `search` is for.
     neighbors : callable, optional
         Returns the `DaskNeighbors` of the data; called when new rows need it.
+    again : callable, optional
+        Called with the numbers of blocks, in order; yields these blocks. Without it, Dask computes
+        blocks again that are lost with a worker.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class DaskAffinities:
         search: Any = None,
         problem: SearchProblem | None = None,
         neighbors: Callable[[], Any] | None = None,
+        again: Callable[[Sequence[int]], Iterator[SparseAffinities]] | None = None,
     ) -> None:
         self.client = client
         self.blocks = blocks
@@ -67,6 +75,7 @@ class DaskAffinities:
         self.search = search
         self.problem = problem
         self._find = neighbors
+        self._again = again
         self._neighbors: Any = None
         self._lengths: list[NDArray[np.int64]] | None = None
 
@@ -80,18 +89,45 @@ class DaskAffinities:
             If they are not an instance of `tsnekit.affinity.Affinities`, or have no P.
         """
         P = symmetric(check_affinities(affinities).matrix)
-        matrices = []
-        for block in range(len(blocks)):
-            rows = blocks.range(block)
-            start, stop = P.indptr[rows.start], P.indptr[rows.stop]
-            part = SparseAffinities(
-                P.indptr[rows.start : rows.stop + 1] - start,
-                P.indices[start:stop],
-                P.data[start:stop],
-                (rows.stop - rows.start, P.shape[1]),
+
+        def some(wanted: Sequence[int]) -> Iterator[SparseAffinities]:
+            for block in wanted:
+                rows = blocks.range(block)
+                start, stop = P.indptr[rows.start], P.indptr[rows.stop]
+                yield SparseAffinities(
+                    P.indptr[rows.start : rows.stop + 1] - start,
+                    P.indices[start:stop],
+                    P.data[start:stop],
+                    (rows.stop - rows.start, P.shape[1]),
+                )
+
+        matrices = [client.scatter(part, hash=False) for part in some(range(len(blocks)))]
+        return cls(client, blocks, matrices, again=some)
+
+    def present(self) -> list[Any]:
+        """Return the futures of all blocks, after sending again what was lost with a worker.
+
+        Raises
+        ------
+        ClusterError
+            If a block cannot be had again.
+        """
+        lost = [i for i, each in enumerate(self.matrices) if each.status == "cancelled"]
+        if lost and self._again is None:
+            raise ClusterError(
+                "the affinities are not on the workers any more: they were cancelled, as "
+                "client.restart() does"
             )
-            matrices.append(client.scatter(part, hash=False))
-        return cls(client, blocks, matrices)
+        if lost and self._again is not None:
+            logger.warning("%d blocks of P were lost with a worker, and are sent again", len(lost))
+            try:
+                for i, part in zip(lost, self._again(lost), strict=True):
+                    self.matrices[i] = self.client.scatter(part, hash=False)
+            except (OSError, ValueError) as error:
+                raise ClusterError(
+                    f"affinities were lost with a worker, and cannot be read again: {error}"
+                ) from error
+        return self.matrices
 
     @property
     def n_samples(self) -> int:
@@ -106,7 +142,11 @@ class DaskAffinities:
         ------
         ValueError
             If there is no data.
+        ClusterError
+            If it was lost with a worker.
         """
+        if self.rows is not None:
+            self.rows.check_there()
         if self._neighbors is None:
             if self._find is None:
                 raise ValueError(
@@ -120,14 +160,14 @@ class DaskAffinities:
         """Return the row pointers of all of P, (n + 1,)."""
         if self._lengths is None:
             tasks = Tasks("affinities")
-            ends = [tasks("ends", i, _indptr, each) for i, each in enumerate(self.matrices)]
+            ends = [tasks("ends", i, _indptr, each) for i, each in enumerate(self.present())]
             found = self.client.gather(finished(self.client, ends))
             self._lengths = [np.diff(each) for each in found]
         return np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))]).astype(np.int64)
 
     def parts(self, name: str) -> Iterator[NDArray[Any]]:
         """Yield the ``indices`` or ``data`` of each block, one block at a time."""
-        for i, each in enumerate(self.matrices):
+        for i, each in enumerate(self.present()):
             [part] = finished(self.client, [Tasks("affinities")(name, i, getattr, each, name)])
             yield part.result()
 

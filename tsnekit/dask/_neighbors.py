@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,34 +55,35 @@ class DaskNeighbors:
         """Return what finds neighbors of new rows, and keeps nothing else on the workers."""
         return replace(self, graphs=[])
 
-    def for_new_rows(self) -> DaskNeighbors:
-        """Return what has no task in common with other queries; see `Rows.again`."""
-        return replace(self, graphs=[], _source=self._source.again())
+    def query(self, chunks: Sequence[Any], sizes: Sequence[int], k: int) -> list[Any]:
+        """Return the tasks that find neighbors of rows outside the data.
 
-    def query(self, chunk: Any, k: int) -> Any:
-        """Return the task that finds neighbors of rows outside the data.
-
-        The tasks of several chunks share their work if they are computed together. The partitions
-        are gathered again from the chunks of the data.
+        The tasks share their work if they are computed together. The partitions are gathered again
+        from the chunks of the data. If they do not fit into the memory of the workers at the same
+        time, some of them follow others.
 
         Parameters
         ----------
-        chunk : Delayed
-            New rows, checked: an array, or a CSR matrix if the data is sparse.
+        chunks : sequence of Delayed
+            New rows, checked: arrays, or CSR matrices if the data is sparse.
+        sizes : sequence of int
+            Rows of each chunk.
         k : int
             At most as many as there are rows.
 
         Returns
         -------
-        Delayed
-            A `NeighborGraph`.
+        list of Delayed
+            A `NeighborGraph` of each chunk.
 
         Raises
         ------
         ValueError
             If the search cannot find neighbors of new rows.
         """
-        return self._source.query(chunk, k, uuid.uuid4().hex)
+        # Queries have no task in common; see `Rows.again`.
+        found: list[Any] = self._source.again().query(chunks, sizes, k)
+        return found
 
 
 def find_neighbors(

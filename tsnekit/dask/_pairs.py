@@ -84,10 +84,13 @@ class Pairs:
         """Return the same search, whose tasks have other names."""
         return Pairs(self._rows.again(), self._recipe, Tasks("query"))
 
-    def query(self, chunk: Any, k: int, name: str) -> Any:
-        """Return the task of the `k` nearest rows of each new row, a `NeighborGraph`."""
-        found = self.nearest(chunk, k, name)
-        return self._tasks("graph", name, check_complete, found, self._recipe.metric)
+    def query(self, chunks: Sequence[Any], sizes: Sequence[int], k: int) -> list[Any]:
+        """Return the tasks of the `k` nearest rows of new rows, a `NeighborGraph` of each chunk."""
+        found = [self.nearest(chunk, k, f"new{i}") for i, chunk in enumerate(chunks)]
+        return [
+            self._tasks("graph", f"new{i}", check_complete, each, self._recipe.metric)
+            for i, each in enumerate(found)
+        ]
 
 
 def _nearest_in_chunk(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -66,14 +66,14 @@ class PartitionedSearch:
         self._k, self._seed, self._tasks = k, seed, tasks
         shape = rows.n_samples, rows.n_features
         self._ruler, self._can_measure = exact_recipe(recipe, shape, rows.sparse)
-        self._gathered: list[Any] | None = None
 
     def run(
         self, overlap: int, recall_floor: float, partition_rows: int | None
     ) -> tuple[list[Any], float | None]:
         """Search with as much overlap as the recall needs; return the graphs and the recall."""
         capacity = capacity_of(self._client)
-        sample, data, row_bytes = self._sampled()
+        sample, data = self._sampled()
+        row_bytes = self._row_bytes
         most = partition_rows or self._most_rows(row_bytes, capacity)
         truth = None
         if self._can_measure:
@@ -86,7 +86,7 @@ class PartitionedSearch:
             if more_together < together + LEAST_GAIN:
                 break
             self.partitions, together = parts, more_together
-            graphs = self._search(row_bytes, capacity)
+            graphs = self._search(capacity)
             recall = None if truth is None else truth.share_found(graphs, self._blocks, parts.name)
             if recall is None or recall >= recall_floor or together >= NEARLY_ALL:
                 break
@@ -117,37 +117,62 @@ class PartitionedSearch:
     def divide(self, overlap: int = 2) -> None:
         """Only make the partitions."""
         capacity = capacity_of(self._client)
-        _, data, row_bytes = self._sampled()
-        most = self._most_rows(row_bytes, capacity)
+        _, data = self._sampled()
+        most = self._most_rows(self._row_bytes, capacity)
         self.partitions = self._divide(data, most, None, capacity, overlap)
 
-    def _sampled(self) -> tuple[Sample, Any, float]:
-        """Return a sample of the rows, its future, and the bytes of a row."""
+    def _sampled(self) -> tuple[Sample, Any]:
+        """Return a sample of the rows, and its future."""
         sample = Sample(self._rows, self._tasks, derived_seed(self._seed, 0))
         [data] = finished(self._client, [sample.data])
-        return sample, data, self._client.submit(_row_bytes, data, pure=False).result()
+        self._row_bytes: float = self._client.submit(_row_bytes, data, pure=False).result()
+        return sample, data
 
     def again(self) -> PartitionedSearch:
         """Return the same search, whose tasks have other names."""
         again = copy.copy(self)
-        again._rows, again._tasks, again._gathered = self._rows.again(), Tasks("query"), None
+        again._rows, again._tasks = self._rows.again(), Tasks("query")
         again.partitions = self.partitions.again(again._rows, again._tasks)
         return again
 
-    def query(self, chunk: Any, k: int, name: str) -> Any:
-        """Return the task of the `k` nearest rows of each new row."""
-        parts = self.partitions
-        if self._gathered is None:
-            self._gathered = [
-                self._tasks("fit", part, Fitted, gathered, self._recipe, self._seed_of(part))
-                for part, gathered in enumerate(parts.gather(range(parts.n_partitions)))
-            ]
-        pieces = parts.split_new(chunk, name)
-        found = [
-            self._tasks("query", f"{name}.{part}", query_partition, fitted, piece, k)
-            for part, (fitted, piece) in enumerate(zip(self._gathered, pieces, strict=True))
+    def query(self, chunks: Sequence[Any], sizes: Sequence[int], k: int) -> list[Any]:
+        """Return the tasks of the `k` nearest rows of new rows, chunk by chunk."""
+        parts, memory = self.partitions, WAVE_SHARE * capacity_of(self._client).total_bytes
+        waves = _waves(parts.sizes * self._row_bytes, memory)
+        # All new rows have to wait for a wave, or the next one would come into memory beside it.
+        # Their own rows and lists are in memory, too.
+        of_a_row = 2 * self._row_bytes + 8 * k * (parts.overlap + 1)
+        groups = _waves(np.asarray(sizes) * of_a_row, memory if len(waves) > 1 else np.inf)
+        return [
+            graph
+            for group in groups
+            for graph in self._query_group([chunks[i] for i in group], group[0], waves, k)
         ]
-        return self._tasks("graph", name, merged_query, found, chunk, k, self._recipe.metric)
+
+    def _query_group(
+        self, chunks: Sequence[Any], first: int, waves: Sequence[Sequence[int]], k: int
+    ) -> list[Any]:
+        """Do that for consecutive chunks, one wave of partitions after the other."""
+        parts, tasks = self.partitions, self._tasks
+        names = range(first, first + len(chunks))
+        pieces = [parts.split_new(chunk, str(i)) for i, chunk in zip(names, chunks, strict=True)]
+        found: list[list[Any]] = [[] for _ in chunks]
+        after = None
+        for wave in waves:
+            gathered = parts.gather(wave, name=str(first), after=after)
+            lists = []
+            for part, partition in zip(wave, gathered, strict=True):
+                fitted = tasks("fit", f"{first}.{part}", Fitted, partition, self._recipe,
+                               self._seed_of(part))  # fmt: skip
+                for i, own, of_chunk in zip(names, found, pieces, strict=True):
+                    task = tasks("query", f"{i}.{part}", query_partition, fitted, of_chunk[part], k)
+                    own.append(task)
+                    lists.append(task)
+            after = tasks("wave", f"{first}.{wave[0]}", _nothing, lists)
+        return [
+            tasks("graph", i, merged_query, own, chunk, k, self._recipe.metric)
+            for i, own, chunk in zip(names, found, chunks, strict=True)
+        ]
 
     def _seed_of(self, part: int) -> int:
         # A single partition is searched as on one machine.
@@ -225,11 +250,11 @@ class PartitionedSearch:
             parts.overlap + 1,
         )
 
-    def _search(self, row_bytes: float, capacity: Capacity) -> list[Any]:
+    def _search(self, capacity: Capacity) -> list[Any]:
         """Search the partitions, some at a time, and return the futures of the graphs."""
         parts, k = self.partitions, self._k
         merged: list[Any] = []
-        for wave in _waves(parts.sizes * row_bytes, WAVE_SHARE * capacity.total_bytes):
+        for wave in _waves(parts.sizes * self._row_bytes, WAVE_SHARE * capacity.total_bytes):
             gathered = parts.gather(wave)
             found = [
                 self._tasks(
@@ -260,6 +285,10 @@ class PartitionedSearch:
         return finished(self._client, graphs)
 
 
+def _nothing(done: Sequence[Any]) -> None:
+    """Be there when some tasks are done."""
+
+
 def _row_bytes(sample: Any) -> float:
     """Return the bytes of a row."""
     parts = (sample.data, sample.indices) if hasattr(sample, "indptr") else (sample,)
@@ -267,7 +296,7 @@ def _row_bytes(sample: Any) -> float:
 
 
 def _waves(sizes: NDArray[np.floating[Any]], limit: float) -> list[list[int]]:
-    """Divide partitions into runs whose sizes add up to at most `limit`, or have one partition."""
+    """Divide what has sizes into runs whose sizes add up to at most `limit`, or that have one."""
     waves: list[list[int]] = []
     held = 0.0
     for part, size in enumerate(sizes.tolist()):

@@ -175,11 +175,25 @@ class Partitions:
         cells = np.concatenate(self._client.gather(self._client.compute(parts)))
         return _dealt_out(cells, numbers, self._first, self._dealt)
 
-    def gather(self, wanted: Sequence[int]) -> list[Any]:
-        """Return the tasks of some partitions; each is a `Partition`."""
-        name = f"{self._round}.{wanted[0]}"
+    def gather(self, wanted: Sequence[int], *, name: str = "", after: Any = None) -> list[Any]:
+        """Return the tasks of some partitions; each is a `Partition`.
+
+        Parameters
+        ----------
+        wanted : sequence of int
+        name : str, optional
+            Tells these tasks from others that gather the same partitions.
+        after : Delayed, optional
+            A task that ends before any chunk of the data is read.
+        """
+        name = f"{self._round}.{name}.{wanted[0]}"
         pieces: dict[int, list[Any]] = {part: [] for part in wanted}
-        for i, chunk in enumerate(self._rows.chunks):
+        chunks = self._rows.chunks
+        if after is not None:
+            from dask.graph_manipulation import bind
+
+            chunks = bind(chunks, after)
+        for i, chunk in enumerate(chunks):
             here = [part for part in wanted if self._counts[i, self._of_cell[part]]]
             if not here:
                 continue

@@ -11,13 +11,16 @@ import numpy as np
 from tsnekit._backends.resolve import find_backend, find_registered
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._descent.recipes import recipes_of
-from tsnekit.callbacks import Checkpoint
+from tsnekit.callbacks import Checkpoint, TimeLimit
 from tsnekit.interfaces import Optimizer, RepulsionProblem
 from tsnekit.specs import GradientSpec
 
-__all__ = ["check_on_workers", "take_over", "without_state"]
+__all__ = ["check_on_workers", "for_workers", "take_over", "without_state"]
 
 METHOD = "negative_gradient_method"
+
+LEAST_SECONDS = 1e-9
+"""What a time limit is given that is over; it ends the phase at the first call."""
 
 
 def check_on_workers(
@@ -79,9 +82,27 @@ def _spec_of(parameters: DescentParameters, n_samples: int, n_components: int) -
     return None if found is None else found.spec
 
 
+def for_workers(callbacks: Sequence[Callable[..., Any]], embedding: Any) -> list[Any]:
+    """Return what a worker calls in place of callbacks in the next phase.
+
+    Clocks differ between machines, and each phase has other workers. That of a time limit runs on
+    the client, and the worker gets the time that is left.
+    """
+    found: list[Any] = []
+    for each in callbacks:
+        if isinstance(each, TimeLimit):
+            each.optimization_about_to_start(embedding)
+            found.append(TimeLimit(max(each.left, LEAST_SECONDS)))
+        else:
+            found.append(each)
+    return found
+
+
 def take_over(own: Sequence[Any], used: Sequence[Any]) -> None:
     """Give callbacks the state of their copies, which were called on a worker."""
     for callback, copied in zip(own, used, strict=True):
+        if isinstance(callback, TimeLimit):
+            continue
         if callback is not copied and hasattr(callback, "__dict__"):
             vars(callback).update(vars(copied))
 

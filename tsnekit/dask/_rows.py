@@ -19,6 +19,7 @@ from tsnekit._util.validation import (
     check_integer,
     column_names,
 )
+from tsnekit.errors import ClusterError
 
 __all__ = ["Rows", "open_rows", "rows_of"]
 
@@ -47,6 +48,8 @@ class Rows:
     dtype : dtype
         float32 or float64, the same for all chunks.
     feature_names : tuple of str, optional
+    held : tuple of Future
+        Chunks that only the memory of the workers has.
     """
 
     chunks: list[Any]
@@ -55,6 +58,21 @@ class Rows:
     sparse: bool
     dtype: np.dtype[Any]
     feature_names: tuple[str, ...] | None = None
+    held: tuple[Any, ...] = ()
+
+    def check_there(self) -> None:
+        """Check that chunks which only the workers have were not lost with one of them.
+
+        Raises
+        ------
+        ClusterError
+            If one was.
+        """
+        if any(each.status == "cancelled" for each in self.held):
+            raise ClusterError(
+                "data that was read from the file of the map was lost with a worker; load the file "
+                "again, or give the data as X to tsnekit.dask.load"
+            )
 
     @property
     def n_samples(self) -> int:

@@ -14,18 +14,26 @@ from numpy.typing import NDArray
 
 from tsnekit._backends.resolve import Choice, resolve_backend
 from tsnekit._descent.course import Course
-from tsnekit._descent.endings import FixedLength
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._util.failures import describe
 from tsnekit.callbacks import check_callbacks
 from tsnekit.dask._attempt import LOOK_SECONDS, Attempt, BusyWorkers, LostWorkers, Timeouts
 from tsnekit.dask._blocks import Blocks
 from tsnekit.dask._checkpoints import Part
-from tsnekit.dask._control import ANSWER_SECONDS, SchedulerLost, Workers, failed, wait_for, within
+from tsnekit.dask._control import (
+    ANSWER_SECONDS,
+    TRANSFER_SECONDS,
+    SchedulerLost,
+    Workers,
+    failed,
+    wait_for,
+    within,
+)
 from tsnekit.dask._rank import CALLBACK, USER, Assignment, Outcome
-from tsnekit.interfaces import Optimizer, Phase, RepulsionProblem
+from tsnekit.errors import ClusterError
+from tsnekit.interfaces import Optimizer, RepulsionProblem
 
-__all__ = ["PhaseResult", "evaluate", "run_phase"]
+__all__ = ["PhaseResult", "run_phase"]
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +123,7 @@ def run_phase(
     final_divergence: bool = False,
     defaults: Mapping[str, Any] | None = None,
     on_progress: Callable[[int, float | None], None] | None = None,
+    renewed: Callable[[], Sequence[Any]] | None = None,
     workers: Sequence[str] | None = None,
     checkpoint_every: int = CHECKPOINT_EVERY,
     timeout: float = TIMEOUT,
@@ -156,6 +165,9 @@ def run_phase(
         The defaults of the map's ``optimize``, for callbacks; those of this phase by default.
     on_progress : callable, optional
         Called here with the iterations of this phase, and with the KL divergence or None.
+    renewed : callable, optional
+        Returns `affinity_blocks` after sending again what was lost with a worker; called where Dask
+        cannot compute a block again.
     workers : sequence of str, optional
         The addresses of the workers; all by default. Their order does not matter.
     checkpoint_every : int, default=50
@@ -228,6 +240,7 @@ def run_phase(
         assign=assign,
         name=course.phase.name,
         on_progress=on_progress or (lambda iteration, error: None),
+        renewed=renewed,
         timeouts=Timeouts(blocks=blocks_timeout, start=start_timeout, exchange=timeout),
     )
     started = time.perf_counter()
@@ -250,59 +263,6 @@ def run_phase(
     )
 
 
-def evaluate(
-    client: Any,
-    *,
-    affinity_blocks: Sequence[Any],
-    blocks: Blocks,
-    positions: NDArray[np.float32],
-    parameters: DescentParameters,
-    **options: Any,
-) -> float:
-    """Return the KL divergence of a map, which the workers compute.
-
-    Parameters
-    ----------
-    client, affinity_blocks, blocks, positions, parameters
-        See `run_phase`.
-    **options
-        The time-outs, `workers` and `n_jobs` of `run_phase`.
-    """
-    phase = Phase(name="divergence", n_iter=0, learning_rate=1.0, momentum=0.0)
-    result = run_phase(
-        client,
-        affinity_blocks=affinity_blocks,
-        blocks=blocks,
-        positions=positions,
-        optimizer=_NoSteps(),
-        optimizer_state={},
-        course=Course(phase=phase, ending=FixedLength(0)),
-        parameters=parameters.replace(callbacks=None),
-        final_divergence=True,
-        **options,
-    )
-    if result.interrupted:
-        raise KeyboardInterrupt
-    return result.divergence
-
-
-class _NoSteps:
-    """An optimizer for a map that stays."""
-
-    def start(self, Y: NDArray[np.float32]) -> None:
-        """Need no state."""
-
-    def step(self, Y: NDArray[np.float32], gradient: NDArray[np.float32], phase: Phase) -> None:
-        """Move nothing."""
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return no state."""
-        return {}
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Need no state."""
-
-
 class _Run:
     """One phase, on other workers after each loss."""
 
@@ -315,6 +275,7 @@ class _Run:
         assign: Callable[[str, tuple[str, ...], tuple[int, ...]], Assignment],
         name: str,
         on_progress: Callable[[int, float | None], None],
+        renewed: Callable[[], Sequence[Any]] | None = None,
         timeouts: Timeouts,
     ) -> None:
         self.restarts = 0
@@ -325,6 +286,7 @@ class _Run:
         self._assign = assign
         self._name = name
         self._on_progress = on_progress
+        self._renewed = renewed
         self._timeouts = timeouts
         self._id = uuid.uuid4().hex[:12]
 
@@ -390,8 +352,8 @@ class _Run:
             for future in missing:
                 if future.status == "error":
                     future.result()
-                if future.status == "cancelled":
-                    raise failed("the affinities were cancelled", state)
+            if any(future.status == "cancelled" for future in missing):
+                self._renew(state)
             if now - seen > self._timeouts.start:
                 raise failed("no workers are left", state)
             if now - begun > self._timeouts.blocks:
@@ -400,6 +362,15 @@ class _Run:
                 wait_for(missing, LOOK_SECONDS)
             else:
                 time.sleep(LOOK_SECONDS)
+
+    def _renew(self, state: Part) -> None:
+        """Have blocks sent again that Dask cannot compute again."""
+        if self._renewed is None:
+            raise failed("the affinities were cancelled", state)
+        try:
+            self._affinity_blocks = list(within(TRANSFER_SECONDS, self._renewed))
+        except (ClusterError, TimeoutError) as error:
+            raise failed(str(error), state) from error
 
     def _placed(self, alive: list[str]) -> list[str]:
         """Return the worker of each rank: if possible one that has the rank's rows of P."""

@@ -44,7 +44,7 @@ def transform(
     affinities = embedding.affinities
     client = find_client(affinities.client)
     n_jobs = threads_of(parameters.n_jobs, check_cluster(client))
-    neighbors, kernel = affinities.neighbors.for_new_rows(), affinities.kernel
+    neighbors, kernel = affinities.neighbors, affinities.kernel
     assert kernel is not None  # where there are neighbors, a kernel weighed them
     rows = rows_of(X, client, like=affinities.rows).again()
     d = embedding.shape[1]
@@ -69,12 +69,12 @@ def transform(
     )
     parts = []
     first = 0
-    for i, (chunk, size) in enumerate(zip(rows.chunks, rows.sizes, strict=True)):
+    graphs = neighbors.query(rows.chunks, rows.sizes, wanted)
+    for i, (found, size) in enumerate(zip(graphs, rows.sizes, strict=True)):
         start = initialization
         if not isinstance(start, str):
             start = initialization[first : first + size]
         options = {"perplexity": perplexity, "initialization": start, "k": k, **of_phases}
-        found = neighbors.query(chunk, wanted)
         placed = tasks("place", i, Reference.place, reference, found, options)
         parts.append(arrays.from_delayed(placed, shape=(size, d), dtype=np.float32))
         first += size
