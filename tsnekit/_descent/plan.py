@@ -22,6 +22,7 @@ from tsnekit.interfaces import (
     SupportsDivergence,
     WholeGradient,
 )
+from tsnekit.specs import KL_DIVERGENCE
 
 __all__ = ["Plan", "PlanKey", "Plans", "snapshot"]
 
@@ -72,6 +73,8 @@ class Plan:
         The matrix that a gradient was planned for. A repulsion serves any matrix.
     whose : str, default="a gradient method"
         The gradient method, for messages.
+    objective : str, default="KL divergence"
+        The name of what the gradient makes small.
     follows : FollowsPhases, optional
         What is told of the phases.
     """
@@ -84,8 +87,10 @@ class Plan:
         *,
         whose: str = "a gradient method",
         follows: FollowsPhases | None = None,
+        objective: str = KL_DIVERGENCE,
     ) -> None:
         self.whose = whose
+        self.objective = objective
         self._follows = follows
         self._phase: Phase | None = None
         self._key = key
@@ -126,7 +131,13 @@ class Plan:
     def gradient_and_divergence(
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
     ) -> float:
-        """Do both, in one pass if the gradient can; see `tsnekit.interfaces.SupportsDivergence`."""
+        """Do both, in one pass if the gradient can; see `tsnekit.interfaces.SupportsDivergence`.
+
+        If the method has an objective of its own, return its loss in place of the divergence.
+        """
+        if self.objective != KL_DIVERGENCE:
+            self.gradient(Y, out, exaggeration)
+            return self.loss(Y)
         with self._lock.held():
             if isinstance(self._planned, SupportsDivergence):
                 found = self._planned.gradient_and_divergence(Y, out, exaggeration)
@@ -139,6 +150,11 @@ class Plan:
         """Return the KL divergence of `Y`, without exaggeration."""
         with self._lock.held():
             return self._divergence(self._planned.kl_divergence(Y), Y)
+
+    def loss(self, Y: NDArray[np.float32]) -> float:
+        """Return the loss of a method with an objective of its own, without exaggeration."""
+        with self._lock.held():
+            return number_of(self.whose, self._planned.loss(Y), f"the {self.objective}", Y)
 
     def _divergence(self, found: Any, Y: NDArray[np.float32]) -> float:
         return number_of(self.whose, found, "the KL divergence", Y)

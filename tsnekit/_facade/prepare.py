@@ -20,7 +20,7 @@ from tsnekit._backends.resolve import (
     resolve_backend,
 )
 from tsnekit._descent.recipes import check_fits
-from tsnekit._util.validation import check_positions, short_repr
+from tsnekit._util.validation import check_positions
 from tsnekit.errors import BackendUnavailableError
 from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import InitSource, Metric, NeighborGraph, Optimizer, RepulsionProblem

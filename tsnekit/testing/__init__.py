@@ -52,7 +52,7 @@ _MODULES = {
 }
 
 
-_SHARED = ("base", "_costs", "_maps", "_process", "_search_under_test", "_wants")
+_SHARED = ("base", "_costs", "_maps", "_process", "_search_under_test", "_slopes", "_wants")
 """Other modules with assertions."""
 
 
