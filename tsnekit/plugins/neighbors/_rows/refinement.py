@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
 from tsnekit.plugins.neighbors._rows.sample import Sample
+from tsnekit.toolkit import row_blocks
 
 __all__ = ["LinkedRows"]
 
