@@ -38,7 +38,15 @@ from tsnekit._util.rows import (
 )
 from tsnekit.interfaces import Metric
 
-__all__ = ["DataDistances", "Keys", "distances_of", "in_scale"]
+__all__ = [
+    "DataDistances",
+    "Keys",
+    "distances_of",
+    "function_of",
+    "in_scale",
+    "normalized",
+    "without_mean",
+]
 
 Indices: TypeAlias = NDArray[np.intp]
 
@@ -237,13 +245,13 @@ def _unit_rows(X: Any, metric: str, weights: Any) -> _Vectors:
 
     def transform(rows: Any) -> Any:
         if metric == "correlation":
-            rows = _without_mean(dense(rows), weights)
-        return _normalized(rows, roots)
+            rows = without_mean(dense(rows), weights)
+        return normalized(rows, roots)
 
     return _Vectors(X, transform, 0, 0.5)
 
 
-def _without_mean(rows: Floats, weights: Any) -> Floats:
+def without_mean(rows: Floats, weights: Any) -> Floats:
     """Subtract the mean of each row, up to a factor of its own."""
     rows = times_two_to(rows, -exponents_of_rows(rows))
     largest = np.abs(rows).max(axis=1)
@@ -253,7 +261,7 @@ def _without_mean(rows: Floats, weights: Any) -> Floats:
     return rows
 
 
-def _normalized(rows: Any, roots: Floats | None) -> Any:
+def normalized(rows: Any, roots: Floats | None) -> Any:
     """Return rows of length 1, with one more column that marks the rows that have no direction.
 
     Rows without a direction are at a distance of 1 from all others and of 0 from one another.
@@ -305,7 +313,7 @@ class _Computed:
 
             self._function: Callable[[Any, Any], Floats] = manhattan_distances
         else:
-            self._function = _function(metric, params)
+            self._function = function_of(metric, params)
         try:
             self.between(0, np.arange(1, 2))
         except (TypeError, ValueError) as error:
@@ -340,7 +348,7 @@ class _Computed:
         return np.asarray(np.linalg.inv(total), dtype=np.float64) if inverse else total
 
 
-def _function(metric: Metric, params: dict[str, Any]) -> Callable[[Floats, Floats], Floats]:
+def function_of(metric: Metric, params: dict[str, Any]) -> Callable[[Floats, Floats], Floats]:
     """Return the function that computes a metric between dense rows.
 
     Two rows for which the metric has no value are infinitely far apart.

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import for_blocks, shown_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
 from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
 from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import check_integer
+from tsnekit.toolkit import check_integer, for_blocks, shown_blocks
 
 __all__ = ["AnnoySearch", "has_metric"]
 

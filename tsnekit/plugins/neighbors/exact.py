@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._rows.base import RowSearch
-from tsnekit.plugins.neighbors._rows.blocks import for_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, scan
 from tsnekit.plugins.neighbors._rows.pairwise import (
     PairwiseSearch,
@@ -20,7 +19,7 @@ from tsnekit.plugins.neighbors._rows.pairwise import (
 from tsnekit.plugins.neighbors._rows.precision import TOLERANCE, PreciseLists
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
 from tsnekit.plugins.neighbors._rows.sparse_products import SparseProducts
-from tsnekit.toolkit import check_integer
+from tsnekit.toolkit import check_integer, for_blocks
 
 __all__ = ["ExactSearch", "has_metric"]
 

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._rows.approximate import FEW_ROWS
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks, shown_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, empty_lists
 from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
 from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import check_integer, progress
+from tsnekit.toolkit import check_integer, progress, row_blocks, shown_blocks
 
 __all__ = ["ForestSearch", "has_metric"]
 

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._rows.approximate import ApproximateSearch
-from tsnekit.plugins.neighbors._rows.blocks import shown_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
 from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import check_integer
+from tsnekit.toolkit import check_integer, shown_blocks
 
 __all__ = ["HNSWSearch", "has_metric"]
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._rows.base import check_k
-from tsnekit.plugins.neighbors._rows.blocks import for_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self
-from tsnekit.toolkit import check_distances, check_neighbor_graph
+from tsnekit.toolkit import check_distances, check_neighbor_graph, for_blocks
 
 __all__ = ["PrecomputedSearch", "StoredDistances"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self
+from tsnekit.toolkit import row_blocks
 
 __all__ = ["Copies"]
 

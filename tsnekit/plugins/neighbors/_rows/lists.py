@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import shown_blocks
+from tsnekit.toolkit import shown_blocks
 
 __all__ = ["Lists", "drop_self", "empty_lists", "rank", "rename", "scan"]
 

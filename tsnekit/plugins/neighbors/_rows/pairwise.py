@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from tsnekit.interfaces import Metric, NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._rows.base import check_finite_lists, check_k
-from tsnekit.plugins.neighbors._rows.blocks import for_blocks, row_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self
 from tsnekit.plugins.neighbors._rows.precision import PreciseRows
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import canonical_metric, metric_name, without_warnings
+from tsnekit.toolkit import canonical_metric, for_blocks, metric_name, row_blocks, without_warnings
 
 __all__ = [
     "CandidateDistances",

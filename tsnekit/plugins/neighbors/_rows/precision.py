@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import for_blocks, row_blocks
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
+from tsnekit.toolkit import for_blocks, row_blocks
 
 __all__ = ["TOLERANCE", "PreciseLists", "PreciseRows", "order_lists"]
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+from tsnekit.toolkit import row_blocks
 
 __all__ = ["RoundedRows", "VectorSpace", "unit_rows"]
 

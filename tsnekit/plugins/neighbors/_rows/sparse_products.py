@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from tsnekit.interfaces import NeighborGraph, SearchProblem
 from tsnekit.plugins.neighbors._rows.base import check_finite_lists, check_k
-from tsnekit.plugins.neighbors._rows.blocks import for_blocks
 from tsnekit.plugins.neighbors._rows.precision import (
     TOLERANCE,
     PreciseLists,
@@ -17,6 +16,7 @@ from tsnekit.plugins.neighbors._rows.precision import (
     order_lists,
 )
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
+from tsnekit.toolkit import for_blocks
 
 __all__ = ["SparseProducts"]
 
