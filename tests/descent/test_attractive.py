@@ -14,8 +14,8 @@ from tsnekit.testing._points import clusters
 from tsnekit.toolkit import AttractiveForces
 
 
-@pytest.fixture(scope="module")
-def P(blobs):
+@pytest.fixture(scope="module", name="P")
+def affinities(blobs):
     return PerplexityBasedNN(blobs, perplexity=10, method="exact").matrix
 
 
