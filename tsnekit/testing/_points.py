@@ -13,9 +13,13 @@ Points: TypeAlias = NDArray[np.float32]
 
 
 def clusters(n: int, d: int, seed: int = 0) -> Points:
-    """Return points in clusters of unequal width, about as wide apart as in a finished map."""
+    """Return points in clusters of unequal width, about as wide apart as in a finished map.
+
+    With more dimensions, a map is narrower, and a grid over it takes longer.
+    """
     rng = np.random.default_rng(seed)
-    centers = rng.uniform(-30, 30, size=(8, d))
+    extent = 30 if d < 3 else 10
+    centers = rng.uniform(-extent, extent, size=(8, d))
     widths = rng.uniform(0.5, 4, size=8)
     label = rng.integers(8, size=n)
     return (centers[label] + widths[label, None] * rng.normal(size=(n, d))).astype(np.float32)
@@ -42,7 +46,7 @@ def degenerate_inputs(d: int) -> dict[str, Points]:
 
 def divided_inputs(d: int) -> dict[str, Points]:
     """Return embeddings that several processes may share out, of all kinds that they meet."""
-    points = clusters(400, d) * np.float32(1.0 if d < 3 else 0.3)  # a grid in 3-D is large
+    points = clusters(400, d)
     outliers = points.copy()
     outliers[[3, 150, 399]] = np.array([[1e5], [-2e5], [3e4]], dtype=np.float32)
     return degenerate_inputs(d) | {

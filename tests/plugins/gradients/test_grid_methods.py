@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.grid_methods import CASES, METHODS, assert_close, clusters
+from helpers.grid_methods import CASES, METHODS, assert_close
 from helpers.repulsions import evaluate, plan, relative
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients._grid.convolve import CONVOLVERS
@@ -20,6 +20,7 @@ from tsnekit.plugins.gradients._grid.repulsion import LEAST_MAX_NODES
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
+from tsnekit.testing.gradients import clusters
 
 TESTS = Path(__file__).parents[2]
 DOFS = [0.5, 1.0, 2.0]
@@ -245,6 +246,7 @@ from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
 from tsnekit.testing.gradients import clusters
+from tsnekit.testing.gradients import clusters
 for method in (MeshMethod, FFTMethod):
     Y = clusters(5000, 2)
     out = np.empty_like(Y)
@@ -278,7 +280,8 @@ def test_same_bits_in_every_run():
 def test_every_instruction_set(isa):
     script = f"""
 import sys; sys.path.insert(0, {str(TESTS)!r})
-from helpers.grid_methods import CASES, assert_close, clusters
+from helpers.grid_methods import CASES, assert_close
+from tsnekit.testing.gradients import clusters
 for method, d in CASES:
     assert_close(method(), clusters(1500, d))
 """

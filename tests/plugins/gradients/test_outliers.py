@@ -6,11 +6,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from helpers.grid_methods import METHODS, clusters
+from helpers.grid_methods import METHODS
 from helpers.repulsions import evaluate, plan, relative
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.plugins.gradients.fft import FFTMethod
 from tsnekit.plugins.gradients.mesh import MeshMethod
+from tsnekit.testing.gradients import clusters
 
 
 def peak_memory(method, Y):
