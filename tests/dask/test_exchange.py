@@ -133,6 +133,21 @@ def test_signals_come_with_the_next_sum(size):
         assert heard == [none, none, none, none, tuple(7 * rank for rank in range(size))]
 
 
+def test_signals_of_a_background_sum_are_heard_when_it_is_waited_for():
+    def tell(collective):
+        collective.signal = 1 + collective.rank
+        pending = collective.allreduce_async(np.ones(1), signals=True)
+        heard = [collective.heard]
+        pending.result()
+        heard.append(collective.heard)
+        collective.signal = 0
+        collective.allreduce_async(np.ones(1)).result()  # of others, nothing is heard
+        heard.append(collective.heard)
+        return heard
+
+    assert on_ranks(2, tell) == [[(0, 0), (1, 2), (1, 2)]] * 2
+
+
 def test_a_wait_that_is_too_long_is_an_error():
     waiting, leave = threading.Barrier(2), threading.Event()
 

@@ -327,7 +327,8 @@ def test_progress_is_one_bar(client, few, capsys):
     model_of_few(client, verbose=True, n_iter="auto", tolerance=1e9).fit(in_chunks(few, 100))
     shown = capsys.readouterr().err.splitlines()
     assert "120/120 iterations" in shown[-1]
-    assert sum("iterations, " in line for line in shown) == 1
+    # On a slow machine, there are lines in between.
+    assert sum("120/120 iterations, " in line for line in shown) == 1
     assert sum("gradient method:" in line for line in shown) == 2
 
 

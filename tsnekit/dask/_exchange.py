@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -83,7 +83,7 @@ class Collective:
     signal : int
         What this rank tells the others along with its next small sum; 0 at first.
     heard : tuple of int
-        The signals of all ranks at the last small sum, the same on all ranks.
+        The signals of all ranks at the last small sum that was waited for, the same on all ranks.
     """
 
     def __init__(self, channel: Channel, *, timeout: float) -> None:
@@ -122,20 +122,29 @@ class Collective:
 
     def allreduce(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the sum of the arrays of all ranks."""
-        signal = np.array([self.signal], dtype=SIGNAL)
-        total, signals = self._sum(array, self._tag("sum"), signal)
+        total, signals = self._sum(array, self._tag("sum"), self._own_signal())
+        return self.listened(total, signals)
+
+    def allreduce_async(self, array: NDArray[Any], *, signals: bool = False) -> Pending:
+        """Begin a sum on another thread; `array` must not change before its result is there.
+
+        Such sums run one at a time, in the order in which they began. With `signals`, a small sum
+        carries them, and they are heard when it is waited for.
+        """
+        self._begun += 1
+        tag = f"{_BACKGROUND_TAG} {self._begun}"
+        if not signals:
+            return self._pool.submit(lambda: self._sum(array, tag)[0])
+        return _Heard(self, self._pool.submit(self._sum, array, tag, self._own_signal()))
+
+    def listened(self, total: NDArray[Any], signals: NDArray[Any] | None) -> NDArray[Any]:
+        """Return a sum, after its signals were heard."""
         if signals is not None:
             self.heard = tuple(int(each) for each in signals)
         return total
 
-    def allreduce_async(self, array: NDArray[Any]) -> Pending:
-        """Begin a sum on another thread; `array` must not change before its result is there.
-
-        Such sums run one at a time, in the order in which they began. They carry no signal.
-        """
-        self._begun += 1
-        tag = f"{_BACKGROUND_TAG} {self._begun}"
-        return self._pool.submit(lambda: self._sum(array, tag)[0])
+    def _own_signal(self) -> NDArray[Any]:
+        return np.array([self.signal], dtype=SIGNAL)
 
     def barrier(self) -> None:
         """Wait until all ranks are here."""
@@ -214,6 +223,20 @@ class Collective:
     def _tag(self, what: str) -> str:
         self._done += 1
         return f"{what} {self._done}"
+
+
+class _Heard:
+    """A sum under way, whose signals are heard by the thread that waits for it."""
+
+    def __init__(
+        self,
+        collective: Collective,
+        found: Future[tuple[NDArray[Any], NDArray[Any] | None]],
+    ) -> None:
+        self._collective, self._found = collective, found
+
+    def result(self) -> NDArray[Any]:
+        return self._collective.listened(*self._found.result())
 
 
 def _total(addends: Sequence[NDArray[Any]]) -> NDArray[Any]:

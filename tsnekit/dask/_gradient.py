@@ -135,14 +135,22 @@ class SharedGradient:
         logs: NDArray[np.float64] | None,
     ) -> float:
         """Fill `out` with the gradient, and return the divergence if there are logs, else NaN."""
-        # The attraction needs positions only. It is computed while charges are under way.
-        self._repulsion.start(self.positions, self._rows)
+        # The attraction needs positions only. It is computed while other ranks are waited for: for
+        # their charges or, where a rank has these, for their shares of Z.
+        under_way = self._repulsion.start(self.positions, self._rows)
+        pending = None
+        if not under_way and logs is None:
+            share = np.array([self._share_of_z(out)])
+            pending = self._collective.allreduce_async(share, signals=True)
         self._pull[...] = 0.0
         self._attraction.into_gradient(
             Y, self.positions, exaggeration, np.ones(1), self._pull, logs
         )
         cost = None if logs is None else self._attraction.cost_of_logs(logs, Y.shape[1])
-        z, divergence = self._sums(out, cost)
+        if pending is None:
+            z, divergence = self._sums(out, cost)
+        else:
+            z, divergence = float(pending.result()[0]), np.nan
         out *= np.float32(-1.0 / max(z, LEAST_Z))
         out += self._pull
         return divergence
@@ -154,8 +162,7 @@ class SharedGradient:
 
         `cost` is by row. Without it, the divergence is NaN.
         """
-        found = self._repulsion.finish(out)
-        z = number_of(self.whose, found, "the normalization", self.positions)
+        z = self._share_of_z(out)
         if cost is None:
             (z,) = self._collective.allreduce(np.array([z]))
             return float(z), np.nan
@@ -164,12 +171,17 @@ class SharedGradient:
         # Z underflows where all pairs are far apart, and is zero for a single point.
         return float(z), float(total_cost + total * np.log(max(z, TINY)))
 
+    def _share_of_z(self, out: NDArray[np.float32]) -> float:
+        """Fill `out` with the repulsion, and return the sum of the Z_i of these rows."""
+        found = self._repulsion.finish(out)
+        return number_of(self.whose, found, "the normalization", self.positions)
+
 
 class _Shared(Protocol):
     """A repulsion of all points on some rows, in two steps between which other work fits."""
 
-    def start(self, Y: NDArray[np.float32], rows: slice) -> None:
-        """Begin for some rows of all positions."""
+    def start(self, Y: NDArray[np.float32], rows: slice) -> bool:
+        """Begin for some rows of all positions; return whether other ranks are waited for."""
 
     def finish(self, out: NDArray[np.float32]) -> float:
         """Fill `out` with the forces on the rows, and return the sum of their Z_i."""
@@ -198,16 +210,19 @@ class _Together:
         self._collective = collective
         self._n_jobs = n_jobs
 
-    def start(self, Y: NDArray[np.float32], rows: slice) -> None:
+    def start(self, Y: NDArray[np.float32], rows: slice) -> bool:
         self._rows = rows
-        # The size depends on all positions, so that all ranks take the same way.
-        nothing = self._repulsion.spread(Y, slice(0, 0))
-        self._charges: Pending | NDArray[np.float32] = nothing
-        if self._collective.size > 1 and nothing.size + MESSAGE < len(Y) / self._n_jobs:
-            own = self._repulsion.spread(Y, rows)
-            self._charges = self._collective.allreduce_async(own)
-        elif nothing.size:
-            self._charges = self._repulsion.spread(Y, slice(0, len(Y)))
+        self._charges: Pending | NDArray[np.float32]
+        points = len(Y) / self._n_jobs
+        if self._collective.size > 1 and points > MESSAGE:
+            # The size depends on all positions, so that all ranks take the same way.
+            nothing = self._repulsion.spread(Y, slice(0, 0))
+            if nothing.size + MESSAGE < points:
+                own = self._repulsion.spread(Y, rows)
+                self._charges = self._collective.allreduce_async(own)
+                return True
+        self._charges = self._repulsion.spread(Y, slice(0, len(Y)))
+        return False
 
     def finish(self, out: NDArray[np.float32]) -> float:
         charges = self._charges
@@ -222,8 +237,9 @@ class _Alone:
         self._method = method
         self._problem = problem
 
-    def start(self, Y: NDArray[np.float32], rows: slice) -> None:
+    def start(self, Y: NDArray[np.float32], rows: slice) -> bool:
         self._positions, self._own = Y, Y[rows]
+        return False
 
     def finish(self, out: NDArray[np.float32]) -> float:
         if len(out) == 0:

@@ -17,6 +17,7 @@ from tsnekit._descent.endings import Ending
 from tsnekit._descent.fixed import tell_rows
 from tsnekit._descent.loop import Progress, descend
 from tsnekit.callbacks import CallbackRunner, IterationState
+from tsnekit.dask._allocations import kept_memory
 from tsnekit.dask._checkpoints import Part, exchange_parts
 from tsnekit.dask._comms import close_connections, connections
 from tsnekit.dask._exchange import Collective, ExchangeError
@@ -179,7 +180,8 @@ def run_rank(assignment: Assignment, rank: int, part: Part, blocks: list[Any]) -
     try:
         channel.join(rank, assignment.addresses, assignment.start_timeout)
         collective = Collective(channel, timeout=assignment.timeout)
-        return _Rank(assignment, worker, collective, part, _stacked(blocks)).optimize()
+        with kept_memory():
+            return _Rank(assignment, worker, collective, part, _stacked(blocks)).optimize()
     except ExchangeError as error:
         return Outcome(reason=str(error))
     finally:
