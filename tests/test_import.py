@@ -45,6 +45,18 @@ def test_documented_modules_are_attributes(module):
     assert f"tsnekit.{module}" in modules_after(f"import tsnekit; tsnekit.{module}")
 
 
+def test_an_unknown_metric_is_refused_before_anything_slow_is_imported():
+    loaded = modules_after(
+        "from tsnekit._backends.resolve import check_metric\n"
+        "try:\n"
+        "    check_metric('cosin')\n"
+        "except ValueError as error:\n"
+        "    import tsnekit.errors as refused"
+    )
+    assert "tsnekit.errors" in loaded
+    assert not loaded.intersection({"numba", "pynndescent"})
+
+
 def test_public_names_resolve_and_unknown_ones_do_not():
     for name in tsnekit.__all__:
         assert getattr(tsnekit, name) is not None

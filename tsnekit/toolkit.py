@@ -10,6 +10,7 @@ from tsnekit._util.caller import warn
 from tsnekit._util.metrics import canonical_metric, metric_name
 from tsnekit._util.neighbor_graphs import check_distances, check_neighbor_graph
 from tsnekit._util.process import one_blas_thread, without_warnings
+from tsnekit._util.progress import progress
 from tsnekit._util.validation import check_integer, check_real
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "check_real",
     "metric_name",
     "one_blas_thread",
+    "progress",
     "warn",
     "without_warnings",
 ]

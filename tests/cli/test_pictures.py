@@ -82,7 +82,7 @@ def test_errors_come_before_the_map(tmp_path, capsys, monkeypatch, arguments, me
         (["--palette", "a=red,blue"], "must be colors, or colors of classes"),
         (["--size", "6"], "must be a width and a height in inches such as 6x4, got '6'"),
         (["--size", "0x4"], "must be a width and a height"),
-        (["--legend", "below"], "invalid choice: 'below'"),
+        (["--legend", "below"], "side, map or none, got 'below'"),
     ],
 )
 def test_usage_errors(capsys, arguments, message):

@@ -114,7 +114,7 @@ def test_kinds_of_files(tmp_path, blobs, ending, header):
         (["iris", "--affinity", "x"], "affinity='x'"),
         (["iris", "--initialization", "x"], "initialization='x'"),
         (["iris", "--optimizer", "x"], "optimizer='x'"),
-        (["iris", "--metric", "x"], "metric 'x'"),
+        (["no-such-file", "--metric", "cosin"], "metric 'cosin'; did you mean 'cosine'?"),
         (["iris", "--n-jobs", "0"], "n_jobs=0"),
         (["iris", "--perplexity", "-3"], "perplexity"),
         (["iris", "--learning-rate", "-3"], "learning_rate must be greater than 0"),
@@ -123,6 +123,18 @@ def test_kinds_of_files(tmp_path, blobs, ending, header):
         (["iris", "--pca", "9"], "--pca must be between 1 and 4"),
         (["iris", "--labels", "no-such-file"], "labels file"),
         (["iris", "--neighbors-params", "n_trees=5"], "neighbors_params: 'n_trees'"),
+        (["iris", "--title", "x"], "--title has no effect without --plot or --html"),
+        (["iris", "--size", "3x3", "--html", "x.html"], "--size has no effect without --plot"),
+        (["iris", "--key", "x"], "--key has no effect on iris; it is for a .npz file"),
+        (["iris", "--tolerance", "1"], "--tolerance has no effect without --n-iter auto"),
+        (
+            ["iris", "--affinity", "uniform", "--perplexity", "5"],
+            "--perplexity has no effect with --affinity uniform",
+        ),
+        (
+            ["iris", "--min-num-intervals", "5"],
+            "--min-num-intervals has no effect with the gradient method barnes_hut",
+        ),
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(arguments, message, capsys):
@@ -139,7 +151,8 @@ def test_errors_are_one_line_and_exit_code_2(arguments, message, capsys):
     [
         ([], "the following arguments are required: COMMAND (see tsnekit --help)"),
         (["embed"], "the following arguments are required: INPUT (see tsnekit embed --help)"),
-        (["embd"], "invalid choice: 'embd'"),
+        (["embd"], "check, got 'embd'; did you mean 'embed'?"),
+        (["embed", "iris", "--legend", "sid"], "map or none, got 'sid'; did you mean 'side'?"),
         (["embed", "iris", "--n-iter", "many"], "--n-iter: must be an integer or auto, got 'many'"),
         (["embed", "iris", "--dof", "x"], "--dof: must be a number, got 'x'"),
         (["embed", "iris", "--learning-rate", "x"], "must be a number or auto, got 'x'"),
@@ -304,6 +317,24 @@ def fake_registry(monkeypatch, fake_entry_points):
         monkeypatch.setattr("tsnekit._backends.registry.default_registry", lambda: registry)
 
     return registry_of
+
+
+def test_metrics_by_search(capsys):
+    assert main(["plugins", "--metrics", "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["hnsw"] == {"dense": ["cosine", "euclidean", "sqeuclidean"], "sparse": []}
+    assert "jaccard" in metrics["exact"]["sparse"]
+    assert main(["plugins", "--metrics"]) == 0
+    assert "hnsw: cosine, euclidean, sqeuclidean\n" in capsys.readouterr().out
+
+
+def test_the_progress_does_not_tell_what_the_summary_tells(capsys):
+    assert main(["embed", "iris", *QUICK]) == 0
+    shown = capsys.readouterr()
+    assert "fewer than 1,000 rows" in shown.out
+    assert "fewer than 1,000 rows" not in shown.err
+    assert "it took the given number" not in shown.err
+    assert "early exaggeration" in shown.err
 
 
 def test_plugins_shows_the_broken_ones(fake_registry, capsys):

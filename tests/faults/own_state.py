@@ -57,7 +57,7 @@ SCRATCH = of_cause(
     (
         "a search, used by several threads",
         "affinity/_index.py",
-        "        with self._lock.held():\n"
+        "        with self._lock.held(), verbosely(self._is_verbose):\n"
         "            search: Any = self._fitted_search()\n"
         "            found: NeighborGraph = search.query(X, k)\n",
         "        search: Any = self._fitted_search()\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from tsnekit._util.metrics import plain_metric
+from tsnekit._util.metrics import METRIC_NAMES, canonical_metric, plain_metric
 from tsnekit.affinity import PerplexityBasedNN
 
 
@@ -40,3 +40,16 @@ def test_another_name_has_the_same_neighbors(metric, convert):
     expected = PerplexityBasedNN(X, perplexity=5).P
     np.testing.assert_array_equal(found.indices, expected.indices)
     np.testing.assert_allclose(found.data, expected.data, rtol=1e-4)
+
+
+def test_the_names_that_suggestions_know_are_those_of_the_libraries():
+    from scipy.spatial.distance import cdist
+    from sklearn.neighbors import VALID_METRICS
+
+    # Some names of older versions are gone from newer ones, or mean another metric there.
+    old = {"kulsinski", "kulczynski1", "wminkowski", "pyfunc"}
+    there = {canonical_metric(metric) for metric in VALID_METRICS["brute"]}
+    assert not there - old - set(METRIC_NAMES)
+    rows = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
+    for name in set(METRIC_NAMES) - there:
+        cdist(rows, rows, name)  # SciPy has it

@@ -4,12 +4,13 @@ import io
 import logging
 import re
 
+import numpy as np
 import pytest
 
 from tsnekit import TSNE
 from tsnekit._descent.gradient import KLGradient
 from tsnekit._util.process import show_logs
-from tsnekit._util.progress import ProgressBar
+from tsnekit._util.progress import ProgressBar, progress, verbosely
 from tsnekit.affinity import PerplexityBasedNN
 
 QUICK = {"perplexity": 5, "random_state": 0}
@@ -165,3 +166,36 @@ def test_a_bar_that_is_not_shown_does_nothing(capfd):
             assert not bar.wants_error(iteration)
         bar.show_error(1.0)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("search", ["exact", "annoy", "forest", "hnsw"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_long_search_shows_its_steps(blobs, capfd, monkeypatch, search, n_jobs):
+    monkeypatch.setattr("tsnekit._util.progress.LINE_EVERY", 0.0)
+    for kind in ("annoy.AnnoySearch", "forest.ForestSearch", "hnsw.HNSWSearch"):
+        for size in ("ROWS_PER_BLOCK", "ROWS_PER_CALL"):
+            owner = f"tsnekit.plugins.neighbors.{kind}.{size}"
+            monkeypatch.setattr(owner, 100, raising=False)
+    monkeypatch.setattr("tsnekit.plugins.neighbors.exact.scan", slow_scan)
+    X = np.random.default_rng(0).normal(size=(600, 4)).astype(np.float32)
+    for verbose in (True, False):
+        PerplexityBasedNN(X, 20, method=search, n_jobs=n_jobs, verbose=verbose)
+        shown = capfd.readouterr().err
+        steps = re.findall(r"^neighbors: [a-z ]+: (\d+)/\d+ (?:rows|nodes), ", shown, re.MULTILINE)
+        assert bool(steps) == verbose
+
+
+def slow_scan(queries, rows, metric, k, n_jobs, *, first=-1):
+    from tsnekit.plugins.neighbors._rows.blocks import shown_blocks
+    from tsnekit.plugins.neighbors._rows.lists import scan
+
+    list(shown_blocks(len(queries), 100, "measuring every pair"))
+    return scan(queries, rows, metric, k, n_jobs, first=first)
+
+
+def test_a_short_step_leaves_nothing(capfd):
+    with verbosely(True), progress("neighbors: a step", 10) as bar:
+        bar.advance(10)
+    with progress("neighbors: not verbose", 10) as bar:
+        bar.advance(5)
+    assert capfd.readouterr().err == ""

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from tsnekit._backends.resolve import check_name
+from tsnekit._backends.resolve import check_metric, check_name
 from tsnekit._descent.endings import Ending, check_iterations, ending_of_early
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.full import TSNEEmbedding
@@ -29,7 +29,6 @@ from tsnekit._util.validation import (
     check_integer,
     check_real,
     column_names,
-    short_repr,
 )
 from tsnekit.affinity._base import check_affinities
 from tsnekit.affinity._memory import parse_bytes
@@ -39,7 +38,7 @@ from tsnekit.errors import OptimizationInterrupt
 if TYPE_CHECKING:
     from tsnekit.affinity._base import Affinities
 
-__all__ = ["TSNE"]
+__all__ = ["TSNE", "check_model"]
 
 
 class TSNE(BaseEstimator):
@@ -409,8 +408,9 @@ dict, optional
         check_neighbors(self.neighbors)
         check_name("affinity", kernel_of(self))
         check_name("optimizer", self.optimizer)
-        if not isinstance(self.metric, str) and not callable(self.metric):
-            raise TypeError(f"metric must be a name or a callable, got {short_repr(self.metric)}")
+        # A search that is given as an instance may have metrics that no registered one has.
+        if isinstance(self.neighbors, str) or not isinstance(self.metric, str):
+            check_metric(self.metric)
         common = {
             name: getattr(self, name) for name in DescentParameters.names() if hasattr(self, name)
         }
@@ -442,3 +442,8 @@ dict, optional
                 "knn_kwargs is another name for neighbors_params; give only one of the two"
             )
         return self.knn_kwargs if self.neighbors_params is None else self.neighbors_params
+
+
+def check_model(model: TSNE) -> None:
+    """Check the parameters of a model, as `TSNE.fit` does, before there is data."""
+    model._phases_of_fit()

@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any, cast
 
 import numpy as np
 
+from tsnekit._util.names import did_you_mean
 from tsnekit._util.validation import short_repr
 from tsnekit.interfaces import Metric
 
-__all__ = ["canonical_metric", "check_metric_params", "metric_name", "plain_metric"]
+__all__ = [
+    "METRIC_NAMES",
+    "canonical_metric",
+    "check_metric_params",
+    "closest_metric",
+    "metric_name",
+    "plain_metric",
+]
+
+METRIC_NAMES = (
+    "braycurtis",
+    "canberra",
+    "chebyshev",
+    "correlation",
+    "cosine",
+    "dice",
+    "euclidean",
+    "hamming",
+    "haversine",
+    "jaccard",
+    "jensenshannon",
+    "mahalanobis",
+    "manhattan",
+    "minkowski",
+    "nan_euclidean",
+    "precomputed",
+    "rogerstanimoto",
+    "russellrao",
+    "seuclidean",
+    "sokalsneath",
+    "sqeuclidean",
+    "yule",
+)
+"""The metrics of SciPy and scikit-learn, by one name each, and distances that are given.
+
+This is what is known before a library is imported. The spec of a search says which it has."""
 
 _ALIASES = {
     "l2": "euclidean",
@@ -54,6 +90,18 @@ def plain_metric(
 def metric_name(metric: Metric) -> str:
     """Return the name of a metric for messages."""
     return repr(metric) if isinstance(metric, str) else getattr(metric, "__name__", repr(metric))
+
+
+def closest_metric(metric: str, others: Iterable[str] = ()) -> str:
+    """Return the end of a message about an unknown metric: the closest name, or a full stop.
+
+    Parameters
+    ----------
+    metric : str
+    others : iterable of str, optional
+        Names that only plugins have.
+    """
+    return did_you_mean(metric.lower(), {*METRIC_NAMES, *_ALIASES, *others})
 
 
 def check_metric_params(metric: Metric, params: Any, n_features: int) -> None:

@@ -12,6 +12,7 @@ from tsnekit._backends.contracts import check_graph, fitted
 from tsnekit._backends.measuring import check_distances
 from tsnekit._util.locks import Lock
 from tsnekit._util.neighbor_graphs import check_neighbor_graph
+from tsnekit._util.progress import verbosely
 from tsnekit._util.validation import check_column_names, check_data, check_integer
 from tsnekit.interfaces import NeighborGraph, NeighborSearch, SearchProblem, SupportsQuery
 
@@ -152,8 +153,10 @@ class NeighborIndex:
                         f"{k} neighbors of each row are needed, but the given graph only has "
                         f"{self.n_found}"
                     )
+                with verbosely(self._is_verbose):
+                    found = search.neighbors(k)
                 self._graph = check_graph(
-                    search.neighbors(k), search, (self.n_samples, k), self.n_samples, own=True
+                    found, search, (self.n_samples, k), self.n_samples, own=True
                 )
                 self._check_distances(self._graph, search, self.data)
             graph = self._graph
@@ -182,12 +185,16 @@ class NeighborIndex:
         X = self._like_data(X)
         # The first query may prepare the search for queries.
         k = min(k, self.n_samples)
-        with self._lock.held():
+        with self._lock.held(), verbosely(self._is_verbose):
             search: Any = self._fitted_search()
             found: NeighborGraph = search.query(X, k)
         check_graph(found, search, (X.shape[0], k), self.n_samples, own=False)
         self._check_distances(found, search, X)
         return found
+
+    @property
+    def _is_verbose(self) -> bool:
+        return self.problem is not None and self.problem.verbose
 
     def _check_distances(self, graph: NeighborGraph, search: NeighborSearch, queries: Any) -> None:
         if self.problem is not None:
@@ -197,11 +204,12 @@ class NeighborIndex:
         with self._lock.held():
             if self._fitted is None and self.search is not None and self.problem is not None:
                 # A copy: the search that was given may serve other data too.
-                self._fitted = fitted(copy.deepcopy(self.search), self.data, self.problem)
-                if self.n_found:
-                    # A search may make links while it searches the data, and use them for new rows.
-                    # The neighbors are known here, from a file, but the links are not.
-                    self._fitted.neighbors(self.n_found)
+                with verbosely(self._is_verbose):
+                    self._fitted = fitted(copy.deepcopy(self.search), self.data, self.problem)
+                    if self.n_found:
+                        # A search may make links while it searches the data, and use them for new
+                        # rows. The neighbors are known here, from a file, but the links are not.
+                        self._fitted.neighbors(self.n_found)
             return self._fitted
 
     def _like_data(self, X: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from tsnekit._backends.resolve import Backend, check_name, resolve_backend
+from tsnekit._backends.resolve import Backend, check_metric, check_name, resolve_backend
 from tsnekit._util.metrics import canonical_metric, check_metric_params, plain_metric
 from tsnekit._util.process import show_logs
 from tsnekit._util.threads import resolve_n_jobs
@@ -64,6 +64,8 @@ def resolve_search(
     (Backend, SearchProblem)
     """
     check_neighbors(method)
+    if isinstance(method, str) or not isinstance(metric, str):
+        check_metric(metric)
     check_metric_params(canonical_metric(metric), metric_params, X.shape[1])
     metric, metric_params = plain_metric(metric, metric_params)
     if metric == "precomputed" and isinstance(method, str) and method == "exact":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 import warnings
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check.add_parser(commands)
     args = parser.parse_args(argv)
     try:
-        with _warnings_in_one_line():
+        with _warnings_in_one_line(), _each_fact_once():
             code: int = args.run(args)
     except KeyboardInterrupt:
         print("tsnekit: interrupted", file=sys.stderr)
@@ -69,6 +70,24 @@ class _Version(argparse.Action):
 
         print(f"tsnekit {metadata.version('tsnekit')}")
         parser.exit()
+
+
+TOLD_BY_SUMMARIES = ("tsnekit._backends.resolve", "tsnekit._embedding.state")
+"""Who logs the choice of backends and the ends of phases, which summaries tell."""
+
+
+@contextlib.contextmanager
+def _each_fact_once() -> Iterator[None]:
+    """Leave out of the progress what the summary of a command tells."""
+    loggers = [logging.getLogger(name) for name in TOLD_BY_SUMMARIES]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from tsnekit.cli._cluster import (
     open_input,
     started_cluster,
 )
+from tsnekit.cli._effects import check_parameters, check_pictures_wanted
 from tsnekit.cli._inputs import add_input, add_output, read_input, show_notes
 from tsnekit.cli._options import add_parameters, given_parameters, integer
 from tsnekit.cli._parser import Parser
@@ -67,6 +68,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Embed, save, draw, and print a summary."""
     check_files(args)
+    check_pictures_wanted(args)
     if is_on_cluster(args):
         with started_cluster(args) as client:
             return run_on_cluster(args, client)
@@ -75,17 +77,19 @@ def run(args: argparse.Namespace) -> int:
 
 def run_here(args: argparse.Namespace) -> int:
     """Do so in this process."""
-    from tsnekit._facade.tsne import TSNE
+    from tsnekit._facade.tsne import TSNE, check_model
     from tsnekit.callbacks import KLHistory
     from tsnekit.cli._outputs import note_rows
     from tsnekit.cli._recipe import prepare
     from tsnekit.diagnostics._measures import diagnose
 
     started = time.perf_counter()
-    data = read_input(args)
     parameters = given_parameters(args, "embed")
     history = None if args.report is None else KLHistory()
     model = TSNE(verbose=not args.quiet, callbacks=history, **parameters)
+    check_model(model)  # before data, which may take long to read
+    data = read_input(args)
+    check_parameters(args, model, data.X.shape[0])
     X, recipe, note = prepare(
         data.X,
         data.names,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import platform
@@ -23,11 +24,19 @@ def add_parsers(commands: argparse._SubParsersAction[Parser]) -> None:
     ):
         parser = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
         parser.add_argument("--json", action="store_true", help="print JSON")
+        if name == "plugins":
+            parser.add_argument(
+                "--metrics", action="store_true", help="list the metrics of each neighbor search"
+            )
         parser.set_defaults(run=run)
 
 
 def run_plugins(args: argparse.Namespace) -> int:
-    """List the backends."""
+    """List the backends, or the metrics of neighbor searches."""
+    if args.metrics:
+        metrics = _metrics_by_search()
+        print(json.dumps(metrics, indent=2) if args.json else _metrics_as_text(metrics))
+        return 0
     found = _describe_plugins()
     if args.json:
         print(json.dumps(found, indent=2))
@@ -101,6 +110,42 @@ def _describe_plugins() -> dict[str, Any]:
         "failures": [dataclasses.asdict(failure) for failure in registry.failures],
         "left_out": list(registry.left_out),
     }
+
+
+def _metrics_by_search() -> dict[str, dict[str, list[str]]]:
+    """Return the metrics of each search that is installed, for dense and for sparse data.
+
+    A search that imports a compiler takes seconds to answer.
+    """
+    from tsnekit._backends.registry import default_registry
+    from tsnekit._util.metrics import METRIC_NAMES
+    from tsnekit.specs import NeighborSpec
+
+    specs = [found.spec for found in default_registry().uncontested("neighbors")]
+    searches = [spec for spec in specs if isinstance(spec, NeighborSpec) and not spec.missing()]
+    lists = [spec.metrics for spec in searches if isinstance(spec.metrics, frozenset)]
+    names = sorted({*METRIC_NAMES, *itertools.chain(*lists)})
+    return {
+        spec.name: {
+            "dense": [name for name in names if spec.has_metric(name)],
+            "sparse": [
+                name for name in names if spec.sparse and spec.has_metric(name, sparse=True)
+            ],
+        }
+        for spec in searches
+    }
+
+
+def _metrics_as_text(metrics: dict[str, dict[str, list[str]]]) -> str:
+    lines = []
+    for search, kinds in metrics.items():
+        dense, sparse = kinds["dense"], kinds["sparse"]
+        lines.append(f"{search}: {', '.join(dense)}")
+        if sparse == dense:
+            lines.append("  the same for sparse data")
+        elif sparse:
+            lines.append(f"  for sparse data: {', '.join(sparse)}")
+    return "\n".join(lines)
 
 
 def _cell(value: Any) -> str:

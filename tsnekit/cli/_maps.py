@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tsnekit.cli._effects import check_pictures_wanted
 from tsnekit.cli._inputs import (
     add_input,
     add_label_options,
@@ -73,6 +74,7 @@ def run_plot(args: argparse.Namespace) -> int:
     if args.plot is None and args.html is None:
         args.plot = str(Path(args.map).with_suffix(".png"))
     check_files(args)
+    check_pictures_wanted(args)
     embedding, noted = load_noted(args.map)
     labels: Any = noted.labels
     if args.labels is not None:
@@ -151,6 +153,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
 def _read_both(args: argparse.Namespace) -> tuple[TSNEEmbedding, Noted, Any, Any, dict[str, float]]:
     """Return the map, what is known of it, the new rows, and these as the map's were embedded."""
     check_files(args)
+    check_pictures_wanted(args)
     started = time.perf_counter()
     embedding, noted = _load(args)
     recipe = noted.recipe

@@ -46,6 +46,16 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unknown {what} {given}{hint}")
         return parsed, unknown
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Check one of several words, and suggest the closest."""
+        if action.choices is not None and value not in action.choices:
+            known = list(action.choices)
+            *others, last = known
+            hint = did_you_mean(str(value), known).removesuffix(".")
+            raise argparse.ArgumentError(
+                action, f"must be {', '.join(others)} or {last}, got {value!r}{hint}"
+            )
+
     def error(self, message: str) -> NoReturn:
         """Print an error in one line and exit."""
         self.exit(USAGE_ERROR, f"tsnekit: error: {message} (see {self.prog} --help)\n")

@@ -115,6 +115,7 @@ def read_data(source: str, reading: Reading | None = None) -> Data:
         If there is no such data set, or the file cannot be read.
     """
     reading = reading or Reading()
+    _check_used(source, reading)
     if source in SHIPPED:
         return _read_shipped(source)
     if source != STDIN and not Path(source).exists():
@@ -135,6 +136,38 @@ def readable(source: str) -> Iterator[None]:
         if is_told or isinstance(error, MemoryError) or getattr(error, "filename", None):
             raise
         raise ValueError(f"{source} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _check_used(source: str, reading: Reading) -> None:
+    """Check that the options for reading have an effect on this kind of input.
+
+    Raises
+    ------
+    ValueError
+        If an option has none; the message says what it is for.
+    """
+    kind = "" if source in (STDIN, *SHIPPED) else file_kind(Path(source))
+    is_text = source == STDIN or kind in TEXT_ENDINGS
+    # An array whose dtype names fields is a table.
+    may_be_table = is_text or kind in (*ARROW_ENDINGS, FCS_ENDING, ".npy", ".npz")
+    is_shipped = source in SHIPPED
+    columns = reading.columns
+    useless = {
+        "--key": (reading.key is not None and kind != ".npz", "a .npz file"),
+        "--header": (reading.header is not None and not is_text, "a text table"),
+        "--index": (columns.index is not None and not may_be_table, "a table"),
+        "--columns": (
+            columns.columns is not None and not columns.of_map and not may_be_table,
+            "a table",
+        ),
+        "--drop": (bool(columns.drop) and not may_be_table, "a table"),
+        "--label-column": (is_shipped and columns.label_column is not None, "a file"),
+        "--missing": (is_shipped and columns.missing != "error", "a file"),
+        "--transpose": (is_shipped and reading.transpose, "a file"),
+    }
+    for option, (is_useless, what) in useless.items():
+        if is_useless:
+            raise ValueError(f"{option} has no effect on {source}; it is for {what}")
 
 
 def _read_file(source: str, reading: Reading) -> Data:
@@ -171,6 +204,8 @@ def _read_file(source: str, reading: Reading) -> Data:
             import pandas as pd
 
             return _data_of_table(table_of(source, pd.DataFrame(X)), reading)
+        if _names_columns(reading.columns):
+            raise ValueError(f"{source} is an array, whose columns have no names")
         X = X.T if reading.transpose else X
         return _as_rows(Data(X, labels, notes=notes), source)
     if source == STDIN or kind in TEXT_ENDINGS:
@@ -184,6 +219,12 @@ def _read_file(source: str, reading: Reading) -> Data:
         f"{source} must be a .npy, .npz, .h5ad, .h5 or .mtx file, a folder of Cell Ranger, or a "
         f"table: {endings}"
     )
+
+
+def _names_columns(options: ColumnOptions) -> bool:
+    chosen = options.columns is not None and not options.of_map
+    named = options.index is not None or options.label_column is not None
+    return chosen or named or bool(options.drop)
 
 
 def _data_of_table(table: Table, reading: Reading) -> Data:
@@ -310,6 +351,8 @@ def read_labels(
     n_rows = data.n_rows if data.n_rows is not None else n_samples
     notes: tuple[str, ...] = ()
     if file_kind(Path(source)) == ".npy":
+        if column is not None:
+            raise ValueError(f"--label-column has no effect on {source}, an array of labels")
         labels = read_npy(source)
         if labels.ndim != 1:
             raise ValueError(

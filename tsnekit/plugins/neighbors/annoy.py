@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import for_blocks, row_blocks
+from tsnekit.plugins.neighbors._rows.blocks import for_blocks, shown_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
 from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
 from tsnekit.plugins.neighbors._rows.sample import Sample
@@ -127,7 +127,13 @@ class AnnoySearch(RefinedForest):
                 found = find(each, wanted, search_k)
                 out[place, : len(found)] = found
 
-        for_blocks(ask, len(rows), size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
+        for_blocks(
+            ask,
+            len(rows),
+            size=self.ROWS_PER_BLOCK,
+            n_jobs=self._problem.n_jobs,
+            what="asking the trees",
+        )
 
     def _grow(self) -> Any:
         from annoy import AnnoyIndex
@@ -138,7 +144,7 @@ class AnnoySearch(RefinedForest):
         vectors = self._sketch(self._rows)
         forest = AnnoyIndex(vectors.shape[1], "manhattan" if manhattan else "euclidean")
         forest.set_seed(self._problem.seed % 2**31)
-        for block in row_blocks(len(vectors), self.ROWS_PER_BLOCK):
+        for block in shown_blocks(len(vectors), self.ROWS_PER_BLOCK, "filling the trees"):
             for row, values in enumerate(vectors[block].tolist(), start=block.start):
                 forest.add_item(row, values)
         # With more threads Annoy would grow other trees.
@@ -163,5 +169,11 @@ class AnnoySearch(RefinedForest):
         def add_up(block: slice) -> None:
             out[block] = np.add.reduceat(rows[block][:, order] * signs, starts, axis=1)
 
-        for_blocks(add_up, n, size=self.ROWS_PER_BLOCK, n_jobs=self._problem.n_jobs)
+        for_blocks(
+            add_up,
+            n,
+            size=self.ROWS_PER_BLOCK,
+            n_jobs=self._problem.n_jobs,
+            what="adding up features",
+        )
         return out

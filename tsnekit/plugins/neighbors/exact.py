@@ -140,7 +140,9 @@ class _RowScan(RowSearch):
             )  # fmt: skip
             candidates[block] = found
 
-        for_blocks(ask, len(queries), size=2048, n_jobs=self._problem.n_jobs)
+        for_blocks(
+            ask, len(queries), size=2048, n_jobs=self._problem.n_jobs, what="asking the tree"
+        )
         return self._rank(queries, candidates, k, first=first)
 
     def _is_doubtful(

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._rows.approximate import FEW_ROWS
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+from tsnekit.plugins.neighbors._rows.blocks import row_blocks, shown_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists, empty_lists
 from tsnekit.plugins.neighbors._rows.refined_forest import RefinedForest
 from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import check_integer
+from tsnekit.toolkit import check_integer, progress
 
 __all__ = ["ForestSearch", "has_metric"]
 
@@ -84,15 +84,17 @@ class ForestSearch(RefinedForest):
         lists = np.full(shape, -1, dtype=np.int32), np.full(shape, np.inf, dtype=np.float32)
         level = min(self._depth(self.leaf_size), self._depth(self.NODE_ROWS))
         nodes = row_blocks(2**level, max(1, self.ROWS_PER_CALL * 2**level // n))
-        for tree, block in itertools.product(range(self.n_trees), list(nodes)):
-            forest.scan(tree, level, block.start, block.stop, *lists, self._problem.n_jobs)
+        with progress("neighbors: measuring within nodes", self.n_trees * 2**level, "nodes") as bar:
+            for tree, block in itertools.product(range(self.n_trees), nodes):
+                forest.scan(tree, level, block.start, block.stop, *lists, self._problem.n_jobs)
+                bar.advance(block.stop - block.start)
         return lists
 
     def _rough_lists_for(self, queries: NDArray[np.float32], k: int) -> Lists:
         """Return the nearest of the rows in the leaves to which a query belongs."""
         forest = self._grown_forest()
         indices, distances = empty_lists(len(queries), self._linked.width(k))
-        for block in row_blocks(len(queries), self.ROWS_PER_CALL):
+        for block in shown_blocks(len(queries), self.ROWS_PER_CALL, "asking the trees"):
             forest.rank(queries[block], -1, indices[block], distances[block], self._problem.n_jobs)
         return indices, distances
 

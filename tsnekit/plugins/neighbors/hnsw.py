@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit.plugins.neighbors._rows.approximate import ApproximateSearch
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+from tsnekit.plugins.neighbors._rows.blocks import shown_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
 from tsnekit.plugins.neighbors._rows.sample import Sample
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
@@ -80,7 +80,7 @@ class HNSWSearch(ApproximateSearch):
             random_seed=self._problem.seed % 2**31,
         )
         order = np.random.RandomState(self._problem.seed % 2**32).permutation(n)
-        for block in row_blocks(n, self.ROWS_PER_CALL):
+        for block in shown_blocks(n, self.ROWS_PER_CALL, "building the graph"):
             self._index.add_items(
                 self._rows[order[block]], order[block], num_threads=self._problem.n_jobs
             )
@@ -101,7 +101,7 @@ class HNSWSearch(ApproximateSearch):
         kept = self._effort * (self.ef or k + 15)
         self._index.set_ef(min(len(self._rows), max(k, kept)))
         candidates = np.full((len(queries), k), -1, dtype=np.int32)
-        for block in row_blocks(len(queries), self.ROWS_PER_CALL):
+        for block in shown_blocks(len(queries), self.ROWS_PER_CALL, "asking the graph"):
             try:
                 candidates[block] = self._index.knn_query(
                     queries[block], k, num_threads=self._problem.n_jobs

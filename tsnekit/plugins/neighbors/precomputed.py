@@ -128,7 +128,9 @@ class PrecomputedSearch:
             distances[block] = np.take_along_axis(nearest, order, axis=1)
 
         size = max(1, 4_000_000 // X.shape[1])
-        for_blocks(select, X.shape[0], size=size, n_jobs=self._problem.n_jobs)
+        for_blocks(
+            select, X.shape[0], size=size, n_jobs=self._problem.n_jobs, what="reading distances"
+        )
         return indices, distances
 
 

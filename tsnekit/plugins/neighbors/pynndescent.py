@@ -15,6 +15,8 @@ from tsnekit.plugins.neighbors._descent import DescentInAnyMetric, DescentOfRows
 from tsnekit.plugins.neighbors._rows.pairwise import (
     is_boolean,
     reference_distances,
+    scipy_has,
+    sklearn_has,
     try_metric_params,
 )
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 @functools.cache
 def has_metric(name: str, sparse: bool = False) -> bool:
     """Whether PyNNDescent has a metric of this name, with the meaning that SciPy gives it."""
+    if not scipy_has(name) and not sklearn_has(name, sparse):
+        return False  # nothing says what it means, and importing PyNNDescent takes seconds
     from pynndescent.distances import named_distances
     from pynndescent.sparse import sparse_named_distances
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+from tsnekit.plugins.neighbors._rows.blocks import shown_blocks
 
 __all__ = ["Lists", "drop_self", "empty_lists", "rank", "rename", "scan"]
 
@@ -49,7 +49,7 @@ def scan(
     lists = empty_lists(len(queries), k)
     # A block takes about a second, and has work for all threads. Then Python looks for Ctrl-C.
     size = max(512 * n_jobs, 8_000_000_000 // max(1, rows.size))
-    for block in row_blocks(len(queries), size):
+    for block in shown_blocks(len(queries), size, "measuring every pair"):
         start = first if first < 0 else first + block.start
         scan_rows(queries[block], start, rows, metric, lists[0][block], lists[1][block], n_jobs)
     return lists

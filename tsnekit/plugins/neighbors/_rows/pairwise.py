@@ -189,7 +189,7 @@ class PairwiseSearch:
         size = 2048 if self._tree is not None else max(1, _BLOCK_BYTES // (8 * n))
         # A function in Python gains nothing from threads.
         n_jobs = 1 if callable(self._problem.metric) else self._problem.n_jobs
-        for_blocks(search, queries.shape[0], size=size, n_jobs=n_jobs)
+        for_blocks(search, queries.shape[0], size=size, n_jobs=n_jobs, what="measuring every pair")
         return indices, distances
 
     def _distances(self, queries: Any) -> NDArray[Any]:
@@ -278,7 +278,7 @@ class CandidateDistances:
                 distances[row, known] = self._to_others(query, others)
 
         n_jobs = 1 if callable(self._problem.metric) else self._problem.n_jobs
-        for_blocks(measure, len(candidates), size=512, n_jobs=n_jobs)
+        for_blocks(measure, len(candidates), size=512, n_jobs=n_jobs, what="measuring again")
         return distances
 
     def _to_others(self, query: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:

@@ -67,7 +67,7 @@ class PreciseRows:
             distances[block] = self._between(own, rows, candidates.shape[1])
 
         size = max(1, _BLOCK_BYTES // max(1, row_bytes))
-        for_blocks(measure, len(candidates), size=size, n_jobs=self._n_jobs)
+        for_blocks(measure, len(candidates), size=size, n_jobs=self._n_jobs, what="measuring again")
         distances[(candidates < 0) | np.isnan(distances)] = np.inf
         return distances
 
@@ -105,7 +105,7 @@ class PreciseRows:
             )
 
         size = max(1, _SCAN_BYTES // (8 * n))
-        for_blocks(search, queries.shape[0], size=size, n_jobs=self._n_jobs)
+        for_blocks(search, queries.shape[0], size=size, n_jobs=self._n_jobs, what="measuring again")
         return indices, distances
 
     def _between(self, queries: Any, rows: Any, width: int) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit.plugins.neighbors._rows.blocks import row_blocks
+from tsnekit.plugins.neighbors._rows.blocks import shown_blocks
 from tsnekit.plugins.neighbors._rows.lists import Lists
 from tsnekit.plugins.neighbors._rows.sample import Sample
 
@@ -102,7 +102,7 @@ class LinkedRows:
         from tsnekit._native.refine import follow_links
 
         indices, distances = lists
-        for block in row_blocks(len(queries), self.ROWS_PER_CALL):
+        for block in shown_blocks(len(queries), self.ROWS_PER_CALL, "following links"):
             start = first if first < 0 else first + block.start
             follow_links(
                 queries[block], start, self.rows, self.metric, self._links, breadth,

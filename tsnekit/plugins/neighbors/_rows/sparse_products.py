@@ -76,7 +76,7 @@ class SparseProducts:
             )
 
         size = max(1, _BLOCK_BYTES // (8 * n))
-        for_blocks(search, m, size=size, n_jobs=self._problem.n_jobs)
+        for_blocks(search, m, size=size, n_jobs=self._problem.n_jobs, what="measuring every pair")
         # The rounding error of sums of products. A longer row adds an error relative to its
         # distance.
         share = 8.0 * (self._most_terms + 4) * 2.0**-53
