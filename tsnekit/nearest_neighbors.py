@@ -43,7 +43,7 @@ class KNNIndex(NeighborIndex):
         Keyword arguments of the metric.
     n_jobs : int, default=1
         Number of threads; -1 for all processors.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed of the search; None draws from ``numpy.random``.
     verbose : bool, default=False
         Whether to show what is done.

@@ -65,7 +65,7 @@ def tsne(
         Metric of the data.
     early_exaggeration, learning_rate : float or "auto", default="auto"
         See `tsnekit.TSNE`.
-    random_state : int, RandomState or None, default=0
+    random_state : int, RandomState, Generator or None, default=0
         The seed: equal calls give equal maps. None gives another map each time.
     n_jobs : int, optional
         Number of threads; -1 for all processors. The default is 1. The map is the same for any.

@@ -187,7 +187,7 @@ class KNeighborsTransformer(_Transformer, BaseEstimator):
         Options of the search.
     n_jobs : int, default=1
         Number of threads; -1 for all processors.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed of the search.
 
     Attributes

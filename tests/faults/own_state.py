@@ -134,7 +134,7 @@ RECIPES = of_cause(
     (
         "the random state of a deep copy",
         "_embedding/array.py",
-        '        if isinstance(getattr(duplicate, "random_state", None), np.random.RandomState):\n',
+        '        if isinstance(getattr(duplicate, "random_state", None), GENERATORS):\n',
         "        if False:\n",
         ("embedding/test_array_methods.py::test_a_deep_copy_draws_random_numbers_of_its_own",),
     ),

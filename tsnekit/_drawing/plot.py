@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from tsnekit._drawing.paints import (
 from tsnekit._drawing.pixels import PixelGrid, opacity
 from tsnekit._util.validation import check_integer, check_real, short_repr
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["plot", "plot_over"]
 
 RASTERIZE_FROM = 50_000
@@ -40,20 +43,20 @@ LARGEST_RADIUS = 8
 def plot(
     embedding: Any,
     labels: Any = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     *,
-    kind: str = "auto",
+    kind: Literal["auto", "categorical", "continuous"] = "auto",
     colors: Any = None,
     limits: tuple[float, float] | None = None,
     size: float | None = None,
     alpha: float | None = None,
-    legend: str | bool = "auto",
-    rasterize: str | bool = "auto",
+    legend: Literal["auto", "side", "map"] | bool = "auto",
+    rasterize: Literal["auto"] | bool = "auto",
     resolution: int = 1000,
     components: Sequence[int] | None = None,
     title: str | None = None,
     figsize: tuple[float, float] | None = None,
-) -> Any:
+) -> Axes:
     """Draw an embedding.
 
     Without `ax`, the picture is on a new figure that pyplot does not know. A notebook shows it
@@ -165,11 +168,11 @@ def plot_over(
     reference: Any,
     new: Any,
     labels: Any = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     *,
     reference_labels: Any = None,
     **options: Any,
-) -> Any:
+) -> Axes:
     """Draw new points over a pale picture of the embedding that they were added to.
 
     Parameters

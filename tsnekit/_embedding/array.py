@@ -13,6 +13,9 @@ from tsnekit._embedding.state import RunState
 
 __all__ = ["EmbeddingArray"]
 
+GENERATORS = (np.random.RandomState, np.random.Generator)
+"""Random states that draws change, and that a deep copy therefore copies."""
+
 Self = TypeVar("Self", bound="EmbeddingArray")
 
 
@@ -71,7 +74,7 @@ class EmbeddingArray(PlainMethods):
 
     def __deepcopy__(self: Self, memo: Any) -> Self:
         duplicate = self.copy()
-        if isinstance(getattr(duplicate, "random_state", None), np.random.RandomState):
+        if isinstance(getattr(duplicate, "random_state", None), GENERATORS):
             duplicate.random_state = copy.deepcopy(duplicate.random_state, memo)  # type: ignore[attr-defined]
         return duplicate
 

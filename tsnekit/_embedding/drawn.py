@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tsnekit._embedding.array import EmbeddingArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Drawn", "DrawnEmbedding"]
 
@@ -14,7 +17,7 @@ __all__ = ["Drawn", "DrawnEmbedding"]
 class Drawn:
     """Positions that draw themselves."""
 
-    def plot(self, labels: Any = None, ax: Any = None, **options: Any) -> Any:
+    def plot(self, labels: Any = None, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the embedding.
 
         Parameters

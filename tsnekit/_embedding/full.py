@@ -44,7 +44,7 @@ class TSNEEmbedding(BaseEmbedding):
     negative_gradient_method : str or GradientMethod, default="auto"
         Name of a gradient method (``barnes_hut``, ``fft``, ``mesh``, ``exact``, an alias, or a
         plugin's), "auto", or an instance.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed for what is random when new points are added.
     optimizer : str or Optimizer, optional
         Name of the optimizer, or an instance, which is copied with its state. ``momentum`` by

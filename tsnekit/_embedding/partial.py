@@ -16,6 +16,8 @@ from tsnekit.affinity._matrix import check_matrix
 from tsnekit.interfaces import Optimizer, SparseAffinities
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from tsnekit._embedding.full import TSNEEmbedding
 
 __all__ = ["PartialTSNEEmbedding", "phases_of_new_points"]
@@ -38,7 +40,7 @@ class PartialTSNEEmbedding(BaseEmbedding):
         Affinities of the new points to the embedded ones, not negative; each row should sum to 1.
     optimizer : str or Optimizer, optional
         See `TSNEEmbedding`.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Has no effect, since nothing here is random.
     **gradient_descent_params
         Defaults of `optimize`: see there. Here ``learning_rate`` defaults to 0.1 and
@@ -103,12 +105,12 @@ class PartialTSNEEmbedding(BaseEmbedding):
     def plot(
         self,
         labels: Any = None,
-        ax: Any = None,
+        ax: Axes | None = None,
         *,
         reference: bool = False,
         reference_labels: Any = None,
         **options: Any,
-    ) -> Any:
+    ) -> Axes:
         """Draw the new points, over the embedding that they were added to if asked.
 
         Parameters

@@ -54,7 +54,7 @@ def place(
         How many new points there are.
     k : int
         How many neighbors to look at.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         For "random".
     """
     d = reference.shape[1]

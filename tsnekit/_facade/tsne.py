@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import check_metric, check_name
 from tsnekit._descent.endings import Ending, check_iterations, ending_of_early
 from tsnekit._descent.parameters import DescentParameters
 from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit._facade import prepare as pipeline
+from tsnekit._facade.estimator import Model
 from tsnekit._facade.reasons import (
     kernel_of,
     reason_of_kernel,
@@ -23,6 +22,7 @@ from tsnekit._facade.reasons import (
 )
 from tsnekit._facade.schedules import early_exaggeration_of, scheduled
 from tsnekit._util.process import show_logs
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import (
     check_data,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["TSNE", "check_model"]
 
 
-class TSNE(BaseEstimator):
+class TSNE(Model):
     """t-distributed stochastic neighbor embedding.
 
     Parameters
@@ -108,7 +108,7 @@ default="pca"
         Called as ``callback(iteration, error, embedding)``; see `tsnekit.callbacks`.
     callbacks_every_iters : int, default=50
         Iterations between two calls of the callbacks.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed; None draws from ``numpy.random``.
     verbose : bool, default=False
         Whether to show the chosen backends and a progress bar.
@@ -161,10 +161,10 @@ dict, optional
         self,
         n_components: int = 2,
         perplexity: Any = 30,
-        learning_rate: float | str = "auto",
-        early_exaggeration_iter: int | str = 250,
-        early_exaggeration: float | str = "auto",
-        n_iter: int | str = 500,
+        learning_rate: float | Literal["auto"] = "auto",
+        early_exaggeration_iter: int | Literal["auto"] = 250,
+        early_exaggeration: float | Literal["auto"] = "auto",
+        n_iter: int | Literal["auto"] = 500,
         exaggeration: float | None = None,
         dof: float = 1,
         theta: float = 0.5,
@@ -195,7 +195,7 @@ dict, optional
         optimizer_params: Mapping[str, Any] | None = None,
         knn_kwargs: Mapping[str, Any] | None = None,
         memory_limit: int | str | None = None,
-        schedule: str = "documented",
+        schedule: Literal["documented", "converge"] = "documented",
         fade: float = 1,
         tolerance: float = 0.02,
     ) -> None:
@@ -314,7 +314,7 @@ dict, optional
         )
         initialization = self.initialization if initialization is None else initialization
         n_jobs = resolve_n_jobs(self.n_jobs)
-        rng = check_random_state(self.random_state)
+        rng = as_random_state(self.random_state)
         # The seed is always drawn, so that a random start is the same with and without a search.
         seed = int(rng.randint(np.iinfo(np.int32).max))
         if affinities is not None:

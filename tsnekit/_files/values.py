@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsnekit._files.random_states import from_state, state_of
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.validation import short_repr
 
 __all__ = ["from_plain", "to_plain"]
@@ -54,6 +55,8 @@ def to_plain(value: Any, what: str, *, bits: int = BITS) -> Any:
         return float(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         return {"array": value.tolist(), "dtype": value.dtype.str}
+    if isinstance(value, np.random.Generator):
+        value = as_random_state(value)  # the same numbers, in the form that files hold
     if isinstance(value, np.random.RandomState):
         state = state_of(value)
         if state is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tsnekit.affinity._matrix import check_matrix, to_scipy
 from tsnekit.interfaces import NeighborGraph, SparseAffinities
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 __all__ = ["Affinities", "PrecomputedAffinities", "check_affinities"]
 
@@ -63,7 +66,7 @@ class Affinities:
         self._matrix = check_matrix(given, square=True)
 
     @property
-    def P(self) -> Any:  # noqa: N802
+    def P(self) -> csr_matrix | None:  # noqa: N802
         """P as a SciPy CSR matrix (n, n), which shares the memory of `matrix` and is read-only.
 
         It can be set to a sparse matrix or an array, which is checked and copied. It is None until
@@ -74,6 +77,13 @@ class Affinities:
     @P.setter
     def P(self, given: Any) -> None:  # noqa: N802
         self.matrix = given
+
+    def __repr__(self) -> str:
+        """Return the kind, the number of points, and the number of entries of P."""
+        if self._matrix is None:
+            return f"<{type(self).__name__}: not computed yet>"
+        entries = len(self._matrix.data)
+        return f"<{type(self).__name__}: {self.n_samples:,} points, {entries:,} entries>"
 
     @property
     def n_samples(self) -> int:

@@ -60,6 +60,11 @@ class NeighborIndex:
         with self._lock.held():
             return dict(vars(self))
 
+    def __repr__(self) -> str:
+        """Return the search, the number of rows, and how many neighbors are known."""
+        by = "given neighbors" if self.search is None else type(self.search).__name__
+        return f"<NeighborIndex: {self.n_samples:,} rows, {self.n_found} neighbors, {by}>"
+
     @property
     def graph(self) -> NeighborGraph | None:
         """The neighbors that are known."""

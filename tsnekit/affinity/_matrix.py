@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tsnekit._util.validation import check_table, short_repr
 from tsnekit.interfaces import SparseAffinities
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 __all__ = ["check_matrix", "conditional_affinities", "from_scipy", "joint_affinities", "to_scipy"]
 
@@ -89,7 +92,7 @@ def conditional_affinities(
     return SparseAffinities(indptr, columns, data, (n, n_columns))
 
 
-def to_scipy(matrix: SparseAffinities) -> Any:
+def to_scipy(matrix: SparseAffinities) -> csr_matrix:
     """Return the matrix as a SciPy CSR matrix that shares its memory and is read-only."""
     from scipy.sparse import csr_matrix
 

@@ -41,7 +41,7 @@ class PerplexityBasedNN(NeighborAffinities):
         larger one. P sums to 1 in any case.
     n_jobs : int, default=1
         Number of threads; -1 for all processors. The result is the same for any.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed of the neighbor search; None draws from ``numpy.random``.
     verbose : bool, default=False
         Whether to show what is done.

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import Backend, check_metric, check_name, resolve_backend
 from tsnekit._util.metrics import canonical_metric, check_metric_params, plain_metric
 from tsnekit._util.process import show_logs
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_data, column_names, short_repr
 from tsnekit.affinity._index import NeighborIndex
@@ -119,7 +119,7 @@ def find_index(
             f"knn_index must be a NeighborIndex or a NeighborGraph, got {short_repr(knn_index)}"
         )
     n_jobs = resolve_n_jobs(n_jobs)
-    rng = check_random_state(random_state)
+    rng = as_random_state(random_state)
     X = check_data(data, name="data", keep_zeros=canonical_metric(metric) == "precomputed")
     with show_logs(verbose):
         backend, problem = resolve_search(

@@ -46,7 +46,7 @@ class DaskEmbedding(HasRunState, Drawn):
         The affinities of the rows.
     state : RunState
         Parameters, optimizer, chosen backends and times.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         Seed for what is random when new points are added.
 
     Attributes

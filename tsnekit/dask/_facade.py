@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from tsnekit._backends.resolve import Choice, resolve_backend
 from tsnekit._embedding.state import RunState
@@ -23,6 +22,7 @@ from tsnekit._facade.schedules import scheduled
 from tsnekit._facade.tsne import TSNE as Facade  # noqa: N811
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.validation import MAX_COUNT
 from tsnekit.affinity._base import check_affinities
 from tsnekit.callbacks import check_callbacks
@@ -162,7 +162,7 @@ class TSNE(Facade):
             reason_of_parameter(self, "initialization") if initialization is None else None
         )
         initialization = self.initialization if initialization is None else initialization
-        rng = check_random_state(self.random_state)
+        rng = as_random_state(self.random_state)
         # The seed is always drawn, so that a random start is the same with and without a search.
         seed = int(rng.randint(np.iinfo(np.int32).max))
         if affinities is None and X is None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from tsnekit._backends.registry import default_registry
 from tsnekit._backends.resolve import Choice, find_registered, resolve_backend
 from tsnekit._facade import prepare
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.validation import check_integer, check_positions, check_real, short_repr
 from tsnekit.dask._blocks import Blocks
 from tsnekit.dask._principal import principal_components
@@ -143,7 +143,7 @@ def initial_positions(
         )
         prepare.check_spread(positions)
         return positions
-    rng = check_random_state(seed)
+    rng = as_random_state(seed)
     everything: Any = {"data": rows, "affinities": affinity_blocks}
     source = InitSource(n_samples=n, **everything)
     given, params, reason = prepare.usable_initializer(given, params, reason, source)

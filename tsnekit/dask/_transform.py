@@ -122,7 +122,7 @@ class Reference:
     positions : ndarray of shape (n, d)
     kernel : AffinityKernel
         That of the map.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
     parameters : mapping
         Those of the map, for one worker.
     """

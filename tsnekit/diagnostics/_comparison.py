@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from tsnekit._util.distances import DataDistances, Keys, distances_of, in_scale
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.rows import BLOCK_BYTES
 from tsnekit._util.validation import check_data, check_integer
 from tsnekit.interfaces import Metric
@@ -149,5 +149,5 @@ def sample_rows(n: int, n_sampled: int | None, random_state: Any) -> Rows:
     """
     if n_sampled is None or check_integer("n_sampled", n_sampled, at_least=2) >= n:
         return np.arange(n)
-    chosen = check_random_state(random_state).choice(n, n_sampled, replace=False)
+    chosen = as_random_state(random_state).choice(n, n_sampled, replace=False)
     return np.sort(np.asarray(chosen))

@@ -55,7 +55,7 @@ def neighbors_kept(
         Keyword arguments of the metric.
     n_sampled : int or None, default=2000
         Number of rows, drawn at random, whose neighbors are compared; None for all rows.
-    random_state : int, RandomState or None, default=0
+    random_state : int, RandomState, Generator or None, default=0
         Seed of the sample.
 
     Returns
@@ -278,7 +278,7 @@ def diagnose(
     history : KLHistory, optional
         Callback that was called while the embedding was optimized. The default is the first one
         among the callbacks of the embedding.
-    random_state : int, RandomState or None, default=0
+    random_state : int, RandomState, Generator or None, default=0
         Seed of the sample.
 
     Returns

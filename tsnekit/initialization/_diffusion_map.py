@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from tsnekit._util.caller import warn
 from tsnekit._util.process import one_blas_thread, show_logs
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_integer, check_real
 from tsnekit.affinity._matrix import check_matrix, to_scipy
@@ -71,7 +71,7 @@ def spectral(
         Relative accuracy of the eigenvalues.
     max_iter : int, optional
         The most iterations of the eigensolver, 10 n by default.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed of the noise for coordinates that the graph does not determine; None draws from
         ``numpy.random``. The eigensolver has a fixed start.
     verbose : bool, default=False
@@ -114,7 +114,7 @@ def spectral(
         max_iter = check_integer("max_iter", max_iter, at_least=1)
     resolve_n_jobs(n_jobs)
     graph = _symmetric_graph(A)
-    rng = check_random_state(random_state)
+    rng = as_random_state(random_state)
     with show_logs(verbose):
         found = diffusion_map(graph, n_components, tol=tol, max_iter=max_iter)
     if found is None:

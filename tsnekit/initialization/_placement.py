@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.validation import as_plain, check_integer, check_real, short_repr
 
 __all__ = ["finish", "jitter", "median", "random", "rescale", "weighted_mean"]
@@ -62,7 +62,7 @@ def jitter(
         Whether to change and return `x` itself, which then must be a float array.
     scale : float, default=0.01
         Standard deviation of the Gaussian noise, relative to that of the first coordinate.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed; None draws from ``numpy.random``.
 
     Returns
@@ -70,7 +70,7 @@ def jitter(
     ndarray of shape (n, d)
     """
     scale = check_real("scale", scale, at_least=0)
-    rng = check_random_state(random_state)
+    rng = as_random_state(random_state)
     moved = _positions(x, inplace)
     order = np.lexsort(moved.T)
     same = (moved[order[1:]] == moved[order[:-1]]).all(axis=1)
@@ -103,7 +103,7 @@ def random(
         How many points, or something with as many rows.
     n_components : int, default=2
         Dimensions of the embedding.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed; None draws from ``numpy.random``.
     verbose : bool, default=False
         Not used; nothing here takes time.
@@ -118,7 +118,7 @@ def random(
     n_samples = n_samples.shape[0] if hasattr(n_samples, "shape") else n_samples
     n_samples = check_integer("n_samples", n_samples, at_least=1)
     n_components = check_integer("n_components", n_components, at_least=1)
-    rng = check_random_state(random_state)
+    rng = as_random_state(random_state)
     return rng.normal(scale=std, size=(n_samples, n_components))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from tsnekit._util.process import one_blas_thread, show_logs
+from tsnekit._util.random_states import as_random_state
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_data, check_integer
 from tsnekit.initialization._placement import finish
@@ -50,7 +50,7 @@ def pca(
     svd_solver : str, default="auto"
         "auto" uses the covariance matrix if it is small, else the solver that
         `sklearn.decomposition.PCA` chooses. Other values are passed on to that class.
-    random_state : int, RandomState or None, default=None
+    random_state : int, RandomState, Generator or None, default=None
         Seed; None draws from ``numpy.random``.
     verbose : bool, default=False
         Whether to show what is done.
@@ -79,7 +79,7 @@ def pca(
     n_components = check_integer("n_components", n_components, at_least=1)
     n_jobs = resolve_n_jobs(n_jobs)
     X = check_data(X)
-    rng = check_random_state(random_state)
+    rng = as_random_state(random_state)
     with show_logs(verbose):
         found = principal_components(X, n_components, svd_solver=svd_solver, rng=rng, n_jobs=n_jobs)
     return finish(found, n_components, rng, add_jitter=add_jitter)
