@@ -1,3 +1,7 @@
+#!/usr/bin/env python
+# /// script
+# dependencies = ["nox"]
+# ///
 """Checks that take longer than a test run, or need their own builds.
 
 ``nox -s tests-3.12``, for example; ``nox -l`` lists all. Arguments after ``--`` go to pytest.
@@ -11,10 +15,10 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["tests"]
-nox.needs_version = ">=2024.4"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.needs_version = ">=2024.10.9"
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PROJECT = PYPROJECT["project"]
 PIP = "pip>=23.1"  # the first version with the option -C
@@ -30,21 +34,21 @@ def install(session: nox.Session, build: str, *options: str, compiler: str | Non
     session.install(".[test]", f"-Cbuild-dir=build/{build}", *defined, env=environment)
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=PYTHONS, default=True)
 def tests(session: nox.Session) -> None:
     """Run the tests on each version of Python."""
     install(session, f"tests-{session.python}")
     session.run("pytest", *session.posargs)
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def random(session: nox.Session) -> None:
     """Run the tests with other examples of Hypothesis in every run."""
     install(session, "tests-3.11")
     session.run("pytest", *session.posargs, env={"TSNEKIT_HYPOTHESIS": "random"})
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def oldest(session: nox.Session) -> None:
     """Run the tests on the oldest versions of everything that pyproject.toml allows."""
     extras = PROJECT["optional-dependencies"]
@@ -60,21 +64,21 @@ def oldest(session: nox.Session) -> None:
     session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs)
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def clang(session: nox.Session) -> None:
     """Run the native tests as built by clang."""
     install(session, "clang", compiler="clang++")
     session.run("pytest", *(session.posargs or NATIVE))
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def debug(session: nox.Session) -> None:
     """Run the tests with bounds checks in Cython and in the C++ standard library."""
     install(session, "debug", "TSNEKIT_CHECKED=ON")
     session.run("pytest", *session.posargs)
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def sanitize(session: nox.Session) -> None:
     """Run the native tests and the fuzzer under AddressSanitizer and UBSan."""
     install(session, "sanitize", "TSNEKIT_SANITIZE=address,undefined")
@@ -97,7 +101,7 @@ def sanitize(session: nox.Session) -> None:
         session.run("pytest", *arguments, "-k", names, env=environment, success_codes=[0, 5])
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def tsan(session: nox.Session) -> None:
     """Run the threaded kernels under ThreadSanitizer."""
     install(session, "tsan", "TSNEKIT_SANITIZE=thread")
@@ -109,7 +113,7 @@ def tsan(session: nox.Session) -> None:
     session.run("python", "tests/fuzz/race.py", env=environment)
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def fuzz(session: nox.Session) -> None:
     """Throw random arrays at the native entry points for some minutes."""
     install(session, "tests-3.11")
@@ -117,14 +121,14 @@ def fuzz(session: nox.Session) -> None:
     session.run("pytest", "tests/fuzz", env={"TSNEKIT_FUZZ_SECONDS": seconds})
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def leaks(session: nox.Session) -> None:
     """Check that the memory of the process does not grow over 1,000 fits."""
     install(session, "tests-3.11")
     session.run("python", "tests/fuzz/leaks.py", "1000")
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def faults(session: nox.Session) -> None:
     """Put back each known fault, of other packages and of tsnekit; check that its tests fail."""
     install(session, "tests-3.11")
@@ -146,3 +150,7 @@ def runtime(*names: str) -> str:
             sys.exit(f"{compiler} has no {name}")
         paths.append(str(path))
     return " ".join(paths)
+
+
+if __name__ == "__main__":
+    nox.main()

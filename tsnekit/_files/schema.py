@@ -35,7 +35,7 @@ def refusals(
     except PluginError:
         raise
     except of as error:
-        raise ValueError(f"{what}: {error or type(error).__name__}") from error
+        raise ValueError(f"{what}: {str(error) or type(error).__name__}") from error
 
 
 class _Entries:
