@@ -21,8 +21,10 @@ import pluggy
 if TYPE_CHECKING:
     from tsnekit.specs import (
         AffinitySpec,
+        CallbackSpec,
         GradientSpec,
         InitializerSpec,
+        MetricSpec,
         NeighborSpec,
         OptimizerSpec,
     )
@@ -60,4 +62,16 @@ def tsnekit_gradient_methods() -> Iterable[GradientSpec]:
 @hookspec
 def tsnekit_optimizers() -> Iterable[OptimizerSpec]:
     """Yield the optimizers that the plugin brings."""
+    return ()
+
+
+@hookspec
+def tsnekit_metrics() -> Iterable[MetricSpec]:
+    """Yield the metrics that the plugin brings."""
+    return ()
+
+
+@hookspec
+def tsnekit_callbacks() -> Iterable[CallbackSpec]:
+    """Yield the callbacks that the plugin brings."""
     return ()

@@ -15,7 +15,7 @@ from tsnekit.toolkit import AttractiveForces
 
 
 @pytest.fixture(scope="module")
-def P(blobs):
+def P(blobs):  # noqa: N802
     return PerplexityBasedNN(blobs, perplexity=10, method="exact").matrix
 
 

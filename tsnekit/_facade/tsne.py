@@ -82,7 +82,7 @@ default="pca"
         ``pca``, ``spectral``, ``random``, a plugin's name, an instance, or positions. Given
         positions should have a small standard deviation, such as 1e-4.
     metric : str or callable, default="euclidean"
-        Metric of the data space.
+        Metric of the data space: a name, also a plugin's, or a function of two rows.
     metric_params : dict, optional
         Keyword arguments of the metric.
     initial_momentum : float, default=0.8
@@ -104,8 +104,8 @@ default="pca"
         ``bh`` (or ``BH``, ``barnes-hut``, ``barnes_hut``), ``fft`` (or ``FFT``,
         ``interpolation``), ``mesh``, ``exact``, a plugin's name, an instance, or ``auto`` for the
         faster one.
-    callbacks : callable or list of callable, optional
-        Called as ``callback(iteration, error, embedding)``; see `tsnekit.callbacks`.
+    callbacks : callable, str or list of these, optional
+        Called as ``callback(iteration, error, embedding)``, or names; see `tsnekit.callbacks`.
     callbacks_every_iters : int, default=50
         Iterations between two calls of the callbacks.
     random_state : int, RandomState or None, default=None
@@ -281,6 +281,7 @@ dict, optional
         """
         phases = self._phases_of_fit()
         embedding = self.prepare_initial(X, affinities, initialization, labels=labels)
+        embedding.state.share_callbacks(phases[-1][2])
         try:
             for name, ending, parameters in phases:
                 embedding.run_phase(name, ending, parameters)

@@ -12,7 +12,45 @@ import numpy as np
 from tsnekit._util.validation import short_repr
 from tsnekit.interfaces import Metric
 
-__all__ = ["canonical_metric", "check_metric_params", "metric_name", "plain_metric"]
+__all__ = [
+    "BUILT_IN",
+    "canonical_metric",
+    "check_metric_params",
+    "is_built_in",
+    "keep_pairwise",
+    "metric_name",
+    "pairwise_of",
+    "plain_metric",
+]
+
+BUILT_IN = frozenset(
+    {
+        "braycurtis",
+        "canberra",
+        "chebyshev",
+        "correlation",
+        "cosine",
+        "dice",
+        "euclidean",
+        "hamming",
+        "haversine",
+        "jaccard",
+        "jensenshannon",
+        "kulczynski1",
+        "mahalanobis",
+        "manhattan",
+        "minkowski",
+        "nan_euclidean",
+        "precomputed",
+        "rogerstanimoto",
+        "russellrao",
+        "seuclidean",
+        "sokalsneath",
+        "sqeuclidean",
+        "yule",
+    }
+)
+"""The metrics that SciPy or scikit-learn define, and given distances."""
 
 _ALIASES = {
     "l2": "euclidean",
@@ -28,6 +66,40 @@ _ALIASES = {
     "sokalmichener": "rogerstanimoto",  # the same distance, by the name that SciPy keeps
     "standardised_euclidean": "seuclidean",
 }
+
+
+_pairwise: dict[Any, Any] = {}
+
+
+def is_built_in(name: str) -> bool:
+    """Return whether a name, or the name that it is an alias of, is that of a built-in metric."""
+    return canonical_metric(name) in BUILT_IN
+
+
+def keep_pairwise(metric: Any, pairwise: Any) -> None:
+    """Keep the function that measures all pairs of two sets of rows in a metric."""
+    _pairwise[metric] = pairwise
+
+
+def pairwise_of(metric: Any) -> Any:
+    """Return the function that measures all pairs of two sets of rows, or None.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A function that a plugin registered as a metric may have one; see
+        `tsnekit.specs.MetricSpec`.
+
+    Returns
+    -------
+    callable or None
+        Called with rows (m, p) and (n, p) and the parameters of the metric, it returns the
+        distances (m, n).
+    """
+    try:
+        return _pairwise.get(metric) if callable(metric) else None
+    except TypeError:  # a function that cannot be hashed
+        return None
 
 
 def canonical_metric(metric: Metric) -> Metric:

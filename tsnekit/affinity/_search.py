@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from tsnekit._backends.named import function_of_metric
 from tsnekit._backends.resolve import Backend, check_name, resolve_backend
 from tsnekit._util.metrics import canonical_metric, check_metric_params, plain_metric
 from tsnekit._util.process import show_logs
@@ -66,6 +67,7 @@ def resolve_search(
     check_neighbors(method)
     check_metric_params(canonical_metric(metric), metric_params, X.shape[1])
     metric, metric_params = plain_metric(metric, metric_params)
+    metric = function_of_metric(metric, metric_params, method)
     if metric == "precomputed" and isinstance(method, str) and method == "exact":
         method = "precomputed"  # reading off distances is an exact search
     problem = SearchProblem(

@@ -17,7 +17,7 @@ from tsnekit.cli._cluster import (
     started_cluster,
 )
 from tsnekit.cli._inputs import add_input, add_output, read_input, show_notes
-from tsnekit.cli._options import add_parameters, given_parameters, integer
+from tsnekit.cli._options import add_parameters, given_parameters, integer, option
 from tsnekit.cli._parser import Parser
 from tsnekit.cli._paths import check_files
 from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report, write_page
@@ -52,6 +52,15 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--pca", type=integer, metavar="N", help="reduce the data to N principal components first"
     )
+    parser.add_argument(
+        "--callback",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("NAME", "KEY=VALUE"),
+        help="call what is registered by a name, with its options, every few iterations, for "
+        "example: --callback time_limit seconds=60. May be given several times",
+    )
     add_cluster(parser)
     add_output(parser)
     parser.add_argument(
@@ -84,8 +93,10 @@ def run_here(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     data = read_input(args)
     parameters = given_parameters(args, "embed")
-    history = None if args.report is None else KLHistory()
-    model = TSNE(verbose=not args.quiet, callbacks=history, **parameters)
+    callbacks = _callbacks(args)
+    if args.report is not None:
+        callbacks.insert(0, KLHistory())
+    model = TSNE(verbose=not args.quiet, callbacks=callbacks or None, **parameters)
     X, recipe, note = prepare(
         data.X,
         data.names,
@@ -117,6 +128,7 @@ def run_on_cluster(args: argparse.Namespace, client: Any) -> int:
     started = time.perf_counter()
     data = open_input(args, client)
     parameters = given_parameters(args, "embed")
+    parameters |= {"callbacks": _callbacks(args) or None}
     model = model_on_cluster(client, args, verbose=not args.quiet, **parameters)
     show_notes(data.notes)
     reading = time.perf_counter() - started
@@ -129,6 +141,14 @@ def run_on_cluster(args: argparse.Namespace, client: Any) -> int:
     embedding, code = _fit(model, data.X)
     _conclude(embedding, args, Data(None), noted, n_features, reading)
     return code
+
+
+def _callbacks(args: argparse.Namespace) -> list[Any]:
+    """Return the callbacks that are asked for by name, with their options."""
+    try:
+        return [(name, dict(map(option, options))) for name, *options in args.callback]
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"options of --callback {error}") from None
 
 
 def _fit(model: Any, X: Any, **options: Any) -> tuple[Any, int]:

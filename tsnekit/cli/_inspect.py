@@ -67,13 +67,13 @@ def _describe_plugins() -> dict[str, Any]:
 
     from tsnekit._backends.registry import default_registry
     from tsnekit.errors import PluginConflictError, PluginWarning
-    from tsnekit.specs import POINTS
+    from tsnekit.specs import NAMED, POINTS
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the list shows these failures
         registry = default_registry()
     backends = []
-    for point, kind in POINTS.items():
+    for point, kind in (POINTS | NAMED).items():
         for found in registry.all(point):
             capabilities = capabilities_of(found.spec)
             missing = list(found.spec.missing())
