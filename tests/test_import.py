@@ -47,7 +47,7 @@ def test_documented_modules_are_attributes(module):
 
 def test_an_unknown_metric_is_refused_before_anything_slow_is_imported():
     loaded = modules_after(
-        "from tsnekit._backends.resolve import check_metric\n"
+        "from tsnekit._backends.named import check_metric\n"
         "try:\n"
         "    check_metric('cosin')\n"
         "except ValueError as error:\n"

@@ -11,6 +11,11 @@ the embedding if it has a parameter ``embedding``.
 The callbacks of this module are `ErrorLogger`, `KLHistory`, `Snapshots`, `Checkpoint`,
 `StopOnConvergence` and `TimeLimit`. A fit calls callbacks in both of its phases, and the iteration
 counts from 1 in each phase; the callbacks of this module use the global iteration.
+
+A callback may also be given by its registered name, with options or without, as in
+``callbacks=["stop_on_convergence", ("time_limit", {"seconds": 60})]``. The names of this module are
+``error_logger``, ``kl_history``, ``snapshots``, ``checkpoint``, ``stop_on_convergence`` and
+``time_limit``. Each fit, and each call of `optimize` that is given a name, makes a new callback.
 """
 
 from __future__ import annotations
@@ -327,19 +332,54 @@ class TimeLimit(Callback):
 def check_callbacks(callbacks: Any) -> list[Callable[..., Any]]:
     """Return one callback, several callbacks or None as a list.
 
+    Parameters
+    ----------
+    callbacks : callable, str, (str, mapping), list of these or None
+        A name, or a name and options, stands for a new callback that is registered by this name.
+
+    Returns
+    -------
+    list of callable
+
     Raises
     ------
     TypeError
-        If one of them cannot be called.
+        If one of them cannot be called, or does not have an option.
+    UnknownPluginError, PluginConflictError, BackendUnavailableError
+        If a name cannot be resolved.
     """
     if callbacks is None:
         return []
-    found = [callbacks] if callable(callbacks) else callbacks
-    if not isinstance(found, Sequence) or not all(callable(each) for each in found):
+    found = [callbacks] if callable(callbacks) or _is_named(callbacks) else callbacks
+    if not isinstance(found, Sequence) or not all(map(_is_callback, found)):
         raise TypeError(
-            f"callbacks must be a callable or a list of callables, got {short_repr(callbacks)}"
+            "callbacks must be a callable, a name, a name with options such as "
+            f"('time_limit', {{'seconds': 60}}), or a list of these, got {short_repr(callbacks)}"
         )
-    return list(found)
+    return [_built(each) for each in found]
+
+
+def _is_named(given: Any) -> bool:
+    """Return whether this is the name of a callback, or a name with options."""
+    return isinstance(given, str) or (
+        isinstance(given, tuple)
+        and len(given) == 2
+        and isinstance(given[0], str)
+        and isinstance(given[1], Mapping)
+    )
+
+
+def _is_callback(given: Any) -> bool:
+    return callable(given) or _is_named(given)
+
+
+def _built(given: Any) -> Callable[..., Any]:
+    if not _is_named(given):
+        callback: Callable[..., Any] = given
+        return callback
+    from tsnekit._backends.named import build_callback
+
+    return build_callback(given) if isinstance(given, str) else build_callback(*given)
 
 
 class CallbackRunner:

@@ -21,9 +21,11 @@ import pluggy
 if TYPE_CHECKING:
     from tsnekit.specs import (
         AffinitySpec,
+        CallbackSpec,
         ForceSpec,
         GradientSpec,
         InitializerSpec,
+        MetricSpec,
         NeighborSpec,
         OptimizerSpec,
     )
@@ -67,4 +69,16 @@ def tsnekit_optimizers() -> Iterable[OptimizerSpec]:
 @hookspec
 def tsnekit_forces() -> Iterable[ForceSpec]:
     """Yield the force terms that the plugin brings."""
+    return ()
+
+
+@hookspec
+def tsnekit_metrics() -> Iterable[MetricSpec]:
+    """Yield the metrics that the plugin brings."""
+    return ()
+
+
+@hookspec
+def tsnekit_callbacks() -> Iterable[CallbackSpec]:
+    """Yield the callbacks that the plugin brings."""
     return ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tsnekit._descent.attractive import AttractiveForces
 from tsnekit._util.blocks import for_blocks, row_blocks, shown_blocks
 from tsnekit._util.caller import warn
-from tsnekit._util.metrics import canonical_metric, metric_name
+from tsnekit._util.metrics import canonical_metric, metric_name, pairwise_of
 from tsnekit._util.neighbor_graphs import check_distances, check_neighbor_graph
 from tsnekit._util.pairs import measure
 from tsnekit._util.process import one_blas_thread, without_warnings
@@ -27,6 +27,7 @@ __all__ = [
     "measure",
     "metric_name",
     "one_blas_thread",
+    "pairwise_of",
     "progress",
     "row_blocks",
     "shown_blocks",

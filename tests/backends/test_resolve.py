@@ -1,7 +1,7 @@
 import pytest
 
 from tsnekit._backends.registry import Registry
-from tsnekit._backends.resolve import check_metric, check_name, resolve_backend
+from tsnekit._backends.resolve import check_name, resolve_backend
 from tsnekit.errors import BackendUnavailableError, UnknownPluginError
 from tsnekit.interfaces import RepulsionProblem
 from tsnekit.plugins.gradients.exact import ExactMethod
@@ -76,28 +76,3 @@ def test_rules_belong_to_their_point():
         check_name("optimizer", "fastest")
     with pytest.raises(UnknownPluginError):
         check_name(POINT, "approx")
-
-
-def test_metrics_are_checked_by_name():
-    for known in ("euclidean", "taxicab", "cos", "precomputed", max):
-        check_metric(known)
-    with pytest.raises(ValueError, match="search has metric 'Euclidian'; did you mean 'euclidean'"):
-        check_metric("Euclidian")
-    with pytest.raises(ValueError, match=r"search has metric 'no-such-thing'\.$"):
-        check_metric("no-such-thing")
-    with pytest.raises(TypeError, match="metric must be a name or a callable, got 3"):
-        check_metric(3)
-
-
-def test_metrics_of_plugins_are_known(fake_entry_points):
-    from tsnekit.specs import NeighborSpec
-
-    registry = Registry(fake_entry_points("tsnekit-good"))
-    with pytest.raises(ValueError, match="no neighbor search has metric 'odd'"):
-        check_metric("odd", registry)
-    spec = registry.get("neighbors", "good_neighbors").spec
-    object.__setattr__(spec, "metrics", frozenset({"odd"}))
-    assert isinstance(spec, NeighborSpec)
-    check_metric("odd", registry)
-    with pytest.raises(ValueError, match="did you mean 'odd'"):
-        check_metric("od", registry)

@@ -11,7 +11,7 @@ import pytest
 import tsnekit
 from tsnekit import hookspecs
 from tsnekit._backends.registry import default_registry
-from tsnekit.specs import POINTS
+from tsnekit.specs import NAMED, POINTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 # The built-in backends are documented one by one, see below.
@@ -89,10 +89,10 @@ def test_every_built_in_backend_is_in_the_reference():
                 assert found.spec.factory.replace(":", ".") in documented
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_exact_signature_of_every_hook_is_in_the_plugin_pages(point):
-    hook = getattr(hookspecs, POINTS[point].hook)
-    signature = f"def {POINTS[point].hook}{inspect.signature(hook)}".replace("'", "")
+@pytest.mark.parametrize("spec", [*POINTS.values(), *NAMED.values()])
+def test_exact_signature_of_every_hook_is_in_the_plugin_pages(spec):
+    hook = getattr(hookspecs, spec.hook)
+    signature = f"def {spec.hook}{inspect.signature(hook)}".replace("'", "")
     text = (DOCS / "plugins" / "hooks.rst").read_text()
     assert re.search(rf"^ +{re.escape(signature)}$", text, flags=re.MULTILINE), signature
 

@@ -41,9 +41,10 @@ from tsnekit._util.failures import FAILURES, describe
 from tsnekit._util.names import did_you_mean
 from tsnekit.errors import BackendUnavailableError, PluginWarning
 from tsnekit.plugins import BUILTIN_PLUGINS
-from tsnekit.specs import POINTS, Spec
+from tsnekit.specs import NAMED, POINTS, Spec
 
 __all__ = [
+    "KINDS",
     "LOAD_VARIABLE",
     "LoadFailure",
     "Loader",
@@ -56,7 +57,10 @@ ENTRY_POINT_GROUP = "tsnekit"
 LOAD_VARIABLE = "TSNEKIT_LOAD_PLUGINS"
 TRACE_VARIABLE = "TSNEKIT_TRACE_PLUGINS"
 
-_POINT_OF_HOOK = {spec.hook: point for point, spec in POINTS.items()}
+KINDS = POINTS | NAMED
+"""Spec class of everything that a plugin may register, by the parameter that takes its name."""
+
+_POINT_OF_HOOK = {spec.hook: point for point, spec in KINDS.items()}
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,7 @@ class Loader:
     def _specs(self, hook: Any, point: str, name: str, distribution: str) -> Iterator[Spec]:
         """Call a hook, and yield the specs that it returns; none if it fails."""
         start = time.perf_counter()
-        hook_name, wanted = POINTS[point].hook, POINTS[point].__name__
+        hook_name, wanted = KINDS[point].hook, KINDS[point].__name__
         try:
             returned = hook()
             if not isinstance(returned, Iterable):
@@ -261,7 +265,7 @@ class Loader:
         names = ", ".join(str(getattr(spec, "name", repr(spec))) for spec in specs)
         self._trace(f"{name} of {distribution}", f"{hook_name}() -> {names or 'nothing'}", start)
         for spec in specs:
-            if isinstance(spec, POINTS[point]):
+            if isinstance(spec, KINDS[point]):
                 yield spec
             else:
                 self.fail(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tsnekit._util.validation import short_repr
 from tsnekit.errors import BackendUnavailableError
-from tsnekit.specs import POINTS
+from tsnekit.specs import NAMED, POINTS
 
 __all__ = ["MissingBackend", "check_installed", "name_of_origin"]
 
@@ -24,8 +24,9 @@ def name_of_origin(distribution: str | None, version: str | None) -> str:
 class MissingBackend:
     """Stands for a backend that a file names and that cannot be built here.
 
-    It has the methods of all interfaces. Each raises the error that says what is missing. So a map
-    can be read, drawn and saved again, and fails where it needs the backend.
+    It has the methods of all interfaces, and can be called like a metric. Each raises the error
+    that says what is missing. So a map can be read, drawn and saved again, and fails where it needs
+    the backend.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class MissingBackend:
     def __str__(self) -> str:
         origin = name_of_origin(self.saved.get("distribution"), self.saved.get("version"))
         name = short_repr(self.saved["name"])
-        return f"{POINTS[self._point].kind} {name} of {origin} {self._reason}"
+        return f"{(POINTS | NAMED)[self._point].kind} {name} of {origin} {self._reason}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
@@ -73,6 +74,7 @@ class MissingBackend:
     n_neighbors = weights = fail
     plan = prepare = fail
     start = step = restore = fail
+    __call__ = fail
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the saved state of an optimizer."""

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import metadata
 
-from tsnekit._backends.loading import LOAD_VARIABLE, Loader, LoadFailure, Registered
+from tsnekit._backends.loading import KINDS, LOAD_VARIABLE, Loader, LoadFailure, Registered
 from tsnekit._util.failures import FAILURES, describe
 from tsnekit._util.locks import Lock
+from tsnekit._util.metrics import is_built_in
 from tsnekit._util.names import did_you_mean
 from tsnekit.errors import PluginConflictError, UnknownPluginError
-from tsnekit.specs import POINTS
 
 __all__ = ["Registry", "default_registry"]
 
@@ -42,7 +42,7 @@ class Registry:
         loader = Loader(entry_points)
         self.failures: list[LoadFailure] = loader.failures
         self.left_out = loader.left_out
-        self._claims: dict[str, dict[str, list[Registered]]] = {point: {} for point in POINTS}
+        self._claims: dict[str, dict[str, list[Registered]]] = {point: {} for point in KINDS}
         for point, found in loader.backends():
             try:
                 self._claim(point, found)
@@ -59,6 +59,10 @@ class Registry:
         """Return the backends whose names no other distribution claims."""
         claims = self._claims[point]
         return tuple(b for b in self.all(point) if all(len(claims[n]) == 1 for n in b.spec.names))
+
+    def has(self, point: str, name: str) -> bool:
+        """Return whether anybody claims a name."""
+        return name in self._claims[point]
 
     def get(self, point: str, name: str) -> Registered:
         """Find a backend by its name or an alias.
@@ -78,13 +82,14 @@ class Registry:
                 f"{point}={name!r} is claimed by {origins}; uninstall one of them"
             )
         if not claimants:
-            raise UnknownPluginError(self._explain_unknown(point, name))
+            raise UnknownPluginError(self.explain_unknown(point, name))
         return claimants[0]
 
-    def _explain_unknown(self, point: str, name: str) -> str:
-        known = sorted({backend.spec.name for backend in self.all(point)})
-        hint = did_you_mean(name, self._claims[point])
-        parts = [f"{point}={name!r} is not the name of a registered {POINTS[point].kind}{hint}"]
+    def explain_unknown(self, point: str, name: str, others: Collection[str] = ()) -> str:
+        """Return the message about a name that is neither registered nor one of some others."""
+        known = sorted({backend.spec.name for backend in self.all(point)} | set(others))
+        hint = did_you_mean(name, [*self._claims[point], *others])
+        parts = [f"{point}={name!r} is not the name of a registered {KINDS[point].kind}{hint}"]
         parts.append(f"Registered: {', '.join(known)}.")
         if self.failures:
             parts.append(f"Failed to load: {'; '.join(map(str, self.failures))}.")
@@ -104,11 +109,11 @@ class Registry:
                 for other in self._claims[point].get(name, [])
                 if other.builtin or other.distribution == found.distribution
             ]
-            if name in RESERVED_NAMES:
+            if name in RESERVED_NAMES or (point == "metric" and is_built_in(name)):
                 owners.append("tsnekit")
             if owners:
                 raise PluginConflictError(
-                    f"{POINTS[point].kind} name {name!r} belongs to {owners[0]}"
+                    f"{KINDS[point].kind} name {name!r} belongs to {owners[0]}"
                 )
         for name in names:
             self._claims[point].setdefault(name, []).append(found)

@@ -14,16 +14,14 @@ from tsnekit._backends.loading import Registered
 from tsnekit._backends.missing import check_installed
 from tsnekit._backends.options import check_known, options_of
 from tsnekit._backends.registry import Registry, default_registry
-from tsnekit._util.failures import FAILURES, describe
-from tsnekit._util.metrics import METRIC_NAMES, canonical_metric, closest_metric
+from tsnekit._util.failures import describe
 from tsnekit._util.validation import short_repr
 from tsnekit.errors import BackendUnavailableError
-from tsnekit.specs import POINTS, NeighborSpec
+from tsnekit.specs import POINTS
 
 __all__ = [
     "Backend",
     "Choice",
-    "check_metric",
     "check_name",
     "check_options",
     "find_backend",
@@ -97,43 +95,6 @@ def check_name(point: str, given: Any, registry: Registry | None = None) -> None
         _copied(point, given)
     elif given not in rules.RULES.get(point, {}):
         (registry or default_registry()).get(point, given)
-
-
-def check_metric(metric: Any, registry: Registry | None = None) -> None:
-    """Check that a metric is a function or has the name of one, before there is any data.
-
-    A name that no library is known for is asked of every search. No search that takes long to
-    import has a metric of its own.
-
-    Raises
-    ------
-    TypeError
-        If `metric` is neither a name nor a function.
-    ValueError
-        If no neighbor search has a metric of this name.
-    """
-    if callable(metric):
-        return
-    if not isinstance(metric, str):
-        raise TypeError(f"metric must be a name or a callable, got {short_repr(metric)}")
-    name = str(canonical_metric(metric))
-    if name in METRIC_NAMES:
-        return
-    specs = [each.spec for each in (registry or default_registry()).all("neighbors")]
-    searches = [spec for spec in specs if isinstance(spec, NeighborSpec)]
-    if not any(_may_have(spec, name) for spec in searches):
-        lists = [spec.metrics for spec in searches if isinstance(spec.metrics, frozenset)]
-        raise ValueError(
-            f"no neighbor search has metric {metric!r}{closest_metric(name, set().union(*lists))}"
-        )
-
-
-def _may_have(spec: NeighborSpec, metric: str) -> bool:
-    """Whether a search has a metric, for dense or sparse data, or cannot say."""
-    try:
-        return spec.has_metric(metric) or (spec.sparse and spec.has_metric(metric, sparse=True))
-    except FAILURES:  # it says so when it is asked for
-        return True
 
 
 def _copied(point: str, instance: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -210,11 +210,12 @@ class DescentParameters:
         lambda name, value: resolve_n_jobs(value),
         of_new_points=True,
     )
-    callbacks: Callable[..., Any] | Sequence[Callable[..., Any]] | None = _parameter(  # noqa: RUF009
+    callbacks: Any = _parameter(  # noqa: RUF009
         None,
-        "callable, list of callable or None",
-        "called as ``callback(iteration, error, embedding)``; see `tsnekit.callbacks`",
-        lambda name, value: check_callbacks(value),
+        "callable, str, list of these or None",
+        "called as ``callback(iteration, error, embedding)``, or names of callbacks; see "
+        "`tsnekit.callbacks`",
+        _no_check,
     )
     callbacks_every_iters: int = _parameter(
         50, "int", "iterations from one call of the callbacks to the next", _check_count
@@ -230,6 +231,9 @@ class DescentParameters:
     def __post_init__(self) -> None:
         for name in self.names():
             self.declaration(name).check(name, getattr(self, name))
+        # Names are made callbacks once, so that all phases share them.
+        if self.callbacks is not None and not callable(self.callbacks):
+            object.__setattr__(self, "callbacks", check_callbacks(self.callbacks))
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

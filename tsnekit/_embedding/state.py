@@ -82,6 +82,10 @@ class RunState(Progress):
         self.endings[name] = end
         logger.info("%s ended after %d iterations: %s", name, end.n_iter, reason)
 
+    def share_callbacks(self, parameters: DescentParameters) -> None:
+        """Take over the callbacks of the phases of a fit, which may have been made from names."""
+        self.parameters = self.parameters.replace(callbacks=parameters.callbacks)
+
     def copied(self) -> RunState:
         """Return a copy that can be optimized on its own."""
         return RunState(

@@ -8,38 +8,32 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tsnekit._backends.resolve import check_metric, check_name
-from tsnekit._descent.endings import Ending, check_iterations, ending_of_early
-from tsnekit._descent.parameters import DescentParameters
-from tsnekit._descent.recipes import check_windows
 from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit._facade import prepare as pipeline
 from tsnekit._facade.estimator import Model
+from tsnekit._facade.phases import checked_parameters, neighbors_params_of, phases_of_fit
 from tsnekit._facade.reasons import (
     kernel_of,
     reason_of_kernel,
     reason_of_optimizer,
     reason_of_parameter,
 )
-from tsnekit._facade.schedules import early_exaggeration_of, scheduled
+from tsnekit._facade.schedules import scheduled
 from tsnekit._util.process import show_logs
 from tsnekit._util.random_states import as_random_state
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import (
     check_data,
-    check_integer,
-    check_real,
     column_names,
 )
 from tsnekit.affinity._base import check_affinities
 from tsnekit.affinity._memory import parse_bytes
-from tsnekit.affinity._search import check_neighbors
 from tsnekit.errors import OptimizationInterrupt
 
 if TYPE_CHECKING:
     from tsnekit.affinity._base import Affinities
 
-__all__ = ["TSNE", "check_model"]
+__all__ = ["TSNE"]
 
 
 class TSNE(Model):
@@ -83,7 +77,7 @@ default="pca"
         ``pca``, ``spectral``, ``random``, a plugin's name, an instance, or positions. Given
         positions should have a small standard deviation, such as 1e-4.
     metric : str or callable, default="euclidean"
-        Metric of the data space.
+        Metric of the data space: a name, also a plugin's, or a function of two rows.
     metric_params : dict, optional
         Keyword arguments of the metric.
     initial_momentum : float, default=0.8
@@ -105,8 +99,8 @@ default="pca"
         ``bh`` (or ``BH``, ``barnes-hut``, ``barnes_hut``), ``fft`` (or ``FFT``,
         ``interpolation``), ``mesh``, ``exact``, a plugin's name, an instance, or ``auto`` for the
         faster one.
-    callbacks : callable or list of callable, optional
-        Called as ``callback(iteration, error, embedding)``; see `tsnekit.callbacks`.
+    callbacks : callable, str or list of these, optional
+        Called as ``callback(iteration, error, embedding)``, or names; see `tsnekit.callbacks`.
     callbacks_every_iters : int, default=50
         Iterations between two calls of the callbacks.
     random_state : int, RandomState, Generator or None, default=None
@@ -285,8 +279,9 @@ dict, optional
         InterruptedByUser
             On Ctrl-C during the optimization; its ``final_embedding`` is the map at that moment.
         """
-        phases = self._phases_of_fit()
+        phases = phases_of_fit(self)
         embedding = self.prepare_initial(X, affinities, initialization, labels=labels)
+        embedding.state.share_callbacks(phases[-1][2])
         try:
             for name, ending, parameters in phases:
                 embedding.run_phase(name, ending, parameters)
@@ -321,7 +316,7 @@ dict, optional
         MemoryError
             If the fit needs more than `memory_limit`; raised before any work starts.
         """
-        _, parameters = self._phases()
+        _, parameters = checked_parameters(self)
         start_reason = (
             reason_of_parameter(self, "initialization") if initialization is None else None
         )
@@ -362,7 +357,7 @@ dict, optional
                 affinities = pipeline.compute_affinities(
                     X,
                     neighbors=self.neighbors,
-                    neighbors_params=self._neighbors_params(),
+                    neighbors_params=neighbors_params_of(self),
                     affinity=kernel_of(self),
                     affinity_reason=reason_of_kernel(self),
                     affinity_params=self.affinity_params,
@@ -407,56 +402,8 @@ dict, optional
         embedding.state.backends |= choices
         return embedding
 
-    def _phases(self) -> tuple[DescentParameters, DescentParameters]:
-        """Check all parameters, and return those of the two phases."""
-        check_integer("n_components", self.n_components, at_least=1)
-        given = scheduled(self)
-        check_iterations("early_exaggeration_iter", self.early_exaggeration_iter)
-        check_iterations("n_iter", self.n_iter)
-        check_real("initial_momentum", self.initial_momentum, at_least=0)
-        check_real("final_momentum", self.final_momentum, at_least=0)
-        parse_bytes("memory_limit", self.memory_limit)
-        self._neighbors_params()
-        check_neighbors(self.neighbors)
-        check_name("affinity", kernel_of(self))
-        check_name("optimizer", self.optimizer)
-        # A search that is given as an instance may have metrics that no registered one has.
-        if isinstance(self.neighbors, str) or not isinstance(self.metric, str):
-            check_metric(self.metric)
-        known = DescentParameters.names()
-        common = {name: getattr(self, name) for name in known if hasattr(self, name)}
-        common |= {"momentum": given["final_momentum"], "fade": given["fade"]}
-        final = DescentParameters(**common)
-        early = final.replace(
-            exaggeration=early_exaggeration_of(self), momentum=self.initial_momentum
-        )
-        return early, final
-
-    def _phases_of_fit(self) -> list[tuple[str, Ending, DescentParameters]]:
-        """Check all parameters, and return name, ending and parameters of the two phases."""
-        early, final = self._phases()
-        given = scheduled(self)
-        phases = [
-            ("early exaggeration", ending_of_early(given["early_exaggeration_iter"]), early),
-            ("optimization", final.ending_of_optimization(given["n_iter"]), final),
-        ]
-        check_windows(self.forces, phases)
-        return phases
-
     def _reads_distances(self) -> bool:
         """Return whether X holds distances between rows instead of features."""
-        graph = (self._neighbors_params() or {}).get("graph")
+        graph = (neighbors_params_of(self) or {}).get("graph")
         given = (self.metric,) if graph is not None else (self.metric, self.neighbors)
         return any(isinstance(each, str) and each == "precomputed" for each in given)
-
-    def _neighbors_params(self) -> Mapping[str, Any] | None:
-        if self.neighbors_params is not None and self.knn_kwargs is not None:
-            raise ValueError(
-                "knn_kwargs is another name for neighbors_params; give only one of the two"
-            )
-        return self.knn_kwargs if self.neighbors_params is None else self.neighbors_params
-
-
-def check_model(model: TSNE) -> None:
-    """Check the parameters of a model, as `TSNE.fit` does, before there is data."""
-    model._phases_of_fit()

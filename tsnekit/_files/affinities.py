@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from tsnekit import affinity as public
-from tsnekit._files.backends import backend_from_plain, backend_to_plain
+from tsnekit._backends.missing import MissingBackend
+from tsnekit._backends.named import load_metric, name_of_metric
+from tsnekit._files.backends import backend_from_plain, backend_to_plain, name_to_plain
 from tsnekit._files.schema import Arrays, Fields
 from tsnekit._files.values import to_plain
 from tsnekit._util.validation import short_repr
@@ -190,11 +192,30 @@ def pack_search(search: Any, problem: SearchProblem) -> dict[str, Any]:
         plain = {
             field.name: to_plain(getattr(problem, field.name), field.name)
             for field in dataclasses.fields(problem)
+            if field.name != "metric"
         }
+        plain["metric"] = _metric_to_plain(problem.metric)
         return {"search": backend_to_plain("neighbors", search), "problem": plain}
     except TypeError as error:
         logger.warning("%s; the saved embedding will not find neighbors of new rows", error)
         return {}
+
+
+def _metric_to_plain(metric: Any) -> Any:
+    """Return the name of a metric, and its distribution if a plugin registered it."""
+    if isinstance(metric, MissingBackend):
+        return metric.saved
+    name = None if isinstance(metric, str) else name_of_metric(metric)
+    return to_plain(metric, "metric") if name is None else name_to_plain("metric", name)
+
+
+def _metric_from_plain(fields: Fields) -> Any:
+    saved = fields.raw("metric")
+    if isinstance(saved, str):
+        return saved
+    of_metric = Fields(saved, fields.path("metric"), fields.notices)
+    name = backend_from_plain("metric", of_metric)
+    return load_metric(name) if isinstance(name, str) else name
 
 
 def _unpack_index(fields: Fields, arrays: Arrays, n: int) -> NeighborIndex:
@@ -211,7 +232,9 @@ def _unpack_index(fields: Fields, arrays: Arrays, n: int) -> NeighborIndex:
     where = fields.path("problem")
 
     def check(search: NeighborSearch, spec: Spec) -> None:
-        if unmet := spec.unmet(problem):
+        # A metric that is missing here was there when the map was saved.
+        missing = isinstance(problem.metric, MissingBackend)
+        if unmet := () if missing else spec.unmet(problem):
             raise ValueError(f"{where}: {'; '.join(unmet)}")
 
     search = backend_from_plain("neighbors", fields.fields("search"), check=check)
@@ -240,7 +263,7 @@ def unpack_problem(fields: Fields, n: int) -> SearchProblem:
     problem = SearchProblem(
         n_samples=fields.integer("n_samples", at_least=n, at_most=n),
         n_features=fields.integer("n_features", at_least=1, at_most=2**31 - 1),
-        metric=fields.text("metric"),
+        metric=_metric_from_plain(fields),
         metric_params=fields.value("metric_params"),
         sparse=fields.flag("sparse"),
         needs_query=fields.flag("needs_query"),

@@ -20,6 +20,7 @@ from tsnekit._util.metrics import (
     canonical_metric,
     check_metric_params,
     metric_name,
+    pairwise_of,
     plain_metric,
 )
 from tsnekit._util.process import without_warnings
@@ -355,8 +356,11 @@ def function_of(metric: Metric, params: dict[str, Any]) -> Callable[[Floats, Flo
     """
     from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS, haversine_distances
 
-    if metric == "minkowski":
-        compute: Callable[..., Any] = functools.partial(_minkowski, **params)
+    all_pairs = pairwise_of(metric)
+    if all_pairs is not None:
+        compute: Callable[..., Any] = functools.partial(all_pairs, **params)
+    elif metric == "minkowski":
+        compute = functools.partial(_minkowski, **params)
     elif metric == "haversine":
         compute = functools.partial(haversine_distances, **params)
     else:

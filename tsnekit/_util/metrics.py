@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, cast
 
 import numpy as np
 
-from tsnekit._util.names import did_you_mean
 from tsnekit._util.validation import short_repr
 from tsnekit.interfaces import Metric
 
 __all__ = [
-    "METRIC_NAMES",
+    "BUILT_IN",
     "canonical_metric",
     "check_metric_params",
-    "closest_metric",
+    "is_built_in",
+    "keep_pairwise",
     "metric_name",
+    "pairwise_of",
     "plain_metric",
 ]
 
-METRIC_NAMES = (
-    "braycurtis",
-    "canberra",
-    "chebyshev",
-    "correlation",
-    "cosine",
-    "dice",
-    "euclidean",
-    "hamming",
-    "haversine",
-    "jaccard",
-    "jensenshannon",
-    "mahalanobis",
-    "manhattan",
-    "minkowski",
-    "nan_euclidean",
-    "precomputed",
-    "rogerstanimoto",
-    "russellrao",
-    "seuclidean",
-    "sokalsneath",
-    "sqeuclidean",
-    "yule",
+BUILT_IN = frozenset(
+    {
+        "braycurtis",
+        "canberra",
+        "chebyshev",
+        "correlation",
+        "cosine",
+        "dice",
+        "euclidean",
+        "hamming",
+        "haversine",
+        "jaccard",
+        "jensenshannon",
+        "kulczynski1",
+        "mahalanobis",
+        "manhattan",
+        "minkowski",
+        "nan_euclidean",
+        "precomputed",
+        "rogerstanimoto",
+        "russellrao",
+        "seuclidean",
+        "sokalsneath",
+        "sqeuclidean",
+        "yule",
+    }
 )
 """The metrics of SciPy and scikit-learn, by one name each, and distances that are given.
 
-This is what is known before a library is imported. The spec of a search says which it has."""
+This is what is known before a library is imported. The spec of a search says which it has.
+"""
 
 _ALIASES = {
     "l2": "euclidean",
@@ -64,6 +69,40 @@ _ALIASES = {
     "sokalmichener": "rogerstanimoto",  # the same distance, by the name that SciPy keeps
     "standardised_euclidean": "seuclidean",
 }
+
+
+_pairwise: dict[Any, Any] = {}
+
+
+def is_built_in(name: str) -> bool:
+    """Return whether a name, or the name that it is an alias of, is that of a built-in metric."""
+    return canonical_metric(name) in BUILT_IN
+
+
+def keep_pairwise(metric: Any, pairwise: Any) -> None:
+    """Keep the function that measures all pairs of two sets of rows in a metric."""
+    _pairwise[metric] = pairwise
+
+
+def pairwise_of(metric: Any) -> Any:
+    """Return the function that measures all pairs of two sets of rows, or None.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A function that a plugin registered as a metric may have one; see
+        `tsnekit.specs.MetricSpec`.
+
+    Returns
+    -------
+    callable or None
+        Called with rows (m, p) and (n, p) and the parameters of the metric, it returns the
+        distances (m, n).
+    """
+    try:
+        return _pairwise.get(metric) if callable(metric) else None
+    except TypeError:  # a function that cannot be hashed
+        return None
 
 
 def canonical_metric(metric: Metric) -> Metric:
@@ -90,18 +129,6 @@ def plain_metric(
 def metric_name(metric: Metric) -> str:
     """Return the name of a metric for messages."""
     return repr(metric) if isinstance(metric, str) else getattr(metric, "__name__", repr(metric))
-
-
-def closest_metric(metric: str, others: Iterable[str] = ()) -> str:
-    """Return the end of a message about an unknown metric: the closest name, or a full stop.
-
-    Parameters
-    ----------
-    metric : str
-    others : iterable of str, optional
-        Names that only plugins have.
-    """
-    return did_you_mean(metric.lower(), {*METRIC_NAMES, *_ALIASES, *others})
 
 
 def check_metric_params(metric: Metric, params: Any, n_features: int) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tsnekit._util.blocks import for_blocks
 from tsnekit._util.distances import function_of, normalized, without_mean
-from tsnekit._util.metrics import check_metric_params, metric_name, plain_metric
+from tsnekit._util.metrics import check_metric_params, metric_name, pairwise_of, plain_metric
 from tsnekit._util.rows import Floats, dense, exponent_of, row_squares, times_two_to
 from tsnekit._util.validation import check_integer, short_repr
 from tsnekit.interfaces import Metric
@@ -101,7 +101,7 @@ def measure(
         between = _by_differences(X, own, str(metric), same=queries is None)
     else:
         between = _by_function(X, own, metric, params)
-        n_jobs = 1 if callable(metric) else n_jobs
+        n_jobs = 1 if callable(metric) and pairwise_of(metric) is None else n_jobs
     if distances.size:
         for_blocks(work, len(found), size=size, n_jobs=n_jobs)
     distances[(found < 0) | np.isnan(distances)] = np.inf

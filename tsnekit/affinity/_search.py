@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tsnekit._backends.resolve import Backend, check_metric, check_name, resolve_backend
+from tsnekit._backends.named import check_metric, function_of_metric
+from tsnekit._backends.resolve import Backend, check_name, resolve_backend
 from tsnekit._util.metrics import canonical_metric, check_metric_params, plain_metric
 from tsnekit._util.process import show_logs
 from tsnekit._util.random_states import as_random_state
@@ -68,6 +69,7 @@ def resolve_search(
         check_metric(metric)
     check_metric_params(canonical_metric(metric), metric_params, X.shape[1])
     metric, metric_params = plain_metric(metric, metric_params)
+    metric = function_of_metric(metric, metric_params, method)
     if metric == "precomputed" and isinstance(method, str) and method == "exact":
         method = "precomputed"  # reading off distances is an exact search
     problem = SearchProblem(

@@ -36,6 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
             "negative_gradient_method",
             "optimizer",
             "forces",
+            "metric",
         ],
         help="kind of the backend, if several backends have the name",
     )
@@ -85,7 +86,8 @@ def _find(name: str, kind: str | None) -> tuple[str, Registered]:
         return kind, registry.get(kind, name)
     found: dict[str, Registered] = {}
     reasons = []
-    for point in POINTS:
+    points = [*POINTS, "metric"]
+    for point in points:
         try:
             found[point] = registry.get(point, name)
         except UnknownPluginError as error:
@@ -94,7 +96,7 @@ def _find(name: str, kind: str | None) -> tuple[str, Registered]:
         kinds = " or ".join(f"--kind {point}" for point in found)
         raise ValueError(f"{name!r} is the name of several backends: give {kinds}")
     if not found:
-        known = sorted({each.spec.name for point in POINTS for each in registry.all(point)})
+        known = sorted({each.spec.name for point in points for each in registry.all(point)})
         failures = "".join(f". Failed to load: {each}" for each in registry.failures)
         raise ValueError(
             f"no backend has the name {name!r}. Registered: {', '.join(known)}{failures}"

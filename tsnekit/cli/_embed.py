@@ -18,7 +18,7 @@ from tsnekit.cli._cluster import (
 )
 from tsnekit.cli._effects import check_parameters, check_pictures_wanted
 from tsnekit.cli._inputs import add_input, add_output, read_input, show_notes
-from tsnekit.cli._options import add_parameters, given_parameters, integer
+from tsnekit.cli._options import add_parameters, given_parameters, integer, option
 from tsnekit.cli._parser import Parser
 from tsnekit.cli._paths import check_files
 from tsnekit.cli._pictures import add_pictures, check_pictures, draw, draw_report, write_page
@@ -53,6 +53,15 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--pca", type=integer, metavar="N", help="reduce the data to N principal components first"
     )
+    parser.add_argument(
+        "--callback",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("NAME", "KEY=VALUE"),
+        help="call what is registered by a name, with its options, every few iterations, for "
+        "example: --callback time_limit seconds=60. May be given several times",
+    )
     add_cluster(parser)
     add_output(parser)
     parser.add_argument(
@@ -77,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
 
 def run_here(args: argparse.Namespace) -> int:
     """Do so in this process."""
-    from tsnekit._facade.tsne import TSNE, check_model
+    from tsnekit._facade.phases import phases_of_fit
+    from tsnekit._facade.tsne import TSNE
     from tsnekit.callbacks import KLHistory
     from tsnekit.cli._outputs import note_rows
     from tsnekit.cli._recipe import prepare
@@ -85,9 +95,11 @@ def run_here(args: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     parameters = given_parameters(args, "embed")
-    history = None if args.report is None else KLHistory()
-    model = TSNE(verbose=not args.quiet, callbacks=history, **parameters)
-    check_model(model)  # before data, which may take long to read
+    callbacks = _callbacks(args)
+    if args.report is not None:
+        callbacks.insert(0, KLHistory())
+    model = TSNE(verbose=not args.quiet, callbacks=callbacks or None, **parameters)
+    phases_of_fit(model)  # before data, which may take long to read
     data = read_input(args)
     check_parameters(args, model, data.X.shape[0])
     X, recipe, note = prepare(
@@ -121,6 +133,7 @@ def run_on_cluster(args: argparse.Namespace, client: Any) -> int:
     started = time.perf_counter()
     data = open_input(args, client)
     parameters = given_parameters(args, "embed")
+    parameters |= {"callbacks": _callbacks(args) or None}
     model = model_on_cluster(client, args, verbose=not args.quiet, **parameters)
     show_notes(data.notes)
     reading = time.perf_counter() - started
@@ -133,6 +146,14 @@ def run_on_cluster(args: argparse.Namespace, client: Any) -> int:
     embedding, code = _fit(model, data.X)
     _conclude(embedding, args, Data(None), noted, n_features, reading)
     return code
+
+
+def _callbacks(args: argparse.Namespace) -> list[Any]:
+    """Return the callbacks that are asked for by name, with their options."""
+    try:
+        return [(name, dict(map(option, options))) for name, *options in args.callback]
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"options of --callback {error}") from None
 
 
 def _fit(model: Any, X: Any, **options: Any) -> tuple[Any, int]:

@@ -76,13 +76,13 @@ def _describe_plugins() -> dict[str, Any]:
 
     from tsnekit._backends.registry import default_registry
     from tsnekit.errors import PluginConflictError, PluginWarning
-    from tsnekit.specs import POINTS
+    from tsnekit.specs import NAMED, POINTS
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the list shows these failures
         registry = default_registry()
     backends = []
-    for point, kind in POINTS.items():
+    for point, kind in (POINTS | NAMED).items():
         for found in registry.all(point):
             capabilities = capabilities_of(found.spec)
             missing = list(found.spec.missing())
@@ -118,13 +118,13 @@ def _metrics_by_search() -> dict[str, dict[str, list[str]]]:
     A search that imports a compiler takes seconds to answer.
     """
     from tsnekit._backends.registry import default_registry
-    from tsnekit._util.metrics import METRIC_NAMES
+    from tsnekit._util.metrics import BUILT_IN
     from tsnekit.specs import NeighborSpec
 
     specs = [found.spec for found in default_registry().uncontested("neighbors")]
     searches = [spec for spec in specs if isinstance(spec, NeighborSpec) and not spec.missing()]
     lists = [spec.metrics for spec in searches if isinstance(spec.metrics, frozenset)]
-    names = sorted({*METRIC_NAMES, *itertools.chain(*lists)})
+    names = sorted({*BUILT_IN, *itertools.chain(*lists)})
     return {
         spec.name: {
             "dense": [name for name in names if spec.has_metric(name)],

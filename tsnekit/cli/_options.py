@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["add_parameters", "given_parameters", "integer"]
+__all__ = ["add_parameters", "given_parameters", "integer", "option"]
 
 DEFAULTS = {"n_jobs": -1, "random_state": 0}
 """Defaults that differ from those of the class: all processors, and a fixed seed."""
 
-LEFT_OUT = ("callbacks", "callbacks_every_iters", "verbose", "X", "affinities", "fixed", "history")
+LEFT_OUT = ("callbacks", "verbose", "X", "affinities", "fixed", "history")
 """Parameters that have no meaning here, or that other options replace."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tsnekit._backends.resolve import Choice, resolve_backend
 from tsnekit._embedding.state import RunState
 from tsnekit._facade import prepare as pipeline
+from tsnekit._facade.phases import checked_parameters, neighbors_params_of, phases_of_fit
 from tsnekit._facade.reasons import (
     kernel_of,
     reason_of_kernel,
@@ -107,7 +108,7 @@ class TSNE(Facade):
         InterruptedByUser
             On Ctrl-C during the optimization; its ``final_embedding`` is the map at that moment.
         """
-        phases = self._phases_of_fit()
+        phases = phases_of_fit(self)
         total = sum(ending.at_most for _, ending, _ in phases)
         with ProgressBar("neighbors", total, shown=self.verbose) as bar:
             embedding = self._prepared(X, affinities, initialization, bar)
@@ -142,14 +143,14 @@ class TSNE(Facade):
         ImportError, TypeError, ValueError
             As for `fit`.
         """
-        self._phases()
+        checked_parameters(self)
         with ProgressBar("neighbors", 0, shown=self.verbose) as bar:
             return self._prepared(X, affinities, initialization, bar)
 
     def _prepared(
         self, X: Any, affinities: Any, initialization: Any, bar: ProgressBar
     ) -> DaskEmbedding:
-        _, parameters = self._phases()
+        _, parameters = checked_parameters(self)
         if self.memory_limit is not None:
             raise ValueError(
                 "memory_limit is for one machine; each worker of a cluster has its own limit, as "
@@ -245,7 +246,7 @@ class TSNE(Facade):
             rows,
             blocks,
             neighbors=self.neighbors,
-            neighbors_params=self._neighbors_params(),
+            neighbors_params=neighbors_params_of(self),
             metric=self.metric,
             metric_params=self.metric_params,
             k=kernel.instance.n_neighbors(rows.n_samples),
@@ -264,7 +265,7 @@ class TSNE(Facade):
         neighbors = neighbors.without_graphs()
         recipe = Recipe(
             method=self.neighbors,
-            params=self._neighbors_params(),
+            params=neighbors_params_of(self),
             metric=self.metric,
             metric_params=self.metric_params,
             n_jobs=n_jobs,

@@ -6,4 +6,5 @@ BUILTIN_PLUGINS = (
     "tsnekit.plugins.initializers",
     "tsnekit.plugins.gradients",
     "tsnekit.plugins.optimizers",
+    "tsnekit.plugins.callbacks",
 )

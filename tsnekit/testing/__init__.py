@@ -7,10 +7,10 @@
     class TestTreecode(GradientMethodConformance):
         name = "treecode"
 
-There is a suite for each extension point. A suite finds the backend by its registered name, so the
-package must be installed. It reads the spec, tests every capability that the spec claims, and
-checks that the backend refuses everything else. You can list tests that are known to fail, each
-with a reason. A listed test that passes fails the suite::
+There is a suite for each kind of backend, and one for metrics. A suite finds the backend by its
+registered name, so the package must be installed. It reads the spec, tests every capability that
+the spec claims, and checks that the backend refuses everything else. You can list tests that are
+known to fail, each with a reason. A listed test that passes fails the suite::
 
     class TestTreecode(GradientMethodConformance):
         name = "treecode"
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tsnekit.testing.forces import ForceTermConformance
     from tsnekit.testing.gradients import GradientMethodConformance
     from tsnekit.testing.initializers import InitializerConformance
+    from tsnekit.testing.metrics import MetricConformance
     from tsnekit.testing.neighbors import NeighborSearchConformance
     from tsnekit.testing.optimizers import OptimizerConformance
 
@@ -38,6 +39,7 @@ __all__ = [
     "ForceTermConformance",
     "GradientMethodConformance",
     "InitializerConformance",
+    "MetricConformance",
     "NeighborSearchConformance",
     "OptimizerConformance",
 ]
@@ -47,6 +49,7 @@ _MODULES = {
     "ForceTermConformance": "forces",
     "GradientMethodConformance": "gradients",
     "InitializerConformance": "initializers",
+    "MetricConformance": "metrics",
     "NeighborSearchConformance": "neighbors",
     "OptimizerConformance": "optimizers",
 }

@@ -29,6 +29,7 @@ SUITES = {
     "negative_gradient_method": "GradientMethodConformance",
     "optimizer": "OptimizerConformance",
     "forces": "ForceTermConformance",
+    "metric": "MetricConformance",
 }
 
 

@@ -14,7 +14,14 @@ from tsnekit.plugins.neighbors._rows.base import check_finite_lists, check_k
 from tsnekit.plugins.neighbors._rows.lists import Lists, drop_self
 from tsnekit.plugins.neighbors._rows.precision import PreciseRows
 from tsnekit.plugins.neighbors._rows.spaces import VectorSpace
-from tsnekit.toolkit import canonical_metric, for_blocks, metric_name, row_blocks, without_warnings
+from tsnekit.toolkit import (
+    canonical_metric,
+    for_blocks,
+    metric_name,
+    pairwise_of,
+    row_blocks,
+    without_warnings,
+)
 
 __all__ = [
     "CandidateDistances",
@@ -69,7 +76,10 @@ def reference_distances(
     """
     if isinstance(metric, str) and is_boolean(metric):
         queries, rows = queries.astype(bool, copy=False), rows.astype(bool, copy=False)
-    if callable(metric) or scipy_has(metric):
+    all_pairs = pairwise_of(metric)
+    if all_pairs is not None:
+        found = np.asarray(all_pairs(queries, rows, **params), dtype=np.float64)
+    elif callable(metric) or scipy_has(metric):
         from scipy.spatial.distance import cdist
 
         name = metric if callable(metric) else _SCIPY_NAMES.get(metric, metric)
@@ -108,6 +118,11 @@ def try_metric_params(X: Any, problem: SearchProblem) -> None:
             f"metric_params {names} cannot be used with metric {metric_name(problem.metric)}: "
             f"{reason}"
         ) from error
+
+
+def _is_slow(metric: Any) -> bool:
+    """Return whether a metric is a function of two rows in Python, to which threads add nothing."""
+    return callable(metric) and pairwise_of(metric) is None
 
 
 class PairwiseSearch:
@@ -186,8 +201,7 @@ class PairwiseSearch:
                 distances[block] = np.take_along_axis(nearest, order, axis=1)
 
         size = 2048 if self._tree is not None else max(1, _BLOCK_BYTES // (8 * n))
-        # A function in Python gains nothing from threads.
-        n_jobs = 1 if callable(self._problem.metric) else self._problem.n_jobs
+        n_jobs = 1 if _is_slow(self._problem.metric) else self._problem.n_jobs
         for_blocks(search, queries.shape[0], size=size, n_jobs=n_jobs, what="measuring every pair")
         return indices, distances
 
@@ -276,7 +290,7 @@ class CandidateDistances:
                     others, query = others.toarray(), query.toarray()
                 distances[row, known] = self._to_others(query, others)
 
-        n_jobs = 1 if callable(self._problem.metric) else self._problem.n_jobs
+        n_jobs = 1 if _is_slow(self._problem.metric) else self._problem.n_jobs
         for_blocks(measure, len(candidates), size=512, n_jobs=n_jobs, what="measuring again")
         return distances
 
