@@ -2,8 +2,8 @@
 
 Clusters of one and of two workers, with one thread each, optimize maps of several numbers of
 points. Each map has been optimized before, so that it is as wide as maps are. The seconds of an
-iteration are those of a long phase less those of a short one. The rest of the short phase is its
-start. The model of an iteration has four terms, none of them negative:
+iteration are those of a long phase less those of a short one, each the shortest of some. The rest
+of the short phase is its start. The model of an iteration has four terms, none of them negative:
 
     entries of P on a worker, points in the map, bytes that a worker receives, any other worker
 
@@ -30,7 +30,7 @@ WORKERS = (1, 2)
 BEFORE = 150
 """Iterations of each of the two phases before those that are measured."""
 
-SHORT, LONG = 20, 120
+SHORT, LONG, REPEATS = 10, 110, 3
 BYTES = 8
 """A position in two dimensions."""
 
@@ -64,10 +64,12 @@ def timed(path, Y, n_workers):
         model = tsnekit.dask.TSNE(client, random_state=0)
         given = given_data(path, BEFORE)
         embedding = model.prepare_initial(**given, initialization=Y)
-        seconds = {}
-        for n_iter in (SHORT, LONG):
+        seconds = dict.fromkeys((SHORT, LONG), np.inf)
+        for n_iter in (SHORT, LONG) * REPEATS:
+            before = embedding.seconds.get("optimization", 0.0)
             embedding.optimize(n_iter, inplace=True)
-            seconds[n_iter] = embedding.seconds["optimization"] - sum(seconds.values())
+            taken = embedding.seconds["optimization"] - before
+            seconds[n_iter] = min(seconds[n_iter], taken)
         entries = int(embedding.affinities.row_ends()[-1])
     of_iteration = (seconds[LONG] - seconds[SHORT]) / (LONG - SHORT)
     return {
