@@ -7,8 +7,8 @@ read from one .npy file. The table has medians.
 With ``--iterations``, P is computed once before, and both only optimize: so many iterations with
 early exaggeration, and as many without.
 
-With ``--limit``, the cluster alone runs, and neither its workers nor the client may have more
-memory than that. The data are then read from a zarr array.
+With ``--limit``, the cluster alone runs, on a zarr array. Dask ends workers that have more memory
+than that. A client that had more is an error. The peaks of both are reported.
 """
 
 import argparse
@@ -59,10 +59,6 @@ def on_workers(path, n_workers, iterations, limit=None):
 
     import tsnekit.dask
 
-    if limit is not None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     cluster = LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
@@ -196,6 +192,8 @@ def limited(X, folder, args):
     of_data = X.nbytes / 2**20
     del X
     _, found = in_a_process(on_workers, path, args.workers, None, args.limit)
+    if found["megabytes of the client"] > args.limit / 2**20:
+        raise MemoryError(f"the client had more than the limit: {found}")
     of_p = 8 * found["entries of P"] / 2**20
     return found | {
         "megabytes of the data": of_data,

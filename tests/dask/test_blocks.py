@@ -32,6 +32,10 @@ def test_there_are_no_more_blocks_than_rows():
 def test_workers_get_a_few_blocks_that_a_task_can_hold():
     assert len(Blocks.for_workers(10_000, 3)) == 12
     assert max(Blocks.for_workers(10_000_001, 3).sizes) <= 100_000
+    # Each block has tasks with each other one, so that there are not too many.
+    assert len(Blocks.for_workers(10**9, 100)) == 1_000
+    assert len(Blocks.for_workers(10**9, 500)) == 1_000
+    assert len(Blocks.for_workers(10**9, 2_000)) == 2_000
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3, 5, 12])

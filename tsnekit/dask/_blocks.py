@@ -18,6 +18,12 @@ BLOCKS_PER_WORKER = 4
 MAX_BLOCK_ROWS = 100_000
 """Rows of a block at most, so that a task can hold the affinities of a block."""
 
+MOST_BLOCKS = 1_000
+"""Blocks from which more of them make more work for the scheduler: each has tasks with each other.
+
+Beyond that, blocks have more rows instead.
+"""
+
 
 class Blocks:
     """Consecutive ranges of rows that together hold every row once.
@@ -66,7 +72,8 @@ class Blocks:
     @classmethod
     def for_workers(cls, n_samples: int, n_workers: int) -> Blocks:
         """Divide the rows into the blocks that suit a number of workers."""
-        count = max(BLOCKS_PER_WORKER * n_workers, -(-n_samples // MAX_BLOCK_ROWS))
+        small = min(-(-n_samples // MAX_BLOCK_ROWS), MOST_BLOCKS)
+        count = max(min(BLOCKS_PER_WORKER * n_workers, MOST_BLOCKS), n_workers, small)
         return cls.even(n_samples, count)
 
     def __len__(self) -> int:

@@ -22,6 +22,7 @@ from tsnekit.dask._checkpoints import Part, exchange_parts
 from tsnekit.dask._comms import close_connections, connections
 from tsnekit.dask._exchange import Collective, ExchangeError
 from tsnekit.dask._gradient import SharedGradient
+from tsnekit.dask._stack import stacked
 from tsnekit.errors import OptimizationInterrupt
 from tsnekit.interfaces import GradientMethod, MapRows, Optimizer, Phase, SparseAffinities
 
@@ -168,7 +169,7 @@ def run_rank(assignment: Assignment, rank: int, part: Part, blocks: list[Any]) -
     part : Part
         The state of this rank's rows.
     blocks : list of SparseAffinities
-        This rank's rows of P, in order. Emptied, so that Dask may free their memory.
+        This rank's rows of P, in order. Emptied, and their arrays become parts of larger ones.
     """
     from distributed import get_worker
 
@@ -181,7 +182,7 @@ def run_rank(assignment: Assignment, rank: int, part: Part, blocks: list[Any]) -
         channel.join(rank, assignment.addresses, assignment.start_timeout)
         collective = Collective(channel, timeout=assignment.timeout)
         with kept_memory():
-            return _Rank(assignment, worker, collective, part, _stacked(blocks)).optimize()
+            return _Rank(assignment, worker, collective, part, stacked(blocks)).optimize()
     except ExchangeError as error:
         return Outcome(reason=str(error))
     finally:
@@ -361,20 +362,3 @@ def _union(signals: tuple[int, ...]) -> int:
     for signal in signals:
         found |= signal
     return found
-
-
-def _stacked(blocks: list[Any]) -> SparseAffinities:
-    """Return consecutive blocks of rows as one, and empty the list."""
-    if len(blocks) == 1:
-        whole = blocks[0]
-    else:
-        starts = np.cumsum([0, *(block.indptr[-1] for block in blocks)])
-        rows = [block.indptr[1:] + start for block, start in zip(blocks, starts, strict=False)]
-        whole = SparseAffinities(
-            np.concatenate([[0], *rows]).astype(np.int64),
-            np.concatenate([block.indices for block in blocks]),
-            np.concatenate([block.data for block in blocks]),
-            (sum(block.shape[0] for block in blocks), blocks[0].shape[1]),
-        )
-    blocks.clear()
-    return whole
