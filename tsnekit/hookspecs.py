@@ -1,4 +1,4 @@
-"""The five hooks through which every backend, built-in or third-party, is registered.
+"""The six hooks through which every backend, built-in or third-party, is registered.
 
 A plugin package declares an entry point in group ``tsnekit`` that names a module (or object) with
 one or more of these hooks::
@@ -21,6 +21,7 @@ import pluggy
 if TYPE_CHECKING:
     from tsnekit.specs import (
         AffinitySpec,
+        ForceSpec,
         GradientSpec,
         InitializerSpec,
         NeighborSpec,
@@ -60,4 +61,10 @@ def tsnekit_gradient_methods() -> Iterable[GradientSpec]:
 @hookspec
 def tsnekit_optimizers() -> Iterable[OptimizerSpec]:
     """Yield the optimizers that the plugin brings."""
+    return ()
+
+
+@hookspec
+def tsnekit_forces() -> Iterable[ForceSpec]:
+    """Yield the force terms that the plugin brings."""
     return ()

@@ -1,8 +1,8 @@
-"""The five interfaces, and the data types that pass between them.
+"""The interfaces of backends, and the data types that pass between them.
 
 A backend is built from its options alone. It gets the problem later, as an argument of ``fit``,
 ``plan`` or ``start``. Arrays are C-contiguous; *n* is the number of rows, *k* of neighbors, and *d*
-of embedding dimensions.
+of embedding dimensions. The interface of force terms is in `tsnekit.forces`.
 """
 
 from __future__ import annotations

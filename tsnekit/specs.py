@@ -20,15 +20,18 @@ from tsnekit._util.fields import (
     check_names,
     check_path,
     check_requirements,
+    check_schedule,
     check_text,
 )
 from tsnekit._util.metrics import metric_name
 from tsnekit._util.validation import check_integer, check_real, short_repr
+from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import InitSource, RepulsionProblem, SearchProblem
 
 __all__ = [
     "POINTS",
     "AffinitySpec",
+    "ForceSpec",
     "GradientSpec",
     "InitializerSpec",
     "NeighborSpec",
@@ -269,6 +272,22 @@ class InitializerSpec(Spec):
         return reasons
 
 
+def _checked_dimensions(field: str, given: Any) -> tuple[int, ...] | None:
+    """Return the dimensions that a spec claims, None for any."""
+    if given is None:
+        return None
+    if not isinstance(given, tuple | list):
+        raise TypeError(f"{field} must be a tuple of integers or None, got {short_repr(given)}")
+    return tuple(check_integer(f"each of {field}", value, at_least=1) for value in given)
+
+
+def _refused_dimensions(claimed: tuple[int, ...] | None, n_components: int) -> list[str]:
+    if claimed is None or n_components in claimed:
+        return []
+    has = " or ".join(map(str, claimed))
+    return [f"n_components={n_components} is not supported, only {has}"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class GradientSpec(Spec):
     """A gradient method.
@@ -304,16 +323,9 @@ class GradientSpec(Spec):
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
-        if self.n_components is not None:
-            field = self._field("n_components")
-            if not isinstance(self.n_components, tuple | list):
-                raise TypeError(
-                    f"{field} must be a tuple of integers or None, "
-                    f"got {short_repr(self.n_components)}"
-                )
-            checked["n_components"] = tuple(
-                check_integer(f"each of {field}", value, at_least=1) for value in self.n_components
-            )
+        checked["n_components"] = _checked_dimensions(
+            self._field("n_components"), self.n_components
+        )
         if self.max_samples is not None:
             field = self._field("max_samples")
             checked["max_samples"] = check_integer(field, self.max_samples, at_least=1)
@@ -321,10 +333,7 @@ class GradientSpec(Spec):
         return checked | flags
 
     def _refusals(self, problem: RepulsionProblem) -> list[str]:
-        reasons = []
-        if self.n_components is not None and problem.n_components not in self.n_components:
-            has = " or ".join(map(str, self.n_components))
-            reasons.append(f"n_components={problem.n_components} is not supported, only {has}")
+        reasons = _refused_dimensions(self.n_components, problem.n_components)
         if problem.dof != 1 and not self.any_dof:
             reasons.append(f"dof={problem.dof:g} is not supported, only 1")
         if problem.reference is not None and not self.reference:
@@ -345,11 +354,70 @@ class OptimizerSpec(Spec):
     hook = "tsnekit_optimizers"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForceSpec(Spec):
+    """A force term.
+
+    Its weight and schedule are what users get who give none.
+
+    Parameters
+    ----------
+    n_components : tuple of int or None, default=(2,)
+        Dimensions of maps that it supports; None for any.
+    new_points : bool, default=False
+        Whether it acts on points that are added to a finished map.
+    needs_neighbors : bool, default=False
+        Whether it needs the neighbors in the data and their distances.
+    weight : float, default=1.0
+        Factor of its loss.
+    start, stop : float, default=0.0 and 1.0
+        The part of the iterations of a phase in which it acts, as shares of them.
+    phases : tuple of str or None, default=None
+        Names of the phases in which it acts, such as "optimization"; None for all of them.
+    """
+
+    kind = "force term"
+    hook = "tsnekit_forces"
+
+    n_components: tuple[int, ...] | None = (2,)
+    new_points: bool = False
+    needs_neighbors: bool = False
+    weight: float = 1.0
+    start: float = 0.0
+    stop: float = 1.0
+    phases: tuple[str, ...] | None = None
+
+    def _checked(self) -> dict[str, Any]:
+        checked = super()._checked()
+        checked["n_components"] = _checked_dimensions(
+            self._field("n_components"), self.n_components
+        )
+        checked |= check_schedule(self._field(""), self.schedule)
+        return checked | self._checked_flags("new_points", "needs_neighbors")
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """The weight and the schedule, by name."""
+        return {name: getattr(self, name) for name in ("weight", "start", "stop", "phases")}
+
+    def _refusals(self, problem: ForceProblem) -> list[str]:
+        reasons = _refused_dimensions(self.n_components, problem.n_components)
+        if problem.reference is not None and not self.new_points:
+            reasons.append(
+                "points that are added to a finished map are not supported; forces=None leaves "
+                "the term out"
+            )
+        if problem.reference is None and self.needs_neighbors and problem.neighbors is None:
+            reasons.append("needs neighbors and their distances, but has affinities alone")
+        return reasons
+
+
 POINTS: dict[str, type[Spec]] = {
     "neighbors": NeighborSpec,
     "affinity": AffinitySpec,
     "initialization": InitializerSpec,
     "negative_gradient_method": GradientSpec,
     "optimizer": OptimizerSpec,
+    "forces": ForceSpec,
 }
 """Spec class of each extension point, by the parameter that names a backend."""

@@ -13,6 +13,7 @@ SUITES = {
     "projection": "InitializerConformance",
     "dense": "GradientMethodConformance",
     "nesterov": "OptimizerConformance",
+    "disc": "ForceTermConformance",
 }
 
 
@@ -60,7 +61,7 @@ def test_conformance(site, name):
     assert "failed" not in output
 
 
-def test_all_five_make_a_map(site):
+def test_all_six_make_a_map(site):
     program = r"""
 import numpy as np
 from tsnekit import TSNE
@@ -68,7 +69,8 @@ from tsnekit import TSNE
 X = np.random.default_rng(0).normal(size=(200, 5))
 embedding = TSNE(
     neighbors="pairs", affinity="cauchy", initialization="projection",
-    negative_gradient_method="dense", optimizer="nesterov", n_iter=50, random_state=0,
+    negative_gradient_method="dense", optimizer="nesterov", forces=("disc", {"radius": 5.0}),
+    n_iter=50, random_state=0,
 ).fit(X)
 assert np.isfinite(np.asarray(embedding)).all()
 print(*(f"{choice.name} of {choice.origin}" for choice in embedding.backends.values()), sep="\n")

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import tsnekit
+from tsnekit._backends import registry as registry_module
+from tsnekit._backends.registry import Registry
 from tsnekit.cli import main
 
 QUICK = ["--perplexity=10", "--n-iter=50", "--early-exaggeration-iter=20", "--n-jobs=2"]
@@ -86,6 +88,23 @@ def test_parameters_reach_the_facade(table, tmp_path, capsys):
     assert summary["backends"]["initialization"]["name"] == "random"
 
 
+def test_force_terms_and_their_options(table, tmp_path, capsys, fake_entry_points, monkeypatch):
+    registry = Registry(fake_entry_points("tsnekit-good"))
+    monkeypatch.setattr(registry_module, "_load_registry", lambda: registry)
+    saved = tmp_path / "map.tsnekit"
+    forces = ["--forces", "good_force", "strength=2", "weight=3", "good_force", "start=0.5"]
+    assert main(["embed", str(table), *QUICK, *forces, "--output", str(saved), "--quiet"]) == 0
+    kept = [tuple(each) for each in tsnekit.load(saved).gradient_descent_params["forces"]]
+    assert kept == [("good_force", {"strength": 2, "weight": 3}), ("good_force", {"start": 0.5})]
+    capsys.readouterr()
+    transform = ["transform", str(saved), str(table), "--n-iter=5", "--quiet"]
+    assert main(transform) == 2
+    assert "forces=None leaves the term out" in capsys.readouterr().err
+    assert main([*transform, "--forces", "none"]) == 0
+    assert main(["embed", str(table), "--forces", "weight=3"]) == 2
+    assert "--forces must begin with a name, got weight=3" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".npz"])
 @pytest.mark.parametrize("header", [True, False])
 def test_kinds_of_files(tmp_path, blobs, ending, header):
@@ -123,6 +142,7 @@ def test_kinds_of_files(tmp_path, blobs, ending, header):
         (["iris", "--pca", "9"], "--pca must be between 1 and 4"),
         (["iris", "--labels", "no-such-file"], "labels file"),
         (["iris", "--neighbors-params", "n_trees=5"], "neighbors_params: 'n_trees'"),
+        (["iris", "--forces", "x"], "forces='x' is not the name of a registered force term"),
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(arguments, message, capsys):

@@ -163,9 +163,8 @@ MUTATIONS = [
     Mutation(
         22,
         "specs.py",
-        "        if self.n_components is not None and problem.n_components not in "
-        "self.n_components:\n            has",
-        "        if False:\n            has",
+        "    if claimed is None or n_components in claimed:\n        return []",
+        "    if True:\n        return []",
     ),
     Mutation(
         23,

@@ -21,7 +21,7 @@ import numpy as np
 from tsnekit.hookspecs import hookimpl
 from tsnekit.interfaces import NeighborGraph
 from tsnekit.specs import *
-from tsnekit_good import Kernel, Method, Search as Neighbors
+from tsnekit_good import Kernel, Method, Pull, Search as Neighbors
 
 @hookimpl
 def tsnekit_neighbor_searches():
@@ -39,6 +39,15 @@ def tsnekit_gradient_methods():
 @hookimpl
 def tsnekit_optimizers():
     yield OptimizerSpec(name="heavy", factory=f"{__name__}:Heavy")
+
+@hookimpl
+def tsnekit_forces():
+    yield ForceSpec(name="tilt", factory=f"{__name__}:Tilt")
+
+class Tilt(Pull):
+    def __init__(self, *, strength=1.0, axis=None):
+        super().__init__(strength=strength)
+        self.axis = axis
 
 class Search(Neighbors):
     def __init__(self, *, trees=3):
@@ -120,6 +129,7 @@ def fitted(X, **parameters):
         "affinity": "ranks",
         "negative_gradient_method": "dense",
         "optimizer": "heavy",
+        "forces": ("tilt", {"strength": 0.1 + 1e-9, "axis": np.arange(2.0), "weight": 0.5}),
     }
     options = {
         "neighbors_params": {"trees": 7},
@@ -154,7 +164,12 @@ def test_a_map_opens_without_its_plugin_and_loses_nothing(install, path, blobs, 
     (line,) = log_of(caplog)
     assert str(path) in line
     assert "pip install tsnekit-outlived==0.2" in line
-    for name in ("optimizer 'heavy'", "gradient method 'dense'", "neighbor search 'far'"):
+    for name in (
+        "optimizer 'heavy'",
+        "gradient method 'dense'",
+        "neighbor search 'far'",
+        "force term 'tilt'",
+    ):
         assert f"{name} of tsnekit-outlived 0.2 is not installed" in line
     assert "affinity kernel 'ranks' of tsnekit-outlived 0.2" in line
     np.testing.assert_array_equal(loaded, embedding)
@@ -171,6 +186,9 @@ def test_a_map_opens_without_its_plugin_and_loses_nothing(install, path, blobs, 
     assert log_of(caplog) == []
     np.testing.assert_array_equal(restored.optimize(3), again)
     assert restored.optimizer.mass == 1e-9 + 0.1
+    ((name, options),) = restored.gradient_descent_params["forces"]
+    assert (name, options["strength"], options["weight"]) == ("tilt", 0.1 + 1e-9, 0.5)
+    np.testing.assert_array_equal(options["axis"], [0.0, 1.0])
 
 
 def test_what_needs_the_plugin_says_so_and_changes_nothing(install, path, blobs):
@@ -218,14 +236,74 @@ def test_one_missing_backend_leaves_the_others(install, path, blobs):
     same_files(path, path.with_name("again"))
 
 
+def test_a_force_term_alone_may_be_missing(install, path, blobs):
+    registry = install("0.2")
+    tilt = registry.get("forces", "tilt").load()(strength=0.5)
+    options = QUICK | {"perplexity": 9, "negative_gradient_method": "exact"}
+    embedding = TSNE(**options, forces=[tilt, ("tilt", {"start": 0.5})]).fit(blobs[:60])
+    embedding.save(path)
+    again = tsnekit.load(path)
+    np.testing.assert_array_equal(again.optimize(4), embedding.optimize(4))
+    install(None)
+    loaded = tsnekit.load(path)
+    for use in (
+        lambda: loaded.optimize(1),
+        lambda: loaded.extend(blobs[60:70]),
+        lambda: loaded.transform(blobs[60:70]),
+    ):
+        with pytest.raises(BackendUnavailableError, match="'tilt' of tsnekit-outlived"):
+            use()
+    assert loaded.kl_divergence == embedding.kl_divergence
+    moved = loaded.optimize(4, forces=None)
+    np.testing.assert_array_equal(moved, embedding.optimize(4, forces=None))
+    loaded.save(path.with_name("again"))
+    same_files(path, path.with_name("again"))
+    install("0.2")
+    restored = tsnekit.load(path.with_name("again"))
+    np.testing.assert_array_equal(restored.optimize(4), embedding.optimize(4))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"options": {"strength": 1, "no": 2}}, "forces/0/options: .*'no' is not an option"),
+        ({"options": {"weight": -1}}, "forces/0/options: .*weight must be at least 0"),
+        ({"options": 3}, "forces/0/options must be a mapping"),
+        ({"term": "tilt"}, "forces/0/term must be a mapping"),
+        ({"more": 1}, "forces/0/more is an unknown entry"),
+        (None, "parameters/forces must be a list, got 3"),
+    ],
+)
+def test_force_terms_of_a_damaged_file(install, path, blobs, change, message):
+    install("0.2")
+    fitted(blobs[:60]).save(path)
+    header, arrays = parts(path)
+    if change is None:
+        header["parameters"]["forces"] = 3
+    else:
+        header["parameters"]["forces"][0] |= change
+    put_together(path, header, arrays)
+    with pytest.raises(ValueError, match=f"damaged: parameters/{message}|damaged: {message}"):
+        tsnekit.load(path)
+
+
+def test_files_of_before_have_no_force_terms(path, blobs):
+    embedding = TSNE(**QUICK, perplexity=9, negative_gradient_method="exact").fit(blobs[:60])
+    embedding.save(path)
+    header, arrays = parts(path)
+    assert header["parameters"].pop("forces") == []
+    put_together(path, header, arrays)
+    np.testing.assert_array_equal(tsnekit.load(path).optimize(2), embedding.optimize(2))
+
+
 def test_maps_of_new_points_open_too(install, path, blobs, caplog):
     install("0.2")
     embedding = fitted(blobs[:60], negative_gradient_method="exact")
-    embedding.prepare_partial(blobs[60:70]).optimize(2).save(path)
+    embedding.prepare_partial(blobs[60:70]).optimize(2, forces=None).save(path)
     install(None)
     loaded = tsnekit.load(path)
     assert len(log_of(caplog)) == 1
-    assert np.isfinite(loaded.optimize(2)).all()
+    assert np.isfinite(loaded.optimize(2, forces=None)).all()
     with pytest.raises(BackendUnavailableError, match="'heavy' of tsnekit-outlived"):
         loaded.reference_embedding.optimize(1)
     loaded.save(path.with_name("again"))

@@ -1,6 +1,7 @@
 """Wrong plugins that look right: the suites find each of them, and say what is wrong."""
 
 import dataclasses
+import inspect
 import os
 import pkgutil
 from unittest import mock
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from helpers.forces import Pull
 from tsnekit._descent.gradient import KLGradient
 from tsnekit.interfaces import NeighborGraph
 from tsnekit.plugins.gradients.exact import ExactMethod
 from tsnekit.plugins.neighbors.exact import ExactSearch
 from tsnekit.plugins.optimizers.momentum import MomentumOptimizer
-from tsnekit.specs import GradientSpec, NeighborSpec, OptimizerSpec
+from tsnekit.specs import ForceSpec, GradientSpec, NeighborSpec, OptimizerSpec
 from tsnekit.testing import (
+    ForceTermConformance,
     GradientMethodConformance,
     NeighborSearchConformance,
     OptimizerConformance,
@@ -199,6 +202,74 @@ class Optimizers(OptimizerConformance):
 def test_optimizers(fault, test, arguments, message):
     getattr(Optimizers(None), test)(*arguments)
     found(getattr(Optimizers(fault), test), message, *arguments)
+
+
+# -- Force terms -----------------------------------------------------------------------------------
+
+
+class Forces(ForceTermConformance):
+    def __init__(self, fault, **claims):
+        self.fault = fault
+        self.claims = claims
+
+    def registered(self):
+        claims = {"n_components": None, "new_points": True} | self.claims
+        return ForceSpec(name="wrong", factory="helpers.forces:Pull", **claims)
+
+    def term(self, n_samples, n_components):
+        return Pull(strength=3.0, fault=self.fault)
+
+
+@pytest.mark.parametrize(
+    ("fault", "test", "message"),
+    [
+        ("moves the points", "test_gradient_and_loss_repeat", None),
+        ("leaves a row", "test_odd_positions", "one point: gradient not finite"),
+        ("not finite", "test_odd_positions", "one point: gradient not finite"),
+        ("divides by the length", "test_odd_positions", "all duplicates: gradient not finite"),
+        ("loss is not a number", "test_odd_positions", "one point: loss not finite"),
+        ("loss is an array", "test_loss_is_a_number", "the loss is ndarray"),
+        ("returns something", "test_loss_is_a_number", None),
+        ("uphill", "test_loss_is_a_number", "along the gradient, the loss goes from"),
+        ("uphill", "test_gradient_is_that_of_the_loss", "along direction 0, the gradient"),
+        ("twice as long", "test_gradient_is_that_of_the_loss", "and the loss changes by"),
+        ("off by 1 %", "test_gradient_is_that_of_the_loss", "along direction 0"),
+        ("one axis", "test_gradient_is_that_of_the_loss", "along direction"),
+        (
+            "drifts with its calls",
+            "test_gradient_and_loss_repeat",
+            "after other calls, the gradient of the same points differs by",
+        ),
+        ("depends on threads", "test_same_bits_for_any_n_jobs", "with 3 threads, it differs"),
+        ("means of new points", "test_new_points", "with fewer new points, it differs"),
+        ("new points feel one another", "test_new_points", "as other new points move, the grad"),
+        ("prepares itself", "test_two_forces_of_one_term", "after another map, the gradient"),
+        ("drifts with its calls", "test_maps_with_held_and_new_points", "in two phases, the map"),
+    ],
+)
+def test_force_terms(fault, test, message):
+    arguments = [2] if "d" in inspect.signature(getattr(Forces, test)).parameters else []
+    getattr(Forces(None), test)(*arguments)
+    wrong = getattr(Forces(fault), test)
+    if message is None:
+        with pytest.raises((AssertionError, ValueError, TypeError)):
+            wrong(*arguments)
+    else:
+        found(wrong, message, *arguments)
+
+
+def test_a_force_term_keeps_to_its_claims():
+    Forces(None).test_refuses_what_it_does_not_claim()
+    Forces(None, needs_neighbors=True).test_refuses_what_it_does_not_claim()
+    Forces(None).test_serves_what_it_claims(3)
+    Forces(None).test_leaves_the_schedule_to_the_core()
+
+    def weighted(*, weight=1.0):
+        return Pull(strength=weight)
+
+    suite = Forces(None)
+    suite.spec = lambda: mock.Mock(load=lambda: weighted)
+    found(suite.test_leaves_the_schedule_to_the_core, "tsnekit applies weight; the term would")
 
 
 # -- Neighbor searches -----------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tsnekit._backends.resolve import find_registered
 from tsnekit._util.validation import MAX_POSITION, short_repr
 from tsnekit.errors import ContractError
+from tsnekit.forces import Force, ForceProblem, ForceTerm
 from tsnekit.interfaces import (
     AffinityKernel,
     Initializer,
@@ -41,6 +42,7 @@ __all__ = [
     "number_of",
     "planned",
     "positions_of",
+    "prepared",
     "refuse",
     "weights_of",
 ]
@@ -334,6 +336,26 @@ def check_state(optimizer: Optimizer) -> None:
             refuse(whose, f"has {_kind(array)} in its state, as {name!r}; it must be numbers")
         if not np.isfinite(array).all():
             refuse(whose, f"has numbers that are not finite in its state, in {name!r}")
+
+
+# -- Force terms -----------------------------------------------------------------------------------
+
+
+def prepared(term: ForceTerm, problem: ForceProblem) -> Force:
+    """Return the force that a term prepares for a map.
+
+    Raises
+    ------
+    ContractError
+        If it is not a force.
+    """
+    force = term.prepare(problem)
+    if not isinstance(force, Force):
+        refuse(
+            described("forces", term),
+            f"returned {_kind(force)} from prepare, which must return a Force",
+        )
+    return force
 
 
 # -- All of them -----------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class MissingBackend:
 
     fit = neighbors = query = fail
     n_neighbors = weights = fail
-    plan = fail
+    plan = prepare = fail
     start = step = restore = fail
 
     def state(self) -> dict[str, NDArray[Any]]:

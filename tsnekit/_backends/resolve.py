@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tsnekit import interfaces
+from tsnekit import forces, interfaces
 from tsnekit._backends import rules
 from tsnekit._backends.loading import Registered
 from tsnekit._backends.missing import check_installed
@@ -37,6 +37,7 @@ _INTERFACES: dict[str, type] = {
     "initialization": interfaces.Initializer,
     "negative_gradient_method": interfaces.GradientMethod,
     "optimizer": interfaces.Optimizer,
+    "forces": forces.ForceTerm,
 }
 
 _OPTIONS_PARAMETERS = {
@@ -45,6 +46,7 @@ _OPTIONS_PARAMETERS = {
     "initialization": "initialization_params",
     "negative_gradient_method": "gradient_params",
     "optimizer": "optimizer_params",
+    "forces": "forces",
 }
 
 
@@ -96,10 +98,11 @@ def check_name(point: str, given: Any, registry: Registry | None = None) -> None
 
 def _copied(point: str, instance: Any) -> Any:
     """Return a copy of a given backend, so that no call changes the user's instance."""
-    if isinstance(instance, type) or not isinstance(instance, _INTERFACES[point]):
+    interface = _INTERFACES[point]
+    if isinstance(instance, type) or not isinstance(instance, interface):
         raise TypeError(
             f"{point} must be the name of a {POINTS[point].kind} or an instance of "
-            f"tsnekit.interfaces.{_INTERFACES[point].__name__}, got {short_repr(instance)}"
+            f"{interface.__module__}.{interface.__name__}, got {short_repr(instance)}"
         )
     try:
         return copy.deepcopy(instance)

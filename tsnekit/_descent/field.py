@@ -42,7 +42,7 @@ class ReferenceField:
 
     def _start(self) -> None:
         self.positions.setflags(write=False)
-        self._plans = Plans(KEPT_PLANS)
+        self._plans: Plans[Plan] = Plans(KEPT_PLANS)
 
     def fits(self, positions: Any) -> bool:
         """Return whether the field has these positions, to the bit."""

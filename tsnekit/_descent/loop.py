@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tsnekit._backends.contracts import check_gradient
 from tsnekit._descent.course import Course
 from tsnekit._descent.parameters import DescentParameters
+from tsnekit._descent.terms import Terms
 from tsnekit._util.validation import MAX_POSITION
 from tsnekit.interfaces import Optimizer, Phase, SupportsDivergence
 
@@ -67,6 +68,7 @@ def descend(
     optimizer: Optimizer,
     course: Course,
     *,
+    terms: Terms | None = None,
     recenter: Callable[[NDArray[np.float32]], None] | None = None,
     progress: Progress | None = None,
     whose: str = "a gradient method",
@@ -86,6 +88,8 @@ def descend(
         Already started.
     course : Course
         What is in force at each iteration, and when the phase ends.
+    terms : Terms, optional
+        Force terms, whose gradients are added and whose losses count.
     recenter : callable, optional
         Called with `Y` after each step, to move it in place, for example a `Centering`. It is part
         of the iteration: if it fails, the step is taken back.
@@ -99,7 +103,7 @@ def descend(
     Raises
     ------
     ContractError
-        If a gradient is not finite, though the points are.
+        If a gradient or a loss is not finite, though the points are.
     """
     progress = Progress() if progress is None else progress
     ending = course.ending
@@ -108,13 +112,18 @@ def descend(
         phase = course.after(progress.exaggeration)
         # While exaggeration fades, the divergence says nothing about the phase.
         if phase is course.phase and ending.looks_at(iteration):
-            divergence = gradient.gradient_and_divergence(Y, forces, phase.exaggeration)
-            reason = ending.reason(iteration, divergence)
+            loss = gradient.gradient_and_divergence(Y, forces, phase.exaggeration)
+            if terms is not None:
+                loss += terms.loss(Y, phase.name, iteration / ending.at_most)
+            reason = ending.reason(iteration, loss)
             if reason is not None:
                 return reason
         else:
             gradient.gradient(Y, forces, phase.exaggeration)
         check_gradient(whose, Y, forces, progress.iteration + 1)
+        if terms is not None:
+            share = iteration / ending.at_most
+            terms.add_gradient(Y, forces, phase.name, share, progress.iteration + 1)
         with progress.lock:
             _move_as_a_whole(Y, forces, recenter, optimizer, phase, progress)
         for observer in observers:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tsnekit._backends.resolve import check_name
 from tsnekit._descent.endings import Ending, FixedLength, SmallChange
+from tsnekit._descent.recipes import check_forces
 from tsnekit._util.names import did_you_mean
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit._util.validation import check_integer, check_real, short_repr
@@ -150,6 +151,13 @@ class DescentParameters:
         "options of the gradient method, by name",
         _no_check,
         of_new_points=True,
+    )
+    forces: Any = _parameter(  # noqa: RUF009
+        None,
+        "str, ForceTerm, pair, list of these or None",
+        "force terms: names, instances, or pairs of one of them and a mapping of its options, with "
+        "``weight``, ``start``, ``stop`` and ``phases`` among them",
+        check_forces,
     )
     theta: float = _parameter(
         0.5,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,8 +124,15 @@ class Plan:
         return number_of(self.whose, found, "the KL divergence", Y)
 
 
-class Plans:
-    """The plans that were used last.
+class _Serves(Protocol):
+    def serves(self, key: Any, affinities: SparseAffinities) -> bool: ...
+
+
+Planned = TypeVar("Planned", bound=_Serves)
+
+
+class Plans(Generic[Planned]):
+    """The plans that were used last, of gradients or of force terms.
 
     Parameters
     ----------
@@ -135,10 +142,10 @@ class Plans:
 
     def __init__(self, kept: int) -> None:
         self._kept = kept
-        self._plans: list[Plan] = []
+        self._plans: list[Planned] = []
         self._lock = Lock()
 
-    def find(self, key: PlanKey, affinities: SparseAffinities, make: Callable[[], Plan]) -> Plan:
+    def find(self, key: Any, affinities: SparseAffinities, make: Callable[[], Planned]) -> Planned:
         """Return the plan for a key and a matrix, or make it; threads that ask at once share it."""
         with self._lock.held():
             found = next((each for each in self._plans if each.serves(key, affinities)), None)
@@ -147,7 +154,7 @@ class Plans:
             self._plans = [plan, *others][: self._kept]
             return plan
 
-    def forget(self, plan: Plan) -> None:
+    def forget(self, plan: Planned) -> None:
         """Remove a plan."""
         with self._lock.held():
             self._plans = [each for each in self._plans if each is not plan]

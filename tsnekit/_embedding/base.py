@@ -21,7 +21,9 @@ from tsnekit._descent.gradient import KLGradient
 from tsnekit._descent.loop import Centering, Observer, check_convergence, descend
 from tsnekit._descent.parameters import DescentParameters, lists_parameters
 from tsnekit._descent.plan import Plan, PlanKey
+from tsnekit._descent.recipes import POINT, check_windows, recipes_of, terms_of
 from tsnekit._descent.symmetry import symmetric
+from tsnekit._descent.terms import ForceKey, Terms
 from tsnekit._embedding.described import as_text
 from tsnekit._embedding.drawn import DrawnEmbedding
 from tsnekit._embedding.state import HasRunState, RunState
@@ -29,7 +31,9 @@ from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
 from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
+from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import (
+    NeighborGraph,
     Optimizer,
     Phase,
     Repulsion,
@@ -201,7 +205,10 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             If the map diverged, or a backend is missing that it was saved with.
         """
         state = self.state
-        check_installed(state.optimizer, parameters.negative_gradient_method)
+        check_installed(
+            state.optimizer, parameters.negative_gradient_method, *terms_of(parameters.forces)
+        )
+        check_windows(parameters.forces, [(phase_name, ending, parameters)])
         started, iterations = time.perf_counter(), state.iteration
         course = Course.of(phase_name, ending, parameters, self._n_auto())
         centering = Centering(self.shape[1], course.phase.n_jobs)
@@ -210,7 +217,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         with state.phase_lock:
             try:
                 with show_logs(parameters.verbose):
-                    plan = self._plan(parameters)
+                    plan, terms = self._plan(parameters), self._terms(parameters)
                 with ProgressBar(phase_name, ending.at_most, shown=parameters.verbose) as bar:
                     callbacks.start()
                     optimizer = self._started_optimizer(fixed)
@@ -219,6 +226,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
                         plan,
                         optimizer,
                         course,
+                        terms=terms,
                         recenter=centering if self._recentered and fixed is None else None,
                         progress=state,
                         whose=plan.whose,
@@ -324,6 +332,30 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         )
         return Plan(key, gradient, affinities, whose=whose)
 
+    def _terms(self, parameters: DescentParameters) -> Terms | None:
+        """Return the prepared force terms: the last ones if they still fit, else new ones."""
+        if not recipes_of(parameters.forces):
+            self.state.backends.pop(POINT, None)
+            return None
+        key, affinities = ForceKey.of(parameters), self._affinity_matrix()
+        field = self._reference_field()
+
+        def made() -> Terms:
+            problem = ForceProblem(
+                n_samples=len(self),
+                n_components=self.shape[1],
+                dof=key.dof,
+                n_jobs=key.n_jobs,
+                affinities=self._symmetric(affinities) if field is None else affinities,
+                neighbors=self._neighbors(),
+                reference=None if field is None else field.positions,
+            )
+            return Terms.of(parameters, problem, affinities)
+
+        terms = self.state.terms.find(key, affinities, made)
+        self.state.backends[POINT] = terms.choice
+        return terms
+
     def _symmetric(self, affinities: SparseAffinities) -> SparseAffinities:
         """Return the affinities made symmetric; the result for the last matrix is kept."""
         state = self.state
@@ -339,6 +371,10 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         raise NotImplementedError
 
     def _reference_field(self) -> ReferenceField | None:
+        raise NotImplementedError
+
+    def _neighbors(self) -> NeighborGraph | None:
+        """Return the neighbors of the rows in the data, if they are known."""
         raise NotImplementedError
 
     def _n_auto(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from tsnekit._backends.missing import check_installed
 from tsnekit._descent.endings import check_iterations
 from tsnekit._descent.fixed import check_fixed
+from tsnekit._descent.recipes import check_windows, terms_of
 from tsnekit._embedding.placement import check_placement, place
 from tsnekit._util.validation import check_integer
 from tsnekit.affinity._base import check_affinities
@@ -38,7 +39,11 @@ def extend(
     k = check_integer("k", k, at_least=1)
     check_placement(initialization)
     parameters = embedding.state.parameters.replace(**gradient_descent_params)
-    check_installed(embedding.optimizer, parameters.negative_gradient_method)
+    check_installed(
+        embedding.optimizer, parameters.negative_gradient_method, *terms_of(parameters.forces)
+    )
+    ending = parameters.ending_of_optimization(n_iter)
+    check_windows(parameters.forces, [("optimization", ending, parameters)])
     if isinstance(fixed, bool | np.bool_):
         fixed = np.full(n_old, fixed)
     fixed = check_fixed(fixed, n_old)

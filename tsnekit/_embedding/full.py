@@ -16,7 +16,8 @@ from tsnekit._embedding.placement import check_placement, place
 from tsnekit._embedding.state import fresh_state
 from tsnekit._util.validation import check_integer, check_positions, check_real
 from tsnekit.affinity._base import check_affinities
-from tsnekit.interfaces import Optimizer, SparseAffinities
+from tsnekit.affinity._neighbors import NeighborAffinities
+from tsnekit.interfaces import NeighborGraph, Optimizer, SparseAffinities
 
 if TYPE_CHECKING:
     from tsnekit.affinity._base import Affinities
@@ -120,6 +121,11 @@ class TSNEEmbedding(BaseEmbedding):
     def _reference_field(self) -> None:
         return None
 
+    def _neighbors(self) -> NeighborGraph | None:
+        affinities = self.affinities
+        known = affinities.knn_index.graph if isinstance(affinities, NeighborAffinities) else None
+        return known
+
     def _n_auto(self) -> int:
         return len(self)
 
@@ -203,7 +209,8 @@ class TSNEEmbedding(BaseEmbedding):
             k=k,
             random_state=self.random_state,
         )
-        partial = PartialTSNEEmbedding(start, self, P, **self.state.parameters.of_new_points())
+        own = self.state.parameters
+        partial = PartialTSNEEmbedding(start, self, P, forces=own.forces, **own.of_new_points())
         # Another thread may have moved the embedding meanwhile: the points stay in the same field.
         partial._field = field
         return partial
@@ -223,6 +230,8 @@ class TSNEEmbedding(BaseEmbedding):
         final_momentum: float = 0.8,
         max_grad_norm: float | None = 0.25,
         max_step_norm: float | None = None,
+        *,
+        forces: Any = "auto",
     ) -> PartialTSNEEmbedding:
         """Embed new points into this embedding, which stays as it is.
 
@@ -255,6 +264,9 @@ class TSNEEmbedding(BaseEmbedding):
             Bound on the norm of each point's gradient.
         max_step_norm : float or None, default=None
             Bound on the norm of each point's step.
+        forces : str, ForceTerm, pair, list of these or None, default="auto"
+            Force terms, as for `optimize`. "auto" are those of this embedding. A term that does not
+            act on new points is an error; None leaves all terms out.
 
         Returns
         -------
@@ -277,6 +289,8 @@ class TSNEEmbedding(BaseEmbedding):
             final_momentum=final_momentum,
             max_grad_norm=max_grad_norm,
             max_step_norm=max_step_norm,
+            forces=self.state.parameters.forces if _is_auto(forces) else forces,
+            n_components=self.shape[1],
         )
         partial = self.prepare_partial(X, initialization=initialization, k=k, perplexity=perplexity)
         for name, ending, parameters in phases:
@@ -341,3 +355,7 @@ class TSNEEmbedding(BaseEmbedding):
             n_iter=n_iter,
             **gradient_descent_params,
         )
+
+
+def _is_auto(forces: Any) -> bool:
+    return isinstance(forces, str) and forces == "auto"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tsnekit._backends.missing import check_installed
 from tsnekit._descent.endings import Ending, FixedLength
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.parameters import DescentParameters
+from tsnekit._descent.recipes import check_fits, terms_of
 from tsnekit._embedding.base import BaseEmbedding
 from tsnekit._embedding.described import as_text
 from tsnekit._embedding.state import fresh_state
 from tsnekit._util.validation import check_integer, check_positions, check_real
 from tsnekit.affinity._matrix import check_matrix
+from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import Optimizer, SparseAffinities
 
 if TYPE_CHECKING:
@@ -155,6 +159,9 @@ class PartialTSNEEmbedding(BaseEmbedding):
     def _reference_field(self) -> ReferenceField:
         return self._field
 
+    def _neighbors(self) -> None:
+        return None
+
     def _n_auto(self) -> int:
         return 1
 
@@ -171,6 +178,8 @@ def phases_of_new_points(
     final_momentum: float,
     max_grad_norm: float | None,
     max_step_norm: float | None,
+    forces: Any,
+    n_components: int,
 ) -> list[tuple[str, Ending, DescentParameters]]:
     """Check the parameters of ``transform``, and return name, ending and parameters of its phases.
 
@@ -187,7 +196,10 @@ def phases_of_new_points(
         If a parameter is not valid.
     """
     phases: list[tuple[str, Ending, DescentParameters]] = []
-    check_installed(parameters.negative_gradient_method)
+    parameters = parameters.replace(forces=forces)
+    check_installed(parameters.negative_gradient_method, *terms_of(forces))
+    nowhere = np.empty((0, n_components), dtype=np.float32)
+    check_fits(forces, ForceProblem(n_samples=0, n_components=n_components, reference=nowhere))
     check_integer("early_exaggeration_iter", early_exaggeration_iter, at_least=0)
     check_integer("n_iter", n_iter, at_least=0)
     for phase, name, iterations, factor, momentum in (
@@ -206,6 +218,7 @@ def phases_of_new_points(
             momentum=momentum,
             max_grad_norm=max_grad_norm,
             max_step_norm=max_step_norm,
+            forces=forces,
         )
         if iterations:
             phases.append((phase, FixedLength(iterations), of_phase))

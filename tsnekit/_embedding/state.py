@@ -13,7 +13,8 @@ from tsnekit._backends.resolve import Choice, resolve_backend
 from tsnekit._descent.endings import PhaseEnd
 from tsnekit._descent.loop import Progress
 from tsnekit._descent.parameters import DescentParameters
-from tsnekit._descent.plan import Plans
+from tsnekit._descent.plan import Plan, Plans
+from tsnekit._descent.terms import Terms
 from tsnekit._util.process import show_logs
 from tsnekit.interfaces import Optimizer, SparseAffinities
 
@@ -52,6 +53,8 @@ class RunState(Progress):
         The last affinity matrix, and its symmetric form.
     plans : Plans
         Keeps the gradient that was planned last.
+    terms : Plans
+        Keeps the force terms that were prepared last.
     phase_lock : RLock
         Held by the thread that runs a phase, so that threads which optimize one embedding in place
         take turns.
@@ -63,7 +66,8 @@ class RunState(Progress):
     seconds: dict[str, float] = field(default_factory=dict)
     endings: dict[str, PhaseEnd] = field(default_factory=dict)
     joint: tuple[SparseAffinities, SparseAffinities] | None = None
-    plans: Plans = field(default_factory=lambda: Plans(1), repr=False, compare=False)
+    plans: Plans[Plan] = field(default_factory=lambda: Plans(1), repr=False, compare=False)
+    terms: Plans[Terms] = field(default_factory=lambda: Plans(1), repr=False, compare=False)
     phase_lock: Any = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def end_phase(self, name: str, started: float, iterations: int, reason: str) -> None:

@@ -18,9 +18,11 @@ from tsnekit._backends.resolve import (
     find_backend,
     resolve_backend,
 )
+from tsnekit._descent.recipes import check_fits
 from tsnekit._util.validation import check_positions
 from tsnekit.errors import BackendUnavailableError
-from tsnekit.interfaces import InitSource, Metric, Optimizer, RepulsionProblem
+from tsnekit.forces import ForceProblem
+from tsnekit.interfaces import InitSource, Metric, NeighborGraph, Optimizer, RepulsionProblem
 
 if TYPE_CHECKING:
     from tsnekit._descent.parameters import DescentParameters
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "build_optimizer",
+    "check_forces",
     "check_gradient_method",
     "check_initialization",
     "check_spread",
@@ -137,6 +140,34 @@ def check_gradient_method(parameters: DescentParameters, n_samples: int, n_compo
         )
         method = find_backend("negative_gradient_method", method, problem)[0].spec.name
     check_options("negative_gradient_method", method, parameters.gradient_params)
+
+
+def check_forces(
+    parameters: DescentParameters,
+    n_samples: int,
+    n_components: int,
+    affinities: Affinities | None,
+) -> None:
+    """Check that force terms can act on this embedding, before any work.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them cannot, or an option does not fit the embedding.
+    """
+    # Neighbors that are yet to be searched are none now.
+    nothing = np.empty((n_samples, 0))
+    searched = NeighborGraph(nothing.astype(np.int32), nothing.astype(np.float32))
+    index = getattr(affinities, "knn_index", None)
+    check_fits(
+        parameters.forces,
+        ForceProblem(
+            n_samples=n_samples,
+            n_components=n_components,
+            dof=float(parameters.dof),
+            neighbors=searched if affinities is None else getattr(index, "graph", None),
+        ),
+    )
 
 
 def compute_initialization(

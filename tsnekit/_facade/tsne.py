@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from tsnekit._backends.resolve import check_name
 from tsnekit._descent.endings import Ending, check_iterations, ending_of_early
 from tsnekit._descent.parameters import DescentParameters
+from tsnekit._descent.recipes import check_windows
 from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit._facade import prepare as pipeline
 from tsnekit._facade.reasons import (
@@ -119,6 +120,9 @@ default="pca"
         several perplexities.
     optimizer : str or Optimizer, default="momentum"
         Name of an optimizer, or an instance.
+    forces : str, ForceTerm, pair, list of these or None, default=None
+        Force terms, which are added to the gradient: names, instances, or pairs of one of them and
+        a dict of options; see `tsnekit.forces`.
     neighbors_params, affinity_params, initialization_params, gradient_params, optimizer_params : \
 dict, optional
         Options of the chosen backends, by name.
@@ -189,6 +193,7 @@ dict, optional
         *,
         affinity: Any = "auto",
         optimizer: Any = "momentum",
+        forces: Any = None,
         neighbors_params: Mapping[str, Any] | None = None,
         affinity_params: Mapping[str, Any] | None = None,
         initialization_params: Mapping[str, Any] | None = None,
@@ -228,6 +233,7 @@ dict, optional
         self.verbose = verbose
         self.affinity = affinity
         self.optimizer = optimizer
+        self.forces = forces
         self.neighbors_params = neighbors_params
         self.affinity_params = affinity_params
         self.initialization_params = initialization_params
@@ -322,9 +328,7 @@ dict, optional
             check_affinities(affinities)
         elif X is None:
             raise ValueError("fit needs X or affinities; both are None")
-
-        seconds: dict[str, float] = {}
-        choices: dict[str, Any] = {}
+        seconds, choices = dict[str, float](), dict[str, Any]()
         feature_names = column_names(X)
         with show_logs(self.verbose):
             if X is not None:
@@ -339,6 +343,7 @@ dict, optional
                 n_components=self.n_components,
             )
             pipeline.check_gradient_method(parameters, n_samples, self.n_components)
+            pipeline.check_forces(parameters, n_samples, self.n_components, affinities)
             optimizer = pipeline.build_optimizer(
                 scheduled(self)["optimizer"],
                 self.optimizer_params,
@@ -392,8 +397,8 @@ dict, optional
             optimizer=optimizer,
             **parameters.values(),
         )
-        embedding.state.seconds.update(seconds)
-        embedding.state.backends.update(choices)
+        embedding.state.seconds |= seconds
+        embedding.state.backends |= choices
         return embedding
 
     def _phases(self) -> tuple[DescentParameters, DescentParameters]:
@@ -411,9 +416,8 @@ dict, optional
         check_name("optimizer", self.optimizer)
         if not isinstance(self.metric, str) and not callable(self.metric):
             raise TypeError(f"metric must be a name or a callable, got {short_repr(self.metric)}")
-        common = {
-            name: getattr(self, name) for name in DescentParameters.names() if hasattr(self, name)
-        }
+        known = DescentParameters.names()
+        common = {name: getattr(self, name) for name in known if hasattr(self, name)}
         common |= {"momentum": given["final_momentum"], "fade": given["fade"]}
         final = DescentParameters(**common)
         early = final.replace(
@@ -425,10 +429,12 @@ dict, optional
         """Check all parameters, and return name, ending and parameters of the two phases."""
         early, final = self._phases()
         given = scheduled(self)
-        return [
+        phases = [
             ("early exaggeration", ending_of_early(given["early_exaggeration_iter"]), early),
             ("optimization", final.ending_of_optimization(given["n_iter"]), final),
         ]
+        check_windows(self.forces, phases)
+        return phases
 
     def _reads_distances(self) -> bool:
         """Return whether X holds distances between rows instead of features."""

@@ -22,6 +22,7 @@ from tsnekit._embedding.state import RunState
 from tsnekit._files import affinities as saved_affinities
 from tsnekit._files.archive import write_archive
 from tsnekit._files.backends import backend_from_plain, backend_to_plain, name_to_plain
+from tsnekit._files.forces import forces_from_plain, forces_to_plain
 from tsnekit._files.reader import read_archive
 from tsnekit._files.schema import Arrays, Fields, refusals
 from tsnekit._files.values import to_plain
@@ -32,12 +33,12 @@ from tsnekit.interfaces import Optimizer, RepulsionProblem
 from tsnekit.specs import POINTS, Spec
 
 __all__ = [
-    "METHOD",
     "load",
     "load_with_notes",
     "pack_state",
     "parameters_from_plain",
     "save",
+    "take_backends",
     "take_random_state",
     "unpack_state",
     "with_prefix",
@@ -49,6 +50,7 @@ Noted = TypeVar("Noted")
 
 FULL, PARTIAL = "TSNEEmbedding", "PartialTSNEEmbedding"
 METHOD = "negative_gradient_method"
+FORCES = "forces"
 
 
 def save(
@@ -224,7 +226,7 @@ def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
     )
     random_state = take_random_state(fields)
     of_parameters = fields.fields("parameters")
-    method = of_parameters.raw(METHOD)
+    backends = take_backends(of_parameters)
     with refusals(fields.path("parameters")):
         embedding = TSNEEmbedding(
             positions,
@@ -232,7 +234,7 @@ def _unpack_full(fields: Fields, arrays: Arrays) -> TSNEEmbedding:
             random_state=random_state,
             **parameters_from_plain(of_parameters),
         )
-    unpack_state(embedding, method, fields, arrays)
+    unpack_state(embedding, backends, fields, arrays)
     return embedding
 
 
@@ -260,7 +262,7 @@ def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
     P = saved_affinities.unpack_matrix(of_matrix, (len(positions), len(reference)))
     of_matrix.finish()
     of_parameters = fields.fields("parameters")
-    method = of_parameters.raw(METHOD)
+    backends = take_backends(of_parameters)
     with refusals(fields.path("parameters")):
         embedding = PartialTSNEEmbedding(
             positions,
@@ -274,24 +276,27 @@ def _unpack_partial(fields: Fields, arrays: Arrays) -> PartialTSNEEmbedding:
         embedding._field = ReferenceField(check_positions(field, name="field"), padding)
     else:
         reference._field = embedding._field = ReferenceField(reference, padding)
-    unpack_state(embedding, method, fields, arrays)
+    unpack_state(embedding, backends, fields, arrays)
     return embedding
 
 
-def unpack_state(embedding: Any, method: Any, fields: Fields, arrays: Arrays) -> None:
+def unpack_state(embedding: Any, backends: Any, fields: Fields, arrays: Arrays) -> None:
     """Restore everything about a map that its kind does not determine.
 
     Parameters
     ----------
     embedding : TSNEEmbedding, PartialTSNEEmbedding or DaskEmbedding
-        Its parameters are those of the file already, except for the gradient method.
-    method : object
-        The gradient method, as the file has it.
+        Its parameters are those of the file already, except for backends.
+    backends : tuple
+        What `take_backends` returned.
     fields : Fields
     arrays : Arrays
     """
     state = embedding.state
+    method, forces = backends
     state.parameters = _with_method(state.parameters, method, fields, *embedding.shape)
+    forces = forces_from_plain(forces, "parameters/forces", fields.notices, *embedding.shape)
+    state.parameters = state.parameters.replace(forces=forces)
     state.iteration = fields.integer("iteration")
     seconds = fields.fields("seconds")
     state.seconds = {name: seconds.number(name) for name in seconds.names()}
@@ -301,12 +306,12 @@ def unpack_state(embedding: Any, method: Any, fields: Fields, arrays: Arrays) ->
     if "endings" in fields:
         endings = fields.fields("endings")
         state.endings = {name: _ending(endings.fields(name)) for name in endings.names()}
-    backends = fields.fields("backends")
+    choices = fields.fields("backends")
     state.backends = {}
-    for point in backends.names():
+    for point in choices.names():
         if point not in POINTS:
-            raise ValueError(f"{backends.path(point)} is not one of {', '.join(POINTS)}")
-        choice = backends.fields(point)
+            raise ValueError(f"{choices.path(point)} is not one of {', '.join(POINTS)}")
+        choice = choices.fields(point)
         state.backends[point] = Choice(
             choice.text("name"),
             choice.text("origin"),
@@ -375,15 +380,22 @@ def _with_method(
 def _parameters_to_plain(parameters: DescentParameters) -> dict[str, Any]:
     values = {name: getattr(parameters, name) for name in DescentParameters.names()}
     del values["callbacks"]  # they belong to the running program
-    method = values.pop(METHOD)
+    method, forces = values.pop(METHOD), values.pop(FORCES)
     plain = {name: to_plain(value, name) for name, value in values.items()}
     by_name = isinstance(method, str)
     plain[METHOD] = (name_to_plain if by_name else backend_to_plain)(METHOD, method)
+    plain[FORCES] = forces_to_plain(forces)
     return plain
 
 
+def take_backends(fields: Fields) -> tuple[Any, Any]:
+    """Take the gradient method and the force terms out of the parameters, as the file has them."""
+    # Older files do not have force terms.
+    return fields.raw(METHOD), fields.raw(FORCES) if FORCES in fields else []
+
+
 def parameters_from_plain(fields: Fields) -> dict[str, Any]:
-    """Take the parameters of a map, by name, without its gradient method."""
+    """Take the parameters of a map, by name, without its backends."""
     n_jobs = saved_affinities.check_jobs(fields)
     return {"n_jobs": n_jobs, **{name: fields.value(name) for name in fields.names()}}
 

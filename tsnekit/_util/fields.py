@@ -6,12 +6,19 @@ Every message names the field, what was given and what is valid.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from tsnekit._util.validation import short_repr
+from tsnekit._util.validation import check_real, short_repr
 
-__all__ = ["check_bool", "check_names", "check_path", "check_requirements", "check_text"]
+__all__ = [
+    "check_bool",
+    "check_names",
+    "check_path",
+    "check_requirements",
+    "check_schedule",
+    "check_text",
+]
 
 _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _PATH = re.compile(f"{_MODULE}:{_MODULE}")
@@ -62,3 +69,38 @@ def check_requirements(field: str, value: Any) -> tuple[str, ...]:
                 f"each of {field} must be 'module' or 'module:distribution', got {name!r}"
             )
     return names
+
+
+def check_schedule(field: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the weight and the schedule of a force term, checked.
+
+    Parameters
+    ----------
+    field : str
+        What the names of the values follow in messages.
+    values : mapping
+        ``weight``, ``start``, ``stop`` and ``phases``, or some of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is not valid.
+    """
+    checked: dict[str, Any] = {}
+    if "weight" in values:
+        checked["weight"] = check_real(f"{field}weight", values["weight"], at_least=0)
+    for name in ("start", "stop"):
+        if name in values:
+            checked[name] = check_real(f"{field}{name}", values[name], at_least=0, at_most=1)
+    if {"start", "stop"} <= checked.keys() and not checked["start"] < checked["stop"]:
+        raise ValueError(
+            f"{field}start must be less than stop, got {values['start']!r} and {values['stop']!r}"
+        )
+    if "phases" in values:
+        phases = values["phases"]
+        if isinstance(phases, str):
+            phases = (phases,)
+        checked["phases"] = None if phases is None else check_names(f"{field}phases", phases)
+        if checked["phases"] == ():
+            raise ValueError(f"{field}phases must name a phase, or be None for all of them")
+    return checked

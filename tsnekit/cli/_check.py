@@ -35,6 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:
             "initialization",
             "negative_gradient_method",
             "optimizer",
+            "forces",
         ],
         help="kind of the backend, if several backends have the name",
     )

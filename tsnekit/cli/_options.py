@@ -74,6 +74,32 @@ def option(given: str) -> tuple[str, Any]:
         return key, value
 
 
+def force(given: str) -> str | tuple[str, Any]:
+    """Read the name of a force term, or an option of the term before it as KEY=VALUE."""
+    return option(given) if "=" in given else given
+
+
+def forces_of(given: list[str | tuple[str, Any]]) -> Any:
+    """Return the force terms of an option, each a name and a mapping of its options.
+
+    Raises
+    ------
+    ValueError
+        If an option comes before any name.
+    """
+    if given in (["none"], ["auto"]):
+        return None if given == ["none"] else "auto"
+    terms: list[tuple[str, dict[str, Any]]] = []
+    for each in given:
+        if isinstance(each, str):
+            terms.append((each, {}))
+        elif terms:
+            terms[-1][1].update([each])
+        else:
+            raise ValueError(f"--forces must begin with a name, got {each[0]}={each[1]!r}")
+    return terms
+
+
 def _read(kind: Callable[[str], Any], given: str, what: str) -> Any:
     try:
         return kind(given)
@@ -97,6 +123,7 @@ ANYTHING = text, "NAME"
 BY_NAME: dict[str, tuple[Callable[[str], Any], str]] = {
     "perplexity": (numbers, "X,..."),
     "random_state": (integer_or_none, "N"),
+    "forces": (force, "NAME [KEY=VALUE ...]"),
 }
 
 
@@ -131,7 +158,7 @@ def add_parameters(parser: argparse.ArgumentParser, command: str) -> None:
             f"--{name.replace('_', '-')}",
             type=read,
             metavar=metavar,
-            nargs="+" if read is option else None,
+            nargs="+" if read in (option, force) else None,
             default=argparse.SUPPRESS,
             help=described.get(name, "").replace("%", "%%") + shown,
         )
@@ -144,6 +171,8 @@ def given_parameters(args: argparse.Namespace, command: str) -> dict[str, Any]:
     for name, value in given.items():
         if name.endswith("_params") or name == "knn_kwargs":
             given[name] = dict(value)
+        elif name == "forces":
+            given[name] = forces_of(value)
     return _defaults(command) | given
 
 

@@ -21,9 +21,9 @@ from tsnekit._files.affinities import (
 from tsnekit._files.archive import Parts, write_archive
 from tsnekit._files.backends import backend_from_plain, backend_to_plain
 from tsnekit._files.embedding import (
-    METHOD,
     pack_state,
     parameters_from_plain,
+    take_backends,
     take_random_state,
     unpack_state,
     with_prefix,
@@ -242,13 +242,13 @@ class _Loading:
         def completed() -> DaskEmbedding:
             random_state = take_random_state(fields)
             of_parameters = fields.fields("parameters")
-            method = of_parameters.raw(METHOD)
+            backends = take_backends(of_parameters)
             with refusals(fields.path("parameters")):
                 parameters = DescentParameters().replace(**parameters_from_plain(of_parameters))
             embedding = DaskEmbedding(
                 positions, affinities, fresh_state(parameters, None), random_state
             )
-            unpack_state(embedding, method, fields, arrays)
+            unpack_state(embedding, backends, fields, arrays)
             fields.finish()
             arrays.finish()
             return embedding

@@ -10,6 +10,7 @@ import numpy as np
 
 from tsnekit._backends.resolve import find_backend, find_registered
 from tsnekit._descent.parameters import DescentParameters
+from tsnekit._descent.recipes import recipes_of
 from tsnekit.callbacks import Checkpoint
 from tsnekit.interfaces import Optimizer, RepulsionProblem
 from tsnekit.specs import GradientSpec
@@ -39,13 +40,18 @@ def check_on_workers(
     TypeError
         If a callback needs more than the positions.
     ValueError
-        If the gradient method computes whole gradients, or cannot compute the forces of all points
-        on some of them.
+        If there are force terms, or if the gradient method computes whole gradients, or cannot
+        compute the forces of all points on some of them.
     """
     if any(isinstance(each, Checkpoint) for each in callbacks):
         raise TypeError(
             "callbacks: Checkpoint saves a map with its affinities, which no worker has; call "
             "optimize(n_iter, inplace=True) and save in turns"
+        )
+    if recipes_of(parameters.forces):
+        raise ValueError(
+            "forces: the workers of a cluster compute no force terms, which need all points and "
+            "neighbors at once; make the map on one machine, or give forces=None"
         )
     spec = _spec_of(parameters, n_samples, n_components)
     if isinstance(spec, GradientSpec) and not (

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tsnekit.testing.affinities import AffinityKernelConformance
+    from tsnekit.testing.forces import ForceTermConformance
     from tsnekit.testing.gradients import GradientMethodConformance
     from tsnekit.testing.initializers import InitializerConformance
     from tsnekit.testing.neighbors import NeighborSearchConformance
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AffinityKernelConformance",
+    "ForceTermConformance",
     "GradientMethodConformance",
     "InitializerConformance",
     "NeighborSearchConformance",
@@ -42,6 +44,7 @@ __all__ = [
 
 _MODULES = {
     "AffinityKernelConformance": "affinities",
+    "ForceTermConformance": "forces",
     "GradientMethodConformance": "gradients",
     "InitializerConformance": "initializers",
     "NeighborSearchConformance": "neighbors",

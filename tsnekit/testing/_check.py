@@ -28,6 +28,7 @@ SUITES = {
     "initialization": "InitializerConformance",
     "negative_gradient_method": "GradientMethodConformance",
     "optimizer": "OptimizerConformance",
+    "forces": "ForceTermConformance",
 }
 
 

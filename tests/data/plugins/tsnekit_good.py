@@ -6,6 +6,7 @@ from tsnekit.hookspecs import hookimpl
 from tsnekit.interfaces import NeighborGraph
 from tsnekit.specs import (
     AffinitySpec,
+    ForceSpec,
     GradientSpec,
     InitializerSpec,
     NeighborSpec,
@@ -41,6 +42,11 @@ def tsnekit_gradient_methods():
 @hookimpl
 def tsnekit_optimizers():
     yield OptimizerSpec(name="good_optimizer", factory="tsnekit_good:Descent")
+
+
+@hookimpl
+def tsnekit_forces():
+    yield ForceSpec(name="good_force", factory="tsnekit_good:Pull")
 
 
 class Search:
@@ -126,3 +132,19 @@ class Descent:
 
     def restore(self, state):
         pass
+
+
+class Pull:
+    """Half the mean squared distance from the origin."""
+
+    def __init__(self, *, strength=1.0):
+        self.strength = strength
+
+    def prepare(self, problem):
+        return self
+
+    def gradient(self, Y, out):
+        out[:] = self.strength / len(Y) * Y
+
+    def loss(self, Y):
+        return self.strength / 2 * float((Y.astype(float) ** 2).sum()) / len(Y)
