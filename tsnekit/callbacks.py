@@ -4,8 +4,9 @@ A callback is called as ``callback(iteration, error, embedding)`` every `callbac
 iterations. `iteration` counts from 1 within the current call of `optimize`, `error` is the KL
 divergence, and `embedding` is the embedding under optimization. The optimization ends if the
 callback returns a true value. A callback with a parameter named ``state`` also gets an
-`IterationState`. If a callback has a method ``optimization_about_to_start()``, this method is
-called before the first iteration. It gets the embedding if it has a parameter ``embedding``.
+`IterationState`, which also has other losses, such as those of force terms. If a callback has a
+method ``optimization_about_to_start()``, this method is called before the first iteration. It gets
+the embedding if it has a parameter ``embedding``.
 
 The callbacks of this module are `ErrorLogger`, `KLHistory`, `Snapshots`, `Checkpoint`,
 `StopOnConvergence` and `TimeLimit`. A fit calls callbacks in both of its phases, and the iteration
@@ -16,11 +17,12 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import os
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 from tsnekit._util.validation import check_integer, check_real, short_repr
 from tsnekit.errors import OptimizationInterrupt
 from tsnekit.interfaces import Phase
+from tsnekit.specs import KL_DIVERGENCE
 
 if TYPE_CHECKING:
     from tsnekit._embedding.base import BaseEmbedding
@@ -62,12 +65,27 @@ class IterationState:
         The parameters in force.
     error : float
         The KL divergence.
+    losses : mapping of str to float, optional
+        All losses by name: "KL divergence", the loss of a gradient method with another objective,
+        and that of each force term, without its weight.
+    objective : str, default="KL divergence"
+        The name of what is made small now, such as "KL divergence + 0.2 density".
+    loss : float, optional
+        The value of it; the KL divergence by default.
     """
 
     iteration: int
     global_iteration: int
     phase: Phase
     error: float
+    losses: Mapping[str, float] = field(default_factory=dict)
+    objective: str = KL_DIVERGENCE
+    loss: float = math.nan
+
+    def __post_init__(self) -> None:
+        if not self.losses:
+            object.__setattr__(self, "losses", {KL_DIVERGENCE: self.error})
+            object.__setattr__(self, "loss", self.error)
 
 
 class Callback:
@@ -88,7 +106,7 @@ class Callback:
 
 
 class ErrorLogger(Callback):
-    """Logs the KL divergence and the pace, as ``logging.INFO`` of logger ``tsnekit.callbacks``."""
+    """Logs the losses and the pace, as ``logging.INFO`` of logger ``tsnekit.callbacks``."""
 
     def optimization_about_to_start(self) -> None:
         """Start the clock."""
@@ -103,16 +121,16 @@ class ErrorLogger(Callback):
         pace = (iteration - self._iteration) / max(now - self._time, 1e-9)
         self._iteration, self._time = iteration, now
         logger.info(
-            "%s, iteration %d: KL divergence %.4f, %.1f iterations per second",
+            "%s, iteration %d: %s, %.1f iterations per second",
             state.phase.name,
             state.global_iteration,
-            error,
+            ", ".join(f"{name} {value:.4f}" for name, value in state.losses.items()),
             pace,
         )
 
 
 class KLHistory(Callback):
-    """Keeps the KL divergences of one run, for `tsnekit.diagnostics`.
+    """Keeps the KL divergences of one run, and other losses, for `tsnekit.diagnostics`.
 
     The history starts again when an iteration is not later than the one before.
 
@@ -122,6 +140,8 @@ class KLHistory(Callback):
         Global iterations of the calls.
     errors : list of float
         KL divergences, without exaggeration.
+    losses : list of dict
+        All losses by name; see `IterationState`.
     phases : list of str
         Names of the phases.
     """
@@ -129,6 +149,7 @@ class KLHistory(Callback):
     def __init__(self) -> None:
         self.iterations: list[int] = []
         self.errors: list[float] = []
+        self.losses: list[dict[str, float]] = []
         self.phases: list[str] = []
 
     def __call__(
@@ -136,10 +157,11 @@ class KLHistory(Callback):
     ) -> None:
         """Keep the divergence."""
         if self.iterations and state.global_iteration <= self.iterations[-1]:
-            for kept in (self.iterations, self.errors, self.phases):
+            for kept in (self.iterations, self.errors, self.losses, self.phases):
                 kept.clear()
         self.iterations.append(state.global_iteration)
         self.errors.append(error)
+        self.losses.append(dict(state.losses))
         self.phases.append(state.phase.name)
 
 
@@ -207,7 +229,9 @@ class Checkpoint(Callback):
 class StopOnConvergence(Callback):
     """Ends the optimization when the KL divergence hardly falls any more.
 
-    It never ends early exaggeration, where the divergence does not measure progress. Early
+    If the map makes something else small, such as the sum with the losses of force terms, that
+    counts in place of the divergence. When a force term begins or ends to act, the count begins
+    anew. It never ends early exaggeration, where the divergence does not measure progress. Early
     exaggeration is every phase with a larger exaggeration than the embedding's own. The embedding's
     own exaggeration is that of the second phase of a fit.
 
@@ -237,6 +261,7 @@ class StopOnConvergence(Callback):
         """Forget the previous phase."""
         self._last: float | None = None
         self._waited = 0
+        self._objective = KL_DIVERGENCE
 
     def __call__(
         self, iteration: int, error: float, embedding: BaseEmbedding, state: IterationState
@@ -245,10 +270,13 @@ class StopOnConvergence(Callback):
         own = embedding.gradient_descent_params["exaggeration"]
         if state.phase.exaggeration > (1 if own is None else own):
             return False
+        if state.objective != self._objective:
+            self.optimization_about_to_start()
+            self._objective = state.objective
         if self._last is not None:
-            progress = self._last - error > self.tolerance * abs(self._last)
+            progress = self._last - state.loss > self.tolerance * abs(self._last)
             self._waited = 0 if progress else self._waited + 1
-        self._last = error
+        self._last = state.loss
         return self._waited >= self.patience
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "SeparableRepulsion",
     "SparseAffinities",
     "SupportsDivergence",
+    "SupportsLoss",
     "SupportsQuery",
     "WholeGradient",
 ]
@@ -336,6 +337,19 @@ class SupportsDivergence(WholeGradient, Protocol):
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
     ) -> float:
         """Fill `out` as `gradient` does, and return what `kl_divergence` does."""
+        ...
+
+
+@runtime_checkable
+class SupportsLoss(WholeGradient, Protocol):
+    """A whole gradient of another loss than the KL divergence, which the spec names as objective.
+
+    `gradient` then is the gradient of this loss, without the factor 4. `kl_divergence` stays the KL
+    divergence, which is reported beside the loss.
+    """
+
+    def loss(self, Y: NDArray[np.float32]) -> float:
+        """Return the loss of `Y`, without exaggeration."""
         ...
 
 

@@ -17,14 +17,16 @@ from typing import Any, ClassVar
 from tsnekit._util.failures import FAILURES, describe
 from tsnekit._util.fields import (
     check_bool,
+    check_dimensions,
     check_names,
     check_path,
     check_requirements,
     check_schedule,
     check_text,
+    refused_dimensions,
 )
 from tsnekit._util.metrics import metric_name
-from tsnekit._util.validation import check_integer, check_real, short_repr
+from tsnekit._util.validation import check_integer, check_real
 from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import InitSource, RepulsionProblem, SearchProblem
 
@@ -38,6 +40,10 @@ __all__ = [
     "OptimizerSpec",
     "Spec",
 ]
+
+
+KL_DIVERGENCE = "KL divergence"
+"""The objective of t-SNE."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,22 +278,6 @@ class InitializerSpec(Spec):
         return reasons
 
 
-def _checked_dimensions(field: str, given: Any) -> tuple[int, ...] | None:
-    """Return the dimensions that a spec claims, None for any."""
-    if given is None:
-        return None
-    if not isinstance(given, tuple | list):
-        raise TypeError(f"{field} must be a tuple of integers or None, got {short_repr(given)}")
-    return tuple(check_integer(f"each of {field}", value, at_least=1) for value in given)
-
-
-def _refused_dimensions(claimed: tuple[int, ...] | None, n_components: int) -> list[str]:
-    if claimed is None or n_components in claimed:
-        return []
-    has = " or ".join(map(str, claimed))
-    return [f"n_components={n_components} is not supported, only {has}"]
-
-
 @dataclass(frozen=True, kw_only=True)
 class GradientSpec(Spec):
     """A gradient method.
@@ -308,6 +298,9 @@ class GradientSpec(Spec):
         Whether its plan is a `tsnekit.interfaces.WholeGradient`.
     separable : bool, default=False
         Whether its plan without a reference is a `tsnekit.interfaces.SeparableRepulsion`.
+    objective : str, default="KL divergence"
+        The name of what it makes small. With another one, its plan is a
+        `tsnekit.interfaces.SupportsLoss`.
     """
 
     kind = "gradient method"
@@ -320,20 +313,22 @@ class GradientSpec(Spec):
     max_samples: int | None = None
     whole_gradient: bool = False
     separable: bool = False
+    objective: str = KL_DIVERGENCE
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
-        checked["n_components"] = _checked_dimensions(
-            self._field("n_components"), self.n_components
-        )
+        checked["n_components"] = check_dimensions(self._field("n_components"), self.n_components)
         if self.max_samples is not None:
             field = self._field("max_samples")
             checked["max_samples"] = check_integer(field, self.max_samples, at_least=1)
+        checked["objective"] = check_text(self._field("objective"), self.objective)
         flags = self._checked_flags("any_dof", "reference", "exact", "whole_gradient", "separable")
+        if self.objective != KL_DIVERGENCE and not self.whole_gradient:
+            raise ValueError(f"{self._field('objective')} needs whole_gradient=True")
         return checked | flags
 
     def _refusals(self, problem: RepulsionProblem) -> list[str]:
-        reasons = _refused_dimensions(self.n_components, problem.n_components)
+        reasons = refused_dimensions(self.n_components, problem.n_components)
         if problem.dof != 1 and not self.any_dof:
             reasons.append(f"dof={problem.dof:g} is not supported, only 1")
         if problem.reference is not None and not self.reference:
@@ -389,9 +384,7 @@ class ForceSpec(Spec):
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
-        checked["n_components"] = _checked_dimensions(
-            self._field("n_components"), self.n_components
-        )
+        checked["n_components"] = check_dimensions(self._field("n_components"), self.n_components)
         checked |= check_schedule(self._field(""), self.schedule)
         return checked | self._checked_flags("new_points", "needs_neighbors")
 
@@ -401,7 +394,7 @@ class ForceSpec(Spec):
         return {name: getattr(self, name) for name in ("weight", "start", "stop", "phases")}
 
     def _refusals(self, problem: ForceProblem) -> list[str]:
-        reasons = _refused_dimensions(self.n_components, problem.n_components)
+        reasons = refused_dimensions(self.n_components, problem.n_components)
         if problem.reference is not None and not self.new_points:
             reasons.append(
                 "points that are added to a finished map are not supported; forces=None leaves "

@@ -162,7 +162,7 @@ MUTATIONS = [
     ),
     Mutation(
         22,
-        "specs.py",
+        "_util/fields.py",
         "    if claimed is None or n_components in claimed:\n        return []",
         "    if True:\n        return []",
     ),

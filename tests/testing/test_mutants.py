@@ -34,6 +34,10 @@ def found(test, message, *arguments):
 # -- Gradient methods ------------------------------------------------------------------------------
 
 
+RIDGES = ("ridge", "half a ridge")
+"""Gradients of another objective, the second one of which is not that of its loss."""
+
+
 class Whole:
     """A whole gradient by the core's own attraction, with one fault."""
 
@@ -65,8 +69,13 @@ class Whole:
         self.inner.gradient(Y, out, exaggeration)
         if self.fault == "drifts with its calls":
             out *= np.float32(1 + 1e-6 * self.calls)
+        if self.fault in RIDGES:
+            out += np.float32({"ridge": 0.5, "half a ridge": 0.25}[self.fault] / len(Y)) * Y
         if self.fault == "adds noise":
             out += np.float32(1e-6) * np.random.normal(size=out.shape)  # noqa: NPY002
+
+    def loss(self, Y):
+        return self.kl_divergence(Y) + float((Y.astype(float) ** 2).sum()) / len(Y)
 
     def kl_divergence(self, Y):
         return self.inner.kl_divergence(Y) + (0.01 if self.fault == "KL off by .01" else 0)
@@ -85,7 +94,8 @@ class Gradients(GradientMethodConformance):
         Whole.planned = []
 
     def spec(self):
-        return GradientSpec(name="wrong", factory="unused:unused", whole_gradient=True)
+        objective = {"objective": "ridge"} if self.fault in RIDGES else {}
+        return GradientSpec(name="wrong", factory="unused:unused", whole_gradient=True, **objective)
 
     def method(self):
         return Whole(self.fault)
@@ -116,6 +126,21 @@ def test_whole_gradients(fault, test, message):
     arguments = [1] if test.startswith("test_maps") else []
     getattr(Gradients(None), test)(*arguments)
     found(getattr(Gradients(fault), test), message, *arguments)
+
+
+def test_a_gradient_that_is_not_that_of_its_objective():
+    Gradients("ridge").test_whole_gradient()
+    Gradients("ridge").test_whole_gradient_repeats()
+    message = "along direction 0, the gradient is .*, and the loss changes by"
+    found(Gradients("half a ridge").test_whole_gradient, message)
+    suite = Gradients("ridge")
+    suite.method = lambda: mock.Mock(plan=lambda problem: Bare(problem))
+    found(suite.test_whole_gradient, "the plan has no loss, but 'ridge' has one")
+
+
+class Bare(KLGradient):
+    def __init__(self, problem):
+        super().__init__(problem.affinities, ExactMethod().plan(problem), dof=1.0, n_jobs=1)
 
 
 def test_noise_of_np_random_is_seen_in_its_state(capfd):

@@ -28,9 +28,10 @@ from tsnekit.interfaces import (
     Repulsion,
     RepulsionProblem,
     SearchProblem,
+    SupportsLoss,
     WholeGradient,
 )
-from tsnekit.specs import POINTS
+from tsnekit.specs import KL_DIVERGENCE, POINTS, GradientSpec
 
 __all__ = [
     "check_gradient",
@@ -40,6 +41,7 @@ __all__ = [
     "fitted",
     "n_neighbors_of",
     "number_of",
+    "objective_of",
     "planned",
     "positions_of",
     "prepared",
@@ -263,6 +265,28 @@ def planned(method: Any, problem: RepulsionProblem) -> Repulsion | WholeGradient
             f"returned {_kind(plan)} from plan, which must return a Repulsion or a WholeGradient",
         )
     return plan
+
+
+def objective_of(method: Any, plan: Repulsion | WholeGradient) -> str:
+    """Return the name of what a gradient method makes small.
+
+    An instance whose class is not registered has no name for it: it is called "loss" if the plan
+    has one.
+
+    Raises
+    ------
+    ContractError
+        If the spec names another objective than the KL divergence, and the plan has no loss.
+    """
+    found = find_registered("negative_gradient_method", method)
+    if found is None:
+        return "loss" if isinstance(plan, SupportsLoss) else KL_DIVERGENCE
+    assert isinstance(found.spec, GradientSpec)
+    objective = found.spec.objective
+    if objective != KL_DIVERGENCE and not isinstance(plan, SupportsLoss):
+        whose = described("negative_gradient_method", method)
+        refuse(whose, f"has the objective {objective!r}, but its plan has no loss")
+    return objective
 
 
 def check_gradient(

@@ -18,6 +18,8 @@ __all__ = [
     "ending_of_early",
 ]
 
+WATCHED = "the KL divergence"
+
 AUTO = "auto"
 """A number of iterations that the phase finds by itself."""
 
@@ -47,10 +49,13 @@ class Ending(Protocol):
         The most iterations.
     reason_at_most : str
         What ends the phase after as many.
+    watched : str
+        What the divergence is, for reasons: another loss has its place if the map makes that small.
     """
 
     at_most: int
     reason_at_most: str
+    watched: str
 
     def looks_at(self, iteration: int) -> bool:
         """Return whether the divergence after so many iterations is needed."""
@@ -68,6 +73,8 @@ class FixedLength:
     ----------
     n_iter : int
     """
+
+    watched = WATCHED
 
     def __init__(self, n_iter: int) -> None:
         self.at_most = n_iter
@@ -106,6 +113,8 @@ class SteepestFall:
     (2019), 5415.
     """
 
+    watched = WATCHED
+
     def __init__(
         self,
         *,
@@ -136,7 +145,7 @@ class SteepestFall:
         past = self._steepest >= self._steep and fall < self._share * self._steepest
         if not past or iteration < self._at_least:
             return None
-        return "the steepest fall of the KL divergence lay behind it"
+        return f"the steepest fall of {self.watched} lay behind it"
 
 
 class SmallChange:
@@ -153,6 +162,8 @@ class SmallChange:
     at_least, at_most : int, default=100 and 1000
         Bounds on the number of iterations.
     """
+
+    watched = WATCHED
 
     def __init__(
         self,
@@ -182,7 +193,7 @@ class SmallChange:
         if not abs(before - divergence) <= self._tolerance * abs(before):  # or not a number
             return None
         return (
-            f"the KL divergence changed by no more than {self._tolerance:g} of itself "
+            f"{self.watched} changed by no more than {self._tolerance:g} of itself "
             f"in {self._within} iterations"
         )
 

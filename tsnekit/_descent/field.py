@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tsnekit._descent.plan import Plan, PlanKey, Plans
 from tsnekit.interfaces import Repulsion, SparseAffinities, WholeGradient
+from tsnekit.specs import KL_DIVERGENCE
 
 __all__ = ["PADDING", "ReferenceField"]
 
@@ -55,6 +56,7 @@ class ReferenceField:
         make: Callable[[], Repulsion | WholeGradient],
         *,
         whose: str = "a gradient method",
+        objective: Callable[[Repulsion | WholeGradient], str] | None = None,
     ) -> Plan:
         """Return the plan that is kept under a key, or make it.
 
@@ -64,7 +66,8 @@ class ReferenceField:
         def made() -> Plan:
             planned = make()
             whole = isinstance(planned, WholeGradient)
-            return Plan(key, planned, affinities if whole else None, whose=whose)
+            name = KL_DIVERGENCE if objective is None else objective(planned)
+            return Plan(key, planned, affinities if whole else None, whose=whose, objective=name)
 
         plan = self._plans.find(key, affinities, made)
         if plan.affinities is not None:

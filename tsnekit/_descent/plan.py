@@ -15,6 +15,7 @@ from tsnekit._descent.parameters import DescentParameters
 from tsnekit._util.locks import Lock
 from tsnekit._util.threads import resolve_n_jobs
 from tsnekit.interfaces import Repulsion, SparseAffinities, SupportsDivergence, WholeGradient
+from tsnekit.specs import KL_DIVERGENCE
 
 __all__ = ["Plan", "PlanKey", "Plans", "snapshot"]
 
@@ -65,6 +66,8 @@ class Plan:
         The matrix that a gradient was planned for. A repulsion serves any matrix.
     whose : str, default="a gradient method"
         The gradient method, for messages.
+    objective : str, default="KL divergence"
+        The name of what the gradient makes small.
     """
 
     def __init__(
@@ -74,8 +77,10 @@ class Plan:
         affinities: SparseAffinities | None = None,
         *,
         whose: str = "a gradient method",
+        objective: str = KL_DIVERGENCE,
     ) -> None:
         self.whose = whose
+        self.objective = objective
         self._key = key
         self._planned: Any = planned
         self.affinities = affinities
@@ -106,7 +111,13 @@ class Plan:
     def gradient_and_divergence(
         self, Y: NDArray[np.float32], out: NDArray[np.float32], exaggeration: float
     ) -> float:
-        """Do both, in one pass if the gradient can; see `tsnekit.interfaces.SupportsDivergence`."""
+        """Do both, in one pass if the gradient can; see `tsnekit.interfaces.SupportsDivergence`.
+
+        If the method has an objective of its own, return its loss in place of the divergence.
+        """
+        if self.objective != KL_DIVERGENCE:
+            self.gradient(Y, out, exaggeration)
+            return self.loss(Y)
         with self._lock.held():
             if isinstance(self._planned, SupportsDivergence):
                 found = self._planned.gradient_and_divergence(Y, out, exaggeration)
@@ -119,6 +130,11 @@ class Plan:
         """Return the KL divergence of `Y`, without exaggeration."""
         with self._lock.held():
             return self._divergence(self._planned.kl_divergence(Y), Y)
+
+    def loss(self, Y: NDArray[np.float32]) -> float:
+        """Return the loss of a method with an objective of its own, without exaggeration."""
+        with self._lock.held():
+            return number_of(self.whose, self._planned.loss(Y), f"the {self.objective}", Y)
 
     def _divergence(self, found: Any, Y: NDArray[np.float32]) -> float:
         return number_of(self.whose, found, "the KL divergence", Y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import time
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._backends.contracts import check_state, described, planned
+from tsnekit._backends.contracts import check_state, described, objective_of, planned
 from tsnekit._backends.missing import check_installed
 from tsnekit._backends.resolve import resolve_backend
 from tsnekit._descent.course import Course
@@ -19,6 +20,7 @@ from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed
 from tsnekit._descent.gradient import KLGradient
 from tsnekit._descent.loop import Centering, Observer, check_convergence, descend
+from tsnekit._descent.losses import losses_in_force, losses_of, objective_in_force
 from tsnekit._descent.parameters import DescentParameters, lists_parameters
 from tsnekit._descent.plan import Plan, PlanKey
 from tsnekit._descent.recipes import POINT, check_windows, recipes_of, terms_of
@@ -41,6 +43,7 @@ from tsnekit.interfaces import (
     SparseAffinities,
     WholeGradient,
 )
+from tsnekit.specs import KL_DIVERGENCE
 
 __all__ = ["BaseEmbedding"]
 
@@ -73,6 +76,16 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         is that of the positions between two iterations.
         """
         return self._plan(self.state.parameters).kl_divergence(self._snapshot())
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """The losses of the embedding by name, computed when asked for.
+
+        There is always "KL divergence". A gradient method with another objective has its loss here,
+        and so has each force term, without its weight, whether it acts now or not.
+        """
+        parameters = self.state.parameters
+        return losses_of(self._plan(parameters), self._terms(parameters), self._snapshot())
 
     @lists_parameters
     def optimize(
@@ -218,6 +231,8 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             try:
                 with show_logs(parameters.verbose):
                     plan, terms = self._plan(parameters), self._terms(parameters)
+                weights = {} if terms is None else terms.acting(phase_name, 0)
+                ending.watched = f"the {objective_in_force(plan, weights)}"
                 with ProgressBar(phase_name, ending.at_most, shown=parameters.verbose) as bar:
                     callbacks.start()
                     optimizer = self._started_optimizer(fixed)
@@ -230,7 +245,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
                         recenter=centering if self._recentered and fixed is None else None,
                         progress=state,
                         whose=plan.whose,
-                        observers=[self._observer(plan, parameters, callbacks, bar)],
+                        observers=[self._observer(plan, terms, course, parameters, callbacks, bar)],
                     )
                 check_convergence(self._positions(), parameters)
             except OptimizationInterrupt:
@@ -254,6 +269,8 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
     def _observer(
         self,
         plan: Plan,
+        terms: Terms | None,
+        course: Course,
         parameters: DescentParameters,
         callbacks: CallbackRunner,
         bar: ProgressBar,
@@ -265,15 +282,20 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             called = every > 0 and iteration % every == 0
             if not called and not bar.wants_error(iteration):
                 return
-            error = plan.kl_divergence(self._positions())
-            bar.show_error(error)
+            share = (iteration - 1) / course.ending.at_most
+            losses = losses_in_force(plan, terms, self._positions(), phase.name, share)
+            others = {k: v for k, v in losses.parts.items() if k != KL_DIVERGENCE}
+            bar.show_error(losses.parts[KL_DIVERGENCE], others)
             if called:
                 callbacks(
                     IterationState(
                         iteration=iteration,
                         global_iteration=self.state.iteration,
                         phase=phase,
-                        error=error,
+                        error=losses.parts[KL_DIVERGENCE],
+                        losses=losses.parts,
+                        objective=losses.objective,
+                        loss=losses.total,
                     )
                 )
 
@@ -315,10 +337,17 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         if field is None:
             made = planned(method, problem)
             if isinstance(made, WholeGradient):
-                return Plan(key, made, affinities, whose=whose)
+                name = objective_of(method, made)
+                return Plan(key, made, affinities, whose=whose, objective=name)
             repulsion = made
         else:
-            shared = field.plan(key, affinities, lambda: planned(method, problem), whose=whose)
+            shared = field.plan(
+                key,
+                affinities,
+                lambda: planned(method, problem),
+                whose=whose,
+                objective=functools.partial(objective_of, method),
+            )
             if shared.affinities is affinities:
                 return shared
             repulsion = shared

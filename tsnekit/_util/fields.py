@@ -9,15 +9,17 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tsnekit._util.validation import check_real, short_repr
+from tsnekit._util.validation import check_integer, check_real, short_repr
 
 __all__ = [
     "check_bool",
+    "check_dimensions",
     "check_names",
     "check_path",
     "check_requirements",
     "check_schedule",
     "check_text",
+    "refused_dimensions",
 ]
 
 _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
@@ -104,3 +106,20 @@ def check_schedule(field: str, values: Mapping[str, Any]) -> dict[str, Any]:
         if checked["phases"] == ():
             raise ValueError(f"{field}phases must name a phase, or be None for all of them")
     return checked
+
+
+def check_dimensions(field: str, given: Any) -> tuple[int, ...] | None:
+    """Return the dimensions that a spec claims, None for any."""
+    if given is None:
+        return None
+    if not isinstance(given, tuple | list):
+        raise TypeError(f"{field} must be a tuple of integers or None, got {short_repr(given)}")
+    return tuple(check_integer(f"each of {field}", value, at_least=1) for value in given)
+
+
+def refused_dimensions(claimed: tuple[int, ...] | None, n_components: int) -> list[str]:
+    """Return the reason why a spec that claims some dimensions refuses others."""
+    if claimed is None or n_components in claimed:
+        return []
+    has = " or ".join(map(str, claimed))
+    return [f"n_components={n_components} is not supported, only {has}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -63,10 +64,12 @@ class ProgressBar:
         due = iteration % ERROR_EVERY == 0 or iteration == self._total
         return self._bar is not None and due
 
-    def show_error(self, error: float) -> None:
-        """Show the KL divergence."""
+    def show_error(self, error: float, others: Mapping[str, float] | None = None) -> None:
+        """Show the KL divergence, and other losses by name."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"KL {error:.4f}")
+            losses = {"KL": error, **(others or {})}
+            shown = (f"{name} {value:.4f}" for name, value in losses.items())
+            self._bar.set_postfix_str(", ".join(shown))
 
     def __enter__(self) -> ProgressBar:
         return self

@@ -29,7 +29,7 @@ def summary_of(
             name: {"iterations": end.n_iter, "ended because": end.reason}
             for name, end in embedding.endings.items()
         },
-        "kl_divergence": embedding.kl_divergence,
+        **_losses_of(embedding),
         "backends": {
             point: {
                 "name": choice.name,
@@ -45,6 +45,17 @@ def summary_of(
     } | {name: getattr(args, name) for name in SAVED if hasattr(args, name)}
 
 
+def _losses_of(embedding: Any) -> dict[str, Any]:
+    """Return the divergence, and other losses if there are any; a map of a cluster has none."""
+    from tsnekit.specs import KL_DIVERGENCE
+
+    if not hasattr(embedding, "losses"):
+        return {"kl_divergence": embedding.kl_divergence}
+    losses = dict(embedding.losses)
+    divergence = losses.pop(KL_DIVERGENCE)
+    return {"kl_divergence": divergence, **({"other_losses": losses} if losses else {})}
+
+
 def show_summary(title: str, summary: dict[str, Any], args: argparse.Namespace) -> None:
     """Print a summary."""
     print(json.dumps(summary, indent=2) if args.json else _as_text(title, summary))
@@ -54,6 +65,8 @@ def _as_text(title: str, summary: dict[str, Any]) -> str:
     lines = [title]
     if "kl_divergence" in summary:
         lines.append(f"KL divergence  {summary['kl_divergence']:.4f}")
+    for name, value in summary.get("other_losses", {}).items():
+        lines.append(f"{name:<15}{value:.4f}")
     for name, phase in summary.get("phases", {}).items():
         lines.append(f"{name:<25}{phase['iterations']:<20}{phase['ended because']}")
     for point, choice in summary.get("backends", {}).items():

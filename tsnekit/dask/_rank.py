@@ -133,6 +133,7 @@ class _Resumed:
         self._ending, self._done = ending, done
         self.at_most = ending.at_most - done
         self.reason_at_most = ending.reason_at_most
+        self.watched = ending.watched
 
     def looks_at(self, iteration: int) -> bool:
         return self._ending.looks_at(iteration + self._done)

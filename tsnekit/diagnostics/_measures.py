@@ -17,6 +17,7 @@ from tsnekit.callbacks import KLHistory, check_callbacks
 from tsnekit.diagnostics._comparison import Comparison, sample_rows
 from tsnekit.diagnostics._report import Diagnostics
 from tsnekit.interfaces import Metric
+from tsnekit.specs import KL_DIVERGENCE
 
 __all__ = [
     "Diagnostics",
@@ -323,6 +324,7 @@ def diagnose(
     if history is None:
         callbacks = check_callbacks(embedding.gradient_descent_params["callbacks"])
         history = next((each for each in callbacks if isinstance(each, KLHistory)), KLHistory())
+    losses = embedding.losses
     return Diagnostics(
         positions=np.array(embedding, subok=False),
         sampled=sampled,
@@ -335,7 +337,8 @@ def diagnose(
         pearson=_correlation(*distances, method="pearson"),
         data_distances=np.ldexp(distances[0], pair.data.exponent),
         map_distances=np.ldexp(distances[1], pair.map.exponent),
-        kl_divergence=embedding.kl_divergence,
+        kl_divergence=losses.pop(KL_DIVERGENCE),
+        other_losses=losses,
         kl_iterations=np.array(history.iterations, dtype=np.intp),
         kl_errors=np.array(history.errors, dtype=float),
         effective_perplexity=effective_perplexity(embedding.affinities),

@@ -45,6 +45,8 @@ class Diagnostics:
     data_distances, map_distances : ndarray of shape (n_pairs,)
         The distances that were correlated.
     kl_divergence : float
+    other_losses : dict of str to float
+        The loss of a gradient method with another objective, and those of force terms, by name.
     kl_iterations, kl_errors : ndarray of shape (n_calls,)
         The iterations and divergences that a `tsnekit.callbacks.KLHistory` recorded; empty without
         it.
@@ -66,6 +68,7 @@ class Diagnostics:
     data_distances: NDArray[np.float64]
     map_distances: NDArray[np.float64]
     kl_divergence: float
+    other_losses: dict[str, float]
     kl_iterations: NDArray[np.intp]
     kl_errors: NDArray[np.float64]
     effective_perplexity: NDArray[np.float64]
@@ -83,6 +86,7 @@ class Diagnostics:
             "distance_correlation_spearman": self.spearman,
             "distance_correlation_pearson": self.pearson,
             "kl_divergence": self.kl_divergence,
+            **{f"loss_{name}": value for name, value in self.other_losses.items()},
             "effective_perplexity_median": float(middle),
             "effective_perplexity_p5": float(low),
             "effective_perplexity_p95": float(high),
@@ -176,7 +180,8 @@ def _draw_distances(ax: Any, report: Diagnostics) -> None:
 
 
 def _draw_history(ax: Any, report: Diagnostics) -> None:
-    ax.set_title(f"KL divergence {report.kl_divergence:.4f}")
+    losses = {"KL divergence": report.kl_divergence, **report.other_losses}
+    ax.set_title("\n".join(f"{name} {value:.4f}" for name, value in losses.items()))
     ax.set(xlabel="iteration", ylabel="KL divergence")
     if len(report.kl_errors):
         ax.plot(report.kl_iterations, report.kl_errors, ".-", color=COLOR)

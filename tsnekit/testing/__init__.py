@@ -52,7 +52,7 @@ _MODULES = {
 }
 
 
-_SHARED = ("base", "_costs", "_maps", "_process", "_search_under_test")
+_SHARED = ("base", "_costs", "_maps", "_process", "_search_under_test", "_slopes")
 """Other modules with assertions."""
 
 

@@ -21,14 +21,12 @@ from tsnekit.interfaces import NeighborGraph, SparseAffinities
 from tsnekit.specs import ForceSpec
 from tsnekit.testing._parts import read_only
 from tsnekit.testing._points import Points, clusters, degenerate_inputs
+from tsnekit.testing._slopes import check_slopes
 from tsnekit.testing.base import Conformance
 
 __all__ = ["ForceTermConformance"]
 
 N_OLD, N_NEW = 90, 30
-
-STEPS = (0.2, 0.1)
-"""Lengths of the steps of finite differences, in units of the map."""
 
 
 def dimensions_of(spec: ForceSpec) -> tuple[int, ...]:
@@ -199,31 +197,7 @@ class ForceTermConformance(Conformance):
 
     def _compare(self, force: Force, Y: Points, shared_by: int = 1) -> None:
         gradient = self.gradient_of(force, Y).astype(np.float64) / shared_by
-        rng = np.random.default_rng(0)
-        directions = [rng.normal(size=Y.shape) for _ in range(3)]
-        longest = np.argsort((gradient**2).sum(axis=1))
-        for row in longest[[-1, -2, len(Y) // 2]]:
-            directions.append(np.zeros(Y.shape))
-            directions[-1][row] = rng.normal(size=Y.shape[1])
-        for number, direction in enumerate(directions):
-            direction /= np.linalg.norm(direction)
-            slopes = []
-            for step in STEPS:
-                low = (Y - step * direction).astype(np.float32)
-                high = (Y + step * direction).astype(np.float32)
-                # Rounded positions are not exactly where the step leads.
-                moved = np.linalg.norm(high.astype(np.float64) - low)
-                slopes.append((force.loss(high) - force.loss(low)) / moved)
-            wide, narrow = slopes
-            slope = narrow + (narrow - wide) / 3  # the error of fourth order remains
-            found = float((gradient * direction).sum())
-            scale = max(abs(slope), float(np.linalg.norm(gradient)) / 10, 1e-12)
-            noise = abs(force.loss(Y)) * 1e-7 / (2 * STEPS[1])
-            error = abs(found - slope)
-            assert error <= self.gradient_tolerance * scale + abs(narrow - wide) / 5 + noise, (
-                f"along direction {number}, the gradient is {found:.5g}, and the loss changes by "
-                f"{slope:.5g}"
-            )
+        check_slopes(force.loss, gradient, Y, self.gradient_tolerance)
 
     def test_gradient_and_loss_repeat(self, d: int) -> None:
         """Gradient and loss of the same points do not depend on earlier calls."""
