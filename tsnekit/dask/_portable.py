@@ -15,7 +15,7 @@ from tsnekit.callbacks import Checkpoint
 from tsnekit.interfaces import Optimizer, RepulsionProblem
 from tsnekit.specs import GradientSpec
 
-__all__ = ["check_on_workers", "take_over", "without_state"]
+__all__ = ["check_no_forces", "check_on_workers", "take_over", "without_state"]
 
 METHOD = "negative_gradient_method"
 
@@ -48,11 +48,7 @@ def check_on_workers(
             "callbacks: Checkpoint saves a map with its affinities, which no worker has; call "
             "optimize(n_iter, inplace=True) and save in turns"
         )
-    if recipes_of(parameters.forces):
-        raise ValueError(
-            "forces: the workers of a cluster compute no force terms, which need all points and "
-            "neighbors at once; make the map on one machine, or give forces=None"
-        )
+    check_no_forces(parameters)
     spec = _spec_of(parameters, n_samples, n_components)
     if isinstance(spec, GradientSpec) and not (
         (spec.separable or spec.reference) and not spec.whole_gradient
@@ -60,6 +56,21 @@ def check_on_workers(
         raise ValueError(
             f"{METHOD}={spec.name!r} cannot be shared by the workers of a cluster: it must compute "
             "the forces of fixed points on others, or say that it is separable"
+        )
+
+
+def check_no_forces(parameters: DescentParameters) -> None:
+    """Check that there are no force terms.
+
+    Raises
+    ------
+    ValueError
+        If there are.
+    """
+    if recipes_of(parameters.forces):
+        raise ValueError(
+            "forces: the workers of a cluster compute no force terms, which need all points and "
+            "neighbors at once; make the map on one machine, or give forces=None"
         )
 
 

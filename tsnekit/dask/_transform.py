@@ -15,6 +15,7 @@ from tsnekit._util.validation import check_integer, check_positions
 from tsnekit.affinity._index import NeighborIndex
 from tsnekit.affinity._neighbors import NeighborAffinities, kernel_of_new_points
 from tsnekit.dask._cluster import check_cluster, find_client, threads_of
+from tsnekit.dask._portable import check_no_forces
 from tsnekit.dask._rows import rows_of
 from tsnekit.dask._tasks import Tasks
 from tsnekit.interfaces import AffinityKernel, NeighborGraph, SparseAffinities
@@ -38,7 +39,8 @@ def transform(
     import dask.array as arrays
 
     parameters = embedding.state.parameters
-    phases_of_new_points(parameters, **of_phases)
+    check_no_forces(parameters)
+    phases_of_new_points(parameters, forces=None, n_components=embedding.shape[1], **of_phases)
     k = check_integer("k", k, at_least=1)
     check_placement(initialization)
     affinities = embedding.affinities
