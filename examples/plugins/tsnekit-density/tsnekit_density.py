@@ -98,7 +98,9 @@ class DensityForce:
         a = by_log / ((radii + SMALL) * np.maximum(total, 1e-300))
         b = a * radii
         i, j = self._rows, self._pairs.indices
-        by_squared = kernel * ((1 - squared * w) * (a[i] + a[j]) + w * (b[i] + b[j]))
+        by_squared = (1 - squared * w) * (a.take(i) + a.take(j))
+        by_squared += w * (b.take(i) + b.take(j))
+        by_squared *= kernel
         pull = self._with(by_squared)
         out[:] = 2 * (self._sums(by_squared)[:, None] * Y - pull @ Y - pull.T @ Y)
 
@@ -114,8 +116,12 @@ class DensityForce:
 
     def _radii(self, Y):
         """Return squared distances and kernels of pairs, and sums and squared radii of points."""
-        offset = Y[self._rows] - Y[self._pairs.indices]
-        squared = np.einsum("ec,ec->e", offset, offset)
+        squared = np.zeros(len(self._rows))
+        for column in Y.T:
+            offset = column.take(self._rows)
+            offset -= column.take(self._pairs.indices)
+            offset *= offset
+            squared += offset
         w = 1 / (1 + squared / self.dof)
         kernel = w if self.dof == 1 else w**self.dof
         total = self._sums(kernel)
