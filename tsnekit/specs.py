@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsnekit._spec import Spec
-from tsnekit._util.fields import check_names, check_path, check_wants
+from tsnekit._util.fields import check_names, check_path, check_text, check_wants
 from tsnekit._util.metrics import metric_name
 from tsnekit._util.validation import check_integer, check_real, short_repr
 from tsnekit.interfaces import InitSource, RepulsionProblem, SearchProblem
@@ -193,6 +193,9 @@ class GradientSpec(Spec):
         What it wants to know of the map: the neighbors in the data and a seed, as parts of the
         `tsnekit.interfaces.RepulsionProblem`, and the phase that is in force, by a plan without a
         reference that is one of `tsnekit.interfaces.FollowsPhases`.
+    descends : str, optional
+        Name of the optimizer whose iterations its plan without a reference takes by itself, as one
+        of `tsnekit.interfaces.Descends`. Needs `whole_gradient`.
     """
 
     kind = "gradient method"
@@ -206,9 +209,14 @@ class GradientSpec(Spec):
     whole_gradient: bool = False
     separable: bool = False
     wants: frozenset[str] = frozenset()
+    descends: str | None = None
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
+        if self.descends is not None:
+            check_text(self._field("descends"), self.descends)
+            if not self.whole_gradient:
+                raise ValueError(f"{self._field('descends')} needs whole_gradient=True")
         if self.n_components is not None:
             field = self._field("n_components")
             if not isinstance(self.n_components, tuple | list):

@@ -121,7 +121,7 @@ def test_names_that_nobody_knows(plugin, blobs):
     with pytest.raises(UnknownPluginError, match=message):
         fit(blobs[:60], metric="rooot")
     with pytest.raises(
-        UnknownPluginError, match="did you mean 'euclidean'.* Registered: braycurtis"
+        UnknownPluginError, match=r"did you mean 'euclidean'.* Registered: braycurtis"
     ):
         fit(blobs[:60], metric="euclidian")
     with pytest.raises(BackendUnavailableError, match="needs no_such_module: pip install lost-lib"):

@@ -19,6 +19,7 @@ from tsnekit._util.validation import MAX_POSITION, short_repr
 from tsnekit.errors import ContractError
 from tsnekit.interfaces import (
     AffinityKernel,
+    Descends,
     FollowsPhases,
     Initializer,
     InitSource,
@@ -36,6 +37,7 @@ __all__ = [
     "check_gradient",
     "check_graph",
     "check_state",
+    "descends_of",
     "described",
     "fitted",
     "follower_of",
@@ -279,6 +281,22 @@ def follower_of(method: Any, plan: Any) -> FollowsPhases | None:
         whose = described("negative_gradient_method", method)
         refuse(whose, f'wants "phase", but its plan, {_kind(plan)}, has no enter_phase')
     return None
+
+
+def descends_of(method: Any, plan: Any) -> str | None:
+    """Return the name of the optimizer whose iterations a plan takes by itself, if there is one.
+
+    Raises
+    ------
+    ContractError
+        If the spec of the method names one, but the plan cannot do it.
+    """
+    found = find_registered("negative_gradient_method", method)
+    name: str | None = None if found is None else getattr(found.spec, "descends", None)
+    if name is not None and not isinstance(plan, Descends):
+        whose = described("negative_gradient_method", method)
+        refuse(whose, f"descends by {name!r}, but its plan, {_kind(plan)}, has no descend")
+    return name
 
 
 def check_gradient(
