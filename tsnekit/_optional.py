@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from tsnekit.interfaces import Phase
 
-__all__ = ["FollowsPhases", "FollowsRows", "MapRows"]
+__all__ = ["Descends", "FollowsPhases", "FollowsRows", "MapRows"]
 
 
 @runtime_checkable
@@ -23,6 +23,30 @@ class FollowsPhases(Protocol):
 
         Called before the first gradient of a run, and again whenever a parameter changes. While
         exaggeration fades, this is in each iteration. No call tells that a phase has ended.
+        """
+        ...
+
+
+@runtime_checkable
+class Descends(Protocol):
+    """A whole gradient without a reference that also moves the points, and stays on its device.
+
+    Its spec names the optimizer whose iterations it takes, in the field ``descends``. Where a map
+    has another optimizer, or one with other options than the default ones, or where some points are
+    held, the core asks for each gradient, as for any `WholeGradient`.
+    """
+
+    def descend(
+        self, Y: NDArray[np.float32], phase: Phase, n_iter: int, state: dict[str, NDArray[Any]]
+    ) -> None:
+        """Take `n_iter` iterations from `Y`, and write to `Y` and `state` where they lead.
+
+        Each iteration is one of the core: the gradient with the exaggeration of the phase, a step
+        of the optimizer with its rate, momentum and bounds, and a shift of all points so that their
+        mean is the origin. `n_iter` is not that of the phase, but the number of iterations until
+        the core needs the positions, 50 at most. `state` holds the arrays of the optimizer's own
+        method ``state``, to be changed in place. The core may have changed `Y` and `state` since
+        the last call. If the call raises an exception, the map stays as it was before the call.
         """
         ...
 

@@ -14,10 +14,11 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from tsnekit._optional import FollowsPhases, FollowsRows, MapRows
+from tsnekit._optional import Descends, FollowsPhases, FollowsRows, MapRows
 
 __all__ = [
     "AffinityKernel",
+    "Descends",
     "FollowsPhases",
     "FollowsRows",
     "GradientMethod",

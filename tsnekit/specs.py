@@ -210,6 +210,9 @@ class GradientSpec(Spec):
         What it wants to know of the map: the neighbors in the data and a seed, as parts of the
         `tsnekit.interfaces.RepulsionProblem`, and the phase that is in force, by a plan without a
         reference that is one of `tsnekit.interfaces.FollowsPhases`.
+    descends : str, optional
+        Name of the optimizer whose iterations its plan without a reference takes by itself, as one
+        of `tsnekit.interfaces.Descends`. Needs `whole_gradient`.
     """
 
     kind = "gradient method"
@@ -224,10 +227,15 @@ class GradientSpec(Spec):
     separable: bool = False
     objective: str = KL_DIVERGENCE
     wants: frozenset[str] = frozenset()
+    descends: str | None = None
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
         checked["n_components"] = check_dimensions(self._field("n_components"), self.n_components)
+        if self.descends is not None:
+            check_text(self._field("descends"), self.descends)
+            if not self.whole_gradient:
+                raise ValueError(f"{self._field('descends')} needs whole_gradient=True")
         if self.max_samples is not None:
             field = self._field("max_samples")
             checked["max_samples"] = check_integer(field, self.max_samples, at_least=1)

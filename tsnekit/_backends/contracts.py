@@ -20,6 +20,7 @@ from tsnekit.errors import ContractError
 from tsnekit.forces import Force, ForceProblem, ForceTerm
 from tsnekit.interfaces import (
     AffinityKernel,
+    Descends,
     FollowsPhases,
     Initializer,
     InitSource,
@@ -38,6 +39,7 @@ __all__ = [
     "check_gradient",
     "check_graph",
     "check_state",
+    "descends_of",
     "described",
     "fitted",
     "follower_of",
@@ -305,6 +307,22 @@ def objective_of(method: Any, plan: Repulsion | WholeGradient) -> str:
         whose = described("negative_gradient_method", method)
         refuse(whose, f"has the objective {objective!r}, but its plan has no loss")
     return objective
+
+
+def descends_of(method: Any, plan: Any) -> str | None:
+    """Return the name of the optimizer whose iterations a plan takes by itself, if there is one.
+
+    Raises
+    ------
+    ContractError
+        If the spec of the method names one, but the plan cannot do it.
+    """
+    found = find_registered("negative_gradient_method", method)
+    name: str | None = None if found is None else getattr(found.spec, "descends", None)
+    if name is not None and not isinstance(plan, Descends):
+        whose = described("negative_gradient_method", method)
+        refuse(whose, f"descends by {name!r}, but its plan, {_kind(plan)}, has no descend")
+    return name
 
 
 def check_gradient(

@@ -17,7 +17,7 @@ from tsnekit._descent.terms import Terms
 from tsnekit._util.validation import MAX_POSITION
 from tsnekit.interfaces import Optimizer, Phase, SupportsDivergence
 
-__all__ = ["Centering", "Observer", "Progress", "check_convergence", "descend"]
+__all__ = ["Centering", "Observer", "Progress", "check_convergence", "descend", "go_back"]
 
 Observer: TypeAlias = Callable[[int, Phase], None]
 """Called after each iteration with its number, from 1, and its phase; raises to end the phase."""
@@ -153,13 +153,13 @@ def _move_as_a_whole(
         progress.exaggeration = phase.exaggeration
         progress.iteration = iteration + 1
     except BaseException:
-        _go_back(Y, positions, optimizer, state)
+        go_back(Y, positions, optimizer, state)
         progress.exaggeration = exaggeration
         progress.iteration = iteration
         raise
 
 
-def _go_back(
+def go_back(
     Y: NDArray[np.float32],
     positions: NDArray[np.float32],
     optimizer: Optimizer,

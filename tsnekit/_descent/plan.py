@@ -77,6 +77,8 @@ class Plan:
         The name of what the gradient makes small.
     follows : FollowsPhases, optional
         What is told of the phases.
+    descends : str, optional
+        Name of the optimizer whose iterations the planned object takes by itself.
     """
 
     def __init__(
@@ -88,9 +90,11 @@ class Plan:
         whose: str = "a gradient method",
         follows: FollowsPhases | None = None,
         objective: str = KL_DIVERGENCE,
+        descends: str | None = None,
     ) -> None:
         self.whose = whose
         self.objective = objective
+        self.descends = descends
         self._follows = follows
         self._phase: Phase | None = None
         self._key = key
@@ -145,6 +149,13 @@ class Plan:
                 self._planned.gradient(Y, out, exaggeration)
                 found = self._planned.kl_divergence(Y)
         return self._divergence(found, Y)
+
+    def descend(
+        self, Y: NDArray[np.float32], phase: Phase, n_iter: int, state: dict[str, NDArray[Any]]
+    ) -> None:
+        """Take some iterations; see `tsnekit.interfaces.Descends`."""
+        with self._lock.held():
+            self._planned.descend(Y, phase, n_iter, state)
 
     def kl_divergence(self, Y: NDArray[np.float32]) -> float:
         """Return the KL divergence of `Y`, without exaggeration."""

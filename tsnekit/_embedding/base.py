@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tsnekit._backends.contracts import (
     check_state,
+    descends_of,
     described,
     follower_of,
     objective_of,
@@ -22,6 +23,7 @@ from tsnekit._backends.missing import check_installed
 from tsnekit._backends.resolve import resolve_backend, wants
 from tsnekit._descent.course import Course
 from tsnekit._descent.endings import Ending, check_iterations
+from tsnekit._descent.engine import descend_at_once, is_engine_for
 from tsnekit._descent.field import ReferenceField
 from tsnekit._descent.fixed import FixedPointsOptimizer, check_fixed, tell_rows
 from tsnekit._descent.gradient import KLGradient
@@ -246,18 +248,30 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
                 with ProgressBar(phase_name, ending.at_most, shown=parameters.verbose) as bar:
                     callbacks.start()
                     optimizer = self._started_optimizer(fixed)
-                    reason = descend(
-                        self._positions(),
-                        plan,
-                        optimizer,
-                        course,
-                        terms=terms,
-                        recenter=centering if self._recentered and fixed is None else None,
-                        enter_phase=plan.enter_phase,
-                        progress=state,
-                        whose=plan.whose,
-                        observers=[self._observer(plan, terms, course, parameters, callbacks, bar)],
-                    )
+                    observers = [self._observer(plan, terms, course, parameters, callbacks, bar)]
+                    if fixed is None and terms is None and is_engine_for(plan, optimizer):
+                        reason = descend_at_once(
+                            self._positions(),
+                            plan,
+                            optimizer,
+                            course,
+                            progress=state,
+                            every=_every(parameters),
+                            observers=observers,
+                        )
+                    else:
+                        reason = descend(
+                            self._positions(),
+                            plan,
+                            optimizer,
+                            course,
+                            terms=terms,
+                            recenter=centering if self._recentered and fixed is None else None,
+                            enter_phase=plan.enter_phase,
+                            progress=state,
+                            whose=plan.whose,
+                            observers=observers,
+                        )
                 check_convergence(self._positions(), parameters)
             except OptimizationInterrupt:
                 reason = "a callback ended it"
@@ -290,7 +304,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         callbacks: CallbackRunner,
         bar: ProgressBar,
     ) -> Observer:
-        every = parameters.callbacks_every_iters if check_callbacks(parameters.callbacks) else 0
+        every = _every(parameters)
 
         def observe(iteration: int, phase: Phase) -> None:
             bar.advance()
@@ -364,8 +378,15 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             made = planned(method, problem)
             follows = follower_of(method, made) if wanted["phase"] else None
             if isinstance(made, WholeGradient):
-                name = objective_of(method, made)
-                return Plan(key, made, affinities, whose=whose, follows=follows, objective=name)
+                return Plan(
+                    key,
+                    made,
+                    affinities,
+                    whose=whose,
+                    objective=objective_of(method, made),
+                    follows=follows,
+                    descends=descends_of(method, made),
+                )
             repulsion = made
         else:
             shared = field.plan(
@@ -440,3 +461,8 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
     def _n_auto(self) -> int:
         """Return the number of samples that a learning rate of "auto" is for."""
         raise NotImplementedError
+
+
+def _every(parameters: DescentParameters) -> int:
+    """Return the iterations from one call of the callbacks to the next, 0 without callbacks."""
+    return parameters.callbacks_every_iters if check_callbacks(parameters.callbacks) else 0

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tsnekit._backends.registry import default_registry
+from tsnekit._descent.loop import Centering
 from tsnekit.interfaces import (
+    Descends,
     FollowsPhases,
     GradientMethod,
     NeighborGraph,
@@ -108,6 +111,54 @@ class WantsOfMethods(Conformance):
             what = f"exaggeration {phase.exaggeration:g}"
             self._check_forces(what, plan, problem, Y)
             self._check_same(f"{what}: after other phases", plan, fresh, Y)
+
+    def test_descends_as_the_core_does(self) -> None:
+        """Many iterations at once lead where its gradient and the optimizer lead."""
+        spec, (Y, problem) = self.spec(), self._map()
+        plan: Any = self.method().plan(problem)
+        if spec.descends is None:
+            assert not isinstance(plan, Descends), (
+                "the plan has descend, which nobody calls: its spec does not say which optimizer "
+                "`descends`"
+            )
+            pytest.skip("the method takes no iterations by itself")
+        assert isinstance(plan, Descends), f"it descends by {spec.descends!r}, but has no descend"
+        centering = Centering(Y.shape[1], 1)
+        for phase in (
+            replace(EARLY, learning_rate=Y.shape[0] / 12),
+            replace(LATE, learning_rate=30.0, max_step_norm=0.5, max_grad_norm=0.01),
+        ):
+            ways: list[tuple[Points, dict[str, NDArray[Any]]]] = []
+            for stretches in ((6,), (1,) * 6, (4, 2)):
+                optimizer = default_registry().get("optimizer", spec.descends).load()()
+                positions = Y.copy()
+                optimizer.start(positions)
+                state = optimizer.state()
+                for n_iter in stretches:
+                    self._enter(plan, phase)
+                    plan.descend(positions, phase, n_iter, state)
+                ways.append((positions, state))
+            positions, out = Y.copy(), np.empty_like(Y)
+            optimizer.start(positions)
+            for _ in range(6):
+                self._enter(plan, phase)
+                plan.gradient(positions, out, phase.exaggeration)  # type: ignore[attr-defined]
+                optimizer.step(positions, out, phase)
+                centering(positions)
+            state = optimizer.state()
+            what = f"exaggeration {phase.exaggeration:g}"
+            for found, its_state in ways:
+                error = _relative_error(found, positions.astype(np.float64))
+                assert error <= 100 * self.rounding, f"{what}: positions are off by {error:.2e}"
+                assert set(its_state) == set(state), f"{what}: the state has other names"
+                for name, array in state.items():
+                    error = _relative_error(its_state[name], array.astype(np.float64))
+                    assert error <= 0.01, f"{what}: {name!r} of the state is off by {error:.2e}"
+
+    @staticmethod
+    def _enter(plan: Any, phase: Phase) -> None:
+        if isinstance(plan, FollowsPhases):
+            plan.enter_phase(phase)
 
     def _map(self) -> tuple[Points, RepulsionProblem]:
         spec = self.spec()
