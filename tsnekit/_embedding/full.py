@@ -282,6 +282,7 @@ class TSNEEmbedding(BaseEmbedding):
         TypeError, ValueError
             If a parameter is not valid.
         """
+        forces = self.state.parameters.forces if _is_auto(forces) else forces
         phases = phases_of_new_points(
             self.state.parameters,
             learning_rate=learning_rate,
@@ -293,10 +294,11 @@ class TSNEEmbedding(BaseEmbedding):
             final_momentum=final_momentum,
             max_grad_norm=max_grad_norm,
             max_step_norm=max_step_norm,
-            forces=self.state.parameters.forces if _is_auto(forces) else forces,
+            forces=forces,
             n_components=self.shape[1],
         )
         partial = self.prepare_partial(X, initialization=initialization, k=k, perplexity=perplexity)
+        partial.state.parameters = partial.state.parameters.replace(forces=forces)
         for name, ending, parameters in phases:
             partial.run_phase(name, ending, parameters)
         return partial
