@@ -183,6 +183,26 @@ def test_ctrl_c_ends_all_ranks_after_the_same_iteration(client, digits_affinitie
     np.testing.assert_array_equal(result.positions, plain.positions)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_is_not_lost_where_python_ignores_it(client, digits_affinities):
+    class Freed:
+        """Runs code when it is freed, as the futures of Dask do."""
+
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    held = [Freed()]
+
+    def free(iteration, error):
+        if iteration >= 10:
+            held.clear()
+
+    result = run(client, digits_affinities, **options(100_000), on_progress=free)
+    assert result.interrupted
+    assert 10 <= result.n_iter < 100_000
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_ctrl_c_twice_gives_the_last_checkpoint(client, digits_affinities, monkeypatch):
     from tsnekit.dask import _attempt
 

@@ -16,6 +16,7 @@ from tsnekit.dask._blocks import Blocks
 from tsnekit.dask._checkpoints import Part, forget_parts, joined, part_of
 from tsnekit.dask._comms import cut_connections, open_connections
 from tsnekit.dask._control import ANSWER_SECONDS, TRANSFER_SECONDS, Workers, wait_for, within
+from tsnekit.dask._interrupts import INTERRUPTS
 from tsnekit.dask._rank import LEAVING, USER, Assignment, Outcome, run_rank, tell_rank
 
 __all__ = ["Attempt", "BusyWorkers", "LostWorkers", "Timeouts"]
@@ -264,6 +265,7 @@ class Attempt:
         looked, deadline, cut = time.monotonic(), np.inf, np.inf
         while pending:
             try:
+                INTERRUPTS.check()
                 self._next_event()
                 ended = [rank for rank, future in pending.items() if future.done()]
                 for rank in ended:
@@ -292,6 +294,7 @@ class Attempt:
                     self.workers.dismiss(late)
                     return
             except KeyboardInterrupt:
+                INTERRUPTS.take()
                 if self.interrupted:  # again: what the workers keep must do
                     rest = [self.addresses[rank] for rank in pending]
                     self.workers.call(cut_connections, self.run, workers=rest)

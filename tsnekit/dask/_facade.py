@@ -32,6 +32,7 @@ from tsnekit.dask._blocks import Blocks
 from tsnekit.dask._cluster import check_cluster, find_client, threads_of
 from tsnekit.dask._embedding import DaskEmbedding
 from tsnekit.dask._initialization import check_initialization, initial_positions
+from tsnekit.dask._interrupts import INTERRUPTS
 from tsnekit.dask._joint import DaskAffinities
 from tsnekit.dask._neighbors import find_neighbors
 from tsnekit.dask._portable import check_on_workers
@@ -110,7 +111,7 @@ class TSNE(Facade):
         """
         phases = phases_of_fit(self)
         total = sum(ending.at_most for _, ending, _ in phases)
-        with ProgressBar("neighbors", total, shown=self.verbose) as bar:
+        with INTERRUPTS, ProgressBar("neighbors", total, shown=self.verbose) as bar:
             embedding = self._prepared(X, affinities, initialization, bar)
             try:
                 for name, ending, parameters in phases:

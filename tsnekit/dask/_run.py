@@ -29,6 +29,7 @@ from tsnekit.dask._control import (
     wait_for,
     within,
 )
+from tsnekit.dask._interrupts import INTERRUPTS
 from tsnekit.dask._rank import CALLBACK, USER, Assignment, Outcome
 from tsnekit.errors import ClusterError
 from tsnekit.interfaces import Optimizer, RepulsionProblem
@@ -244,7 +245,8 @@ def run_phase(
         timeouts=Timeouts(blocks=blocks_timeout, start=start_timeout, exchange=timeout),
     )
     started = time.perf_counter()
-    state, outcomes = run.until_the_end(state)
+    with INTERRUPTS:
+        state, outcomes = run.until_the_end(state)
     return PhaseResult(
         positions=state.positions,
         optimizer_state=state.optimizer,
