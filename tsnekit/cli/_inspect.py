@@ -117,7 +117,7 @@ def _cell(value: Any) -> str:
 def _claim(name: str, claim: Any) -> str:
     if claim is None and name == "n_components":
         return "n_components=any"
-    if claim is None or claim is False:
+    if claim is None or claim is False or claim == []:
         return ""
     if claim is True:
         return name
