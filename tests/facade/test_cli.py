@@ -134,6 +134,7 @@ def test_kinds_of_files(tmp_path, blobs, ending, header):
         (["iris", "--initialization", "x"], "initialization='x'"),
         (["iris", "--optimizer", "x"], "optimizer='x'"),
         (["no-such-file", "--metric", "cosin"], "registered metric; did you mean 'cosine'?"),
+        (["iris", "--metric", "x"], "metric='x'"),
         (["iris", "--n-jobs", "0"], "n_jobs=0"),
         (["iris", "--perplexity", "-3"], "perplexity"),
         (["iris", "--learning-rate", "-3"], "learning_rate must be greater than 0"),

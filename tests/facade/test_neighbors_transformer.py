@@ -71,7 +71,7 @@ def test_options_reach_the_search(blobs):
         ({"n_neighbors": 300}, "n_neighbors must be less than n_samples=300, got 300"),
         ({"mode": "weights"}, "mode must be 'distance' or 'connectivity', got 'weights'"),
         ({"neighbors": "anoy"}, "did you mean 'annoy'"),
-        ({"metric": "x"}, "metric 'x'"),
+        ({"metric": "x"}, "metric='x'"),
     ],
 )
 def test_bad_options(blobs, options, message):

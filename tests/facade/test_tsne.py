@@ -99,7 +99,7 @@ def test_fault_25_parameters_are_stored_as_given():
         ({"initialization": np.zeros(50)}, ValueError, "initialization must be two-dimensional"),
         ({"initialization": np.full((50, 2), np.nan)}, ValueError, "initialization holds NaN"),
         ({"initialization": None}, TypeError, "initialization"),
-        ({"metric": "x"}, ValueError, "metric 'x'"),
+        ({"metric": "x"}, ValueError, "metric='x'"),
         ({"metric": 3}, TypeError, "metric must be a name or a callable"),
         ({"initial_momentum": "x"}, TypeError, "initial_momentum must be a real number"),
         ({"final_momentum": -1}, ValueError, "final_momentum must be at least 0"),

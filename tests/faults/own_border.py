@@ -295,7 +295,7 @@ PLUGINS = of_cause(
     "a plugin is believed",
     (
         "specs are not checked",
-        "specs.py",
+        "_spec.py",
         "            object.__setattr__(self, field, checked)\n",
         "            pass\n",
         ("backends/test_specs.py::test_collections_become_what_the_fields_are",),

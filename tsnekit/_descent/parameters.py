@@ -215,7 +215,7 @@ class DescentParameters:
         "callable, str, list of these or None",
         "called as ``callback(iteration, error, embedding)``, or names of callbacks; see "
         "`tsnekit.callbacks`",
-        _no_check,
+        lambda name, value: check_callbacks(value),
     )
     callbacks_every_iters: int = _parameter(
         50, "int", "iterations from one call of the callbacks to the next", _check_count

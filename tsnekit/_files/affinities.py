@@ -213,6 +213,9 @@ def _metric_from_plain(fields: Fields) -> Any:
     saved = fields.raw("metric")
     if isinstance(saved, str):
         return saved
+    if not isinstance(saved, dict):
+        where = fields.path("metric")
+        raise ValueError(f"{where} must be a string or a mapping, got {short_repr(saved)}")
     of_metric = Fields(saved, fields.path("metric"), fields.notices)
     name = backend_from_plain("metric", of_metric)
     return load_metric(name) if isinstance(name, str) else name

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tsnekit.cli import _check, _embed, _inspect, _maps
+from tsnekit.cli import _check, _embed, _inspect, _maps, _new_plugin
 from tsnekit.cli._parser import USAGE_ERROR, Parser
 
 __all__ = ["main"]
@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _maps.add_parsers(commands)
     _inspect.add_parsers(commands)
     _check.add_parser(commands)
+    _new_plugin.add_parser(commands)
     args = parser.parse_args(argv)
     try:
         with _warnings_in_one_line(), _each_fact_once():

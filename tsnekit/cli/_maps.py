@@ -143,7 +143,8 @@ def run_diagnose(args: argparse.Namespace) -> int:
     summary = {
         "map": args.map,
         "input": args.input,
-        "diagnostics": draw_report(report, args.report, noted.labels),
+        # The picture shows which points are doubtful, if this was asked for.
+        "diagnostics": draw_report(report, args.report, None if report.trust else noted.labels),
         "report": args.report,
     }
     show_summary(f"{args.map}: {len(embedding):,} rows", summary, args)

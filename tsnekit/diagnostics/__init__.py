@@ -17,9 +17,11 @@ from tsnekit.diagnostics._measures import (
     trustworthiness,
 )
 from tsnekit.diagnostics._report import Diagnostics
+from tsnekit.diagnostics._trust import PointTrust
 
 __all__ = [
     "Diagnostics",
+    "PointTrust",
     "diagnose",
     "distance_correlation",
     "effective_perplexity",

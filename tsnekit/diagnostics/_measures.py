@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from tsnekit._embedding.full import TSNEEmbedding
 from tsnekit._util.process import without_warnings
-from tsnekit._util.validation import check_integer, short_repr
+from tsnekit._util.validation import check_data, check_integer, short_repr
 from tsnekit.affinity._base import Affinities
 from tsnekit.affinity._neighbors import NeighborAffinities
 from tsnekit.callbacks import KLHistory, check_callbacks
 from tsnekit.diagnostics._comparison import Comparison, sample_rows
 from tsnekit.diagnostics._report import Diagnostics
+from tsnekit.diagnostics._trust import PointTrust, trust_of_points
 from tsnekit.interfaces import Metric
 from tsnekit.specs import KL_DIVERGENCE
 
 __all__ = [
     "Diagnostics",
+    "PointTrust",
     "diagnose",
     "distance_correlation",
     "effective_perplexity",
@@ -258,6 +260,7 @@ def diagnose(
     n_sampled: int | None = 2000,
     history: KLHistory | None = None,
     random_state: Any = 0,
+    n_shuffled: int = 0,
 ) -> Diagnostics:
     """Measure what an embedding keeps of the data.
 
@@ -281,6 +284,10 @@ def diagnose(
         among the callbacks of the embedding.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the sample.
+    n_shuffled : int, default=0
+        How many maps of shuffled data to make, to tell which points keep no more neighbors than
+        points of data without structure do; see `PointTrust`. Each takes the time of a fit; 1 is
+        usually enough.
 
     Returns
     -------
@@ -291,6 +298,14 @@ def diagnose(
     ------
     TypeError, ValueError
         If there is no data, it does not fit the embedding, or a parameter is not valid.
+
+    References
+    ----------
+    .. [1] E. M. Johnson, W. Kath, M. Mani. "EMBEDR: Distinguishing signal from noise in single-cell
+       omics data". Patterns 3 (2022), 100443.
+    .. [2] L. Xia, C. Lee, J. J. Li. "Statistical method scDEED for detecting dubious 2D single-cell
+       embeddings and optimizing t-SNE and UMAP hyperparameters". Nature Communications 15 (2024),
+       1753.
 
     Examples
     --------
@@ -311,6 +326,7 @@ def diagnose(
         )
     if history is not None and not isinstance(history, KLHistory):
         raise TypeError(f"history must be a KLHistory, got {short_repr(history)}")
+    check_integer("n_shuffled", n_shuffled, at_least=0)
     X, metric, metric_params = _data_of(embedding.affinities, X, metric, metric_params)
     pair = Comparison(X, embedding, metric, metric_params)
     check_integer("n_neighbors", n_neighbors, at_least=1)
@@ -320,6 +336,17 @@ def diagnose(
     ranks = pair.ranks(sampled, most)
     near = ranks[:, :n_neighbors]
     kept = (near <= n_neighbors).mean(axis=1)
+    trust = None
+    if n_shuffled:
+        trust = trust_of_points(
+            embedding,
+            kept,
+            check_data(X),
+            n_neighbors=n_neighbors,
+            n_shuffled=n_shuffled,
+            n_sampled=n_sampled,
+            random_state=random_state,
+        )
     distances = pair.distances(sampled[:: -(-len(sampled) // 1000)])
     if history is None:
         callbacks = check_callbacks(embedding.gradient_descent_params["callbacks"])
@@ -343,6 +370,7 @@ def diagnose(
         kl_errors=np.array(history.errors, dtype=float),
         effective_perplexity=effective_perplexity(embedding.affinities),
         perplexity_of="weights" if isinstance(embedding.affinities, NeighborAffinities) else "P",
+        trust=trust,
     )
 
 

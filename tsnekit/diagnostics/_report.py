@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tsnekit._drawing.paints import PALETTE
 from tsnekit._drawing.plot import plot
 from tsnekit._util.html import description
+from tsnekit.diagnostics._trust import PointTrust
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +55,9 @@ class Diagnostics:
         See the function `effective_perplexity`.
     perplexity_of : {"weights", "P"}
         What the effective perplexity was computed from.
+    trust : PointTrust, optional
+        Which of the sampled points keep more neighbors than chance would, if maps of shuffled data
+        were made.
     """
 
     positions: NDArray[np.float32]
@@ -73,10 +77,14 @@ class Diagnostics:
     kl_errors: NDArray[np.float64]
     effective_perplexity: NDArray[np.float64]
     perplexity_of: str
+    trust: PointTrust | None = None
 
     def summary(self) -> dict[str, float]:
         """Return the numbers by name; arrays as their median, 5th and 95th percentile."""
         low, middle, high = np.percentile(self.effective_perplexity, [5, 50, 95])
+        trust = {}
+        if self.trust is not None:
+            trust = {"doubtful_points": float(self.trust.doubtful.mean())}
         return {
             "n_samples": len(self.positions),
             "n_sampled": len(self.sampled),
@@ -90,7 +98,7 @@ class Diagnostics:
             "effective_perplexity_median": float(middle),
             "effective_perplexity_p5": float(low),
             "effective_perplexity_p95": float(high),
-        }
+        } | trust
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<30} {value:.6g}" for name, value in self.summary().items())
@@ -112,8 +120,8 @@ class Diagnostics:
         Parameters
         ----------
         labels : array-like of shape (n_samples,), optional
-            Classes or values for the map. The default is the share of neighbors that each of the
-            sampled rows keeps.
+            Classes or values for the map. The default is which points are doubtful, if `trust`
+            tells, or else the share of neighbors that each of the sampled rows keeps.
         figure : matplotlib Figure, optional
             Where to draw. The default is a new figure that pyplot does not know.
 
@@ -143,6 +151,12 @@ def _draw_map(ax: Any, report: Diagnostics, labels: Any) -> None:
     components = None if report.positions.shape[1] <= 3 else (0, 1)
     if labels is not None:
         plot(report.positions, labels, ax, components=components)
+        return
+    if report.trust is not None:
+        words = np.full(len(report.positions), "not sampled", dtype=object)
+        words[report.sampled] = np.where(report.trust.doubtful, "doubtful", "trusted")
+        title = f"{report.trust.doubtful.mean():.1%} of the points are doubtful"
+        plot(report.positions, words, ax, components=components, title=title)
         return
     kept = np.full(len(report.positions), np.nan)
     kept[report.sampled] = report.neighbors_kept_of_row
