@@ -23,17 +23,17 @@ from tsnekit._descent.loop import Centering, Observer, check_convergence, descen
 from tsnekit._descent.losses import losses_in_force, losses_of, objective_in_force
 from tsnekit._descent.parameters import DescentParameters, lists_parameters
 from tsnekit._descent.plan import Plan, PlanKey
-from tsnekit._descent.recipes import POINT, check_windows, recipes_of, terms_of
+from tsnekit._descent.recipes import check_windows, terms_of
 from tsnekit._descent.symmetry import symmetric
-from tsnekit._descent.terms import ForceKey, Terms
+from tsnekit._descent.terms import Terms
 from tsnekit._embedding.described import as_text
 from tsnekit._embedding.drawn import DrawnEmbedding
+from tsnekit._embedding.forced import terms_for
 from tsnekit._embedding.state import HasRunState, RunState
 from tsnekit._util.process import show_logs
 from tsnekit._util.progress import ProgressBar
 from tsnekit.callbacks import CallbackRunner, IterationState, check_callbacks
 from tsnekit.errors import InterruptedByUser, OptimizationInterrupt
-from tsnekit.forces import ForceProblem
 from tsnekit.interfaces import (
     NeighborGraph,
     Optimizer,
@@ -85,7 +85,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         and so has each force term, without its weight, whether it acts now or not.
         """
         parameters = self.state.parameters
-        return losses_of(self._plan(parameters), self._terms(parameters), self._snapshot())
+        return losses_of(self._plan(parameters), terms_for(self, parameters), self._snapshot())
 
     @lists_parameters
     def optimize(
@@ -230,7 +230,7 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
         with state.phase_lock:
             try:
                 with show_logs(parameters.verbose):
-                    plan, terms = self._plan(parameters), self._terms(parameters)
+                    plan, terms = self._plan(parameters), terms_for(self, parameters)
                 weights = {} if terms is None else terms.acting(phase_name, 0)
                 ending.watched = f"the {objective_in_force(plan, weights)}"
                 with ProgressBar(phase_name, ending.at_most, shown=parameters.verbose) as bar:
@@ -360,30 +360,6 @@ class BaseEmbedding(HasRunState, DrawnEmbedding):
             whose=whose,
         )
         return Plan(key, gradient, affinities, whose=whose)
-
-    def _terms(self, parameters: DescentParameters) -> Terms | None:
-        """Return the prepared force terms: the last ones if they still fit, else new ones."""
-        if not recipes_of(parameters.forces):
-            self.state.backends.pop(POINT, None)
-            return None
-        key, affinities = ForceKey.of(parameters), self._affinity_matrix()
-        field = self._reference_field()
-
-        def made() -> Terms:
-            problem = ForceProblem(
-                n_samples=len(self),
-                n_components=self.shape[1],
-                dof=key.dof,
-                n_jobs=key.n_jobs,
-                affinities=self._symmetric(affinities) if field is None else affinities,
-                neighbors=self._neighbors(),
-                reference=None if field is None else field.positions,
-            )
-            return Terms.of(parameters, problem, affinities)
-
-        terms = self.state.terms.find(key, affinities, made)
-        self.state.backends[POINT] = terms.choice
-        return terms
 
     def _symmetric(self, affinities: SparseAffinities) -> SparseAffinities:
         """Return the affinities made symmetric; the result for the last matrix is kept."""
