@@ -20,7 +20,7 @@ logging.basicConfig(level=logging.WARNING)
 
 project = "tsnekit"
 author = "The tsnekit developers"
-copyright = f"2025, {author}"
+copyright = f"2026, {author}"
 version = release = metadata.version("tsnekit")
 
 extensions = [
@@ -46,7 +46,7 @@ extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 
 html_math_renderer = "mathml"
 html_theme = "furo"
-html_title = "tsnekit"
+html_title = f"tsnekit {release}"
 html_static_path = ["_static"]
 html_css_files = ["tsnekit.css"]
 html_show_sphinx = False

@@ -46,7 +46,7 @@ class AnnoySearch(RefinedForest):
 
     References
     ----------
-    E. Bernhardsson. Annoy: approximate nearest neighbors in C++/Python.
+    Erik Bernhardsson. Annoy: approximate nearest neighbors in C++/Python.
     https://github.com/spotify/annoy
 
     W. Dong, C. Moses, K. Li. "Efficient k-nearest neighbor graph construction for generic

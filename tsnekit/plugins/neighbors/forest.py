@@ -41,7 +41,8 @@ class ForestSearch(RefinedForest):
 
     References
     ----------
-    S. Dasgupta, Y. Freund. "Random projection trees and low dimensional manifolds". STOC 2008.
+    Sanjoy Dasgupta, Yoav Freund. "Random projection trees and low dimensional manifolds".
+    STOC 2008.
 
     J. A. V. Muñoz et al. "Hierarchical clustering-based graphs for large scale approximate nearest
     neighbor search". Pattern Recognition 96, 2019.
