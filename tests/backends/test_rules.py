@@ -75,11 +75,24 @@ def test_an_unknown_metric_is_an_error_with_every_reason():
     assert "nonsense" in message
 
 
+def test_the_forest_takes_the_place_of_annoy_where_it_could_not_be_compiled():
+    lacking = NEIGHBORS | {
+        "annoy": NeighborSpec(name="annoy", factory="m:f", requires=("no_such_package",)),
+        "forest": NeighborSpec(name="forest", factory="m:f", metrics=EUCLIDEAN | {"cosine"}),
+    }
+    reason = "Annoy is not installed, and the forest has this metric"
+    assert auto.choose_neighbors(search(5000), lacking) == ("forest", reason)
+    reason = "the forest does not have this metric or kind of data"
+    assert auto.choose_neighbors(search(5000, sparse=True), lacking) == ("pynndescent", reason)
+
+
 def test_missing_package_moves_the_choice_on():
     lacking = NEIGHBORS | {
-        "annoy": NeighborSpec(name="annoy", factory="m:f", requires=("no_such_package",))
+        "pynndescent": NeighborSpec(
+            name="pynndescent", factory="m:f", requires=("no_such_package",)
+        )
     }
-    assert auto.choose_neighbors(search(5000), lacking)[0] == "pynndescent"
+    assert auto.choose_neighbors(search(5000, metric="jaccard"), lacking)[0] == "exact"
 
 
 def test_installing_a_plugin_changes_no_documented_choice():

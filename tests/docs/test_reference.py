@@ -130,3 +130,11 @@ def test_every_page_can_be_reached():
         if not generated & set(page.relative_to(DOCS).parts) and "sg_execution" not in page.name
     }
     assert not lost
+
+
+def test_the_anchors_of_modules_are_on_something_that_html_has():
+    """Sphinx drops the anchor of a module whose description begins with a table of names."""
+    for page in (DOCS / "api").glob("*.rst"):
+        assert not re.search(r"^\.\. module:: \S+\n\n\.\. autosummary::", page.read_text(), re.M), (
+            page
+        )

@@ -146,10 +146,9 @@ PEERS = of_cause(
     ),
     (
         "knn_kwargs",
-        "_facade/tsne.py",
-        "        return self.knn_kwargs if self.neighbors_params is None "
-        "else self.neighbors_params\n",
-        "        return self.neighbors_params\n",
+        "_facade/phases.py",
+        "    return model.knn_kwargs if given is None else given\n",
+        "    return given\n",
         ("facade/test_tsne.py::test_knn_kwargs_is_another_name_for_neighbors_params",),
     ),
     (

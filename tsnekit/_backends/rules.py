@@ -57,11 +57,16 @@ def choose_approximate_neighbors(
 ) -> tuple[str, str]:
     """Choose Annoy for dense data in a metric that Annoy has, else PyNNDescent, else exact search.
 
-    If the data are distances (``metric="precomputed"``), choose the search that reads them.
+    If the data are distances (``metric="precomputed"``), choose the search that reads them. Annoy
+    is published as source only. If it could not be compiled, the native forest takes its place.
     """
+    name, title, reason = "annoy", "Annoy", "dense data in a metric that Annoy has"
+    if specs["annoy"].missing():
+        name, title = "forest", "the forest"
+        reason = "Annoy is not installed, and the forest has this metric"
     reasons = {
-        "annoy": "dense data in a metric that Annoy has",
-        "pynndescent": "Annoy does not have this metric or kind of data",
+        name: reason,
+        "pynndescent": f"{title} does not have this metric or kind of data",
         "exact": "no approximate search has this metric",
         "precomputed": "the data are distances",
     }
