@@ -24,8 +24,8 @@ from .common import synthetic_data
 from .peers.judge import load
 from .peers.report import machine
 
-SIZES = (50_000, 100_000, 200_000)
-CHECKED = (150_000,)
+SIZES = (40_000, 80_000, 160_000)
+CHECKED = (120_000,)
 WORKERS = (1, 2)
 BEFORE = 150
 """Iterations of each of the two phases before those that are measured."""

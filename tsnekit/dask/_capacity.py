@@ -10,6 +10,15 @@ __all__ = ["Capacity", "capacity_of"]
 ASSUMED_BYTES = 4_000_000_000
 """Memory of a thread of a worker without a limit."""
 
+USED_UP_TO = 0.8
+"""Share of its limit from which a worker begins no more tasks, by Dask's default."""
+
+IDLE_BYTES = 220_000_000
+"""What the process of a worker has without any data: the interpreter and its libraries."""
+
+LEAST_SHARE = 1 / 4
+"""Share of a limit that is planned for at least, however low it is."""
+
 
 @dataclass(frozen=True)
 class Capacity:
@@ -20,9 +29,9 @@ class Capacity:
     threads : int
         Of all workers.
     task_bytes : int
-        Memory of a worker for each of its threads; the least of all workers.
+        Memory for data of a worker, for each of its threads; the least of all workers.
     total_bytes : int
-        Memory of all workers.
+        Memory for data of all workers.
     """
 
     threads: int
@@ -41,7 +50,11 @@ def capacity_of(client: Any) -> Capacity:
     workers = client.run_on_scheduler(_workers)
     if not workers:
         raise ValueError("the cluster has no workers; start some, or wait for them")
-    limits = [limit or threads * ASSUMED_BYTES for threads, limit in workers]
+    limits = [
+        max(int(USED_UP_TO * limit) - IDLE_BYTES, int(LEAST_SHARE * limit))
+        or threads * ASSUMED_BYTES
+        for threads, limit in workers
+    ]
     return Capacity(
         threads=sum(threads for threads, _ in workers),
         task_bytes=min(

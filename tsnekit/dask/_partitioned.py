@@ -40,7 +40,7 @@ NEARLY_ALL = 0.995
 LEAST_GAIN = 0.002
 """Share of pairs of neighbors by which more overlap must bring more of them together."""
 
-TASK_SHARE = 1 / 3
+TASK_SHARE = 1 / 2
 """Share of a thread's memory that the search of a partition may take."""
 
 WAVE_SHARE = 1 / 4
@@ -72,7 +72,7 @@ class PartitionedSearch:
     ) -> tuple[list[Any], float | None]:
         """Search with as much overlap as the recall needs; return the graphs and the recall."""
         capacity = capacity_of(self._client)
-        sample, data = self._sampled()
+        sample, data = self._sampled(capacity)
         row_bytes = self._row_bytes
         most = partition_rows or self._most_rows(row_bytes, capacity)
         truth = None
@@ -117,13 +117,14 @@ class PartitionedSearch:
     def divide(self, overlap: int = 2) -> None:
         """Only make the partitions."""
         capacity = capacity_of(self._client)
-        _, data = self._sampled()
+        _, data = self._sampled(capacity)
         most = self._most_rows(self._row_bytes, capacity)
         self.partitions = self._divide(data, most, None, capacity, overlap)
 
-    def _sampled(self) -> tuple[Sample, Any]:
+    def _sampled(self, capacity: Capacity) -> tuple[Sample, Any]:
         """Return a sample of the rows, and its future."""
-        sample = Sample(self._rows, self._tasks, derived_seed(self._seed, 0))
+        seed = derived_seed(self._seed, 0)
+        sample = Sample(self._rows, self._tasks, seed, capacity.task_bytes)
         [data] = finished(self._client, [sample.data])
         self._row_bytes: float = self._client.submit(_row_bytes, data, pure=False).result()
         return sample, data

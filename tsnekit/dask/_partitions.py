@@ -20,8 +20,8 @@ __all__ = ["Partition", "Partitions", "Sample", "derived_seed", "take_rows"]
 SAMPLE_ROWS = 20_000
 """Rows on which the centers are found."""
 
-SAMPLE_BYTES = 200_000_000
-"""Bytes of the sample, as far as the number of columns tells."""
+SAMPLE_SHARE = 1 / 8
+"""Share of a thread's memory for the sample, as far as the number of columns tells."""
 
 SPARE = 0.9
 """Share of a partition's bound that is planned for, since sizes are estimated on a sample."""
@@ -43,6 +43,8 @@ class Sample:
     rows : Rows
     tasks : Tasks
     seed : int
+    task_bytes : int
+        Memory of a thread.
 
     Attributes
     ----------
@@ -52,9 +54,9 @@ class Sample:
         The rows.
     """
 
-    def __init__(self, rows: Any, tasks: Tasks, seed: int) -> None:
+    def __init__(self, rows: Any, tasks: Tasks, seed: int, task_bytes: int) -> None:
         wide = rows.n_features * rows.dtype.itemsize
-        fitting = max(SAMPLE_ROWS // 10, SAMPLE_BYTES // wide)
+        fitting = max(SAMPLE_ROWS // 10, int(SAMPLE_SHARE * task_bytes) // wide)
         size = min(rows.n_samples, SAMPLE_ROWS, fitting)
         rng = np.random.default_rng(seed)
         self.numbers = np.sort(rng.choice(rows.n_samples, size, replace=False, shuffle=False))
