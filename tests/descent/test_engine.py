@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import tsnekit
+from helpers.forces import Pull
 from tsnekit import TSNE
+from tsnekit._backends import registry as registry_module
 from tsnekit.errors import ContractError, InterruptedByUser
 from tsnekit.specs import GradientSpec
 from tsnekit.testing import GradientMethodConformance
@@ -82,6 +84,29 @@ def test_the_map_is_that_of_single_iterations(plugin, blobs, tmp_path):
     np.testing.assert_array_equal(
         embedding.optimize(9, negative_gradient_method="exact"), single.optimize(9)
     )
+
+
+def test_an_engine_takes_no_phase_in_which_a_force_term_acts(plugin, blobs):
+    forces = (Pull(), {"start": 0.5, "phases": "optimization"})
+    embedding = fit(blobs, forces=forces)
+    assert plugin.asked == [(12, 30)]
+    single = fit(blobs, forces=forces, negative_gradient_method="exact")
+    np.testing.assert_array_equal(embedding, single)
+
+
+def test_an_engine_ends_a_phase_by_its_own_objective(plugin, blobs, monkeypatch):
+    spec = registry_module.default_registry().get("negative_gradient_method", "engine").spec
+    object.__setattr__(spec, "objective", "ridge")
+    seen = []
+
+    def loss(self, Y):
+        seen.append(len(plugin.asked))
+        return 1e3 / len(seen)
+
+    monkeypatch.setattr(plugin.Plan, "loss", loss, raising=False)
+    embedding = fit(blobs, n_iter=0).optimize("auto", tolerance=0.6)
+    assert len(seen) >= 3
+    assert embedding.endings["optimization"].reason.startswith("the ridge changed by no more than")
 
 
 def test_callbacks_come_when_they_are_due(plugin, blobs):

@@ -72,7 +72,7 @@ def descend_at_once(
         n_iter = 1  # while exaggeration fades, it changes in each iteration
         if phase is course.phase:
             if ending.looks_at(iteration):
-                reason = ending.reason(iteration, plan.kl_divergence(Y))
+                reason = ending.reason(iteration, plan.value(Y))
                 if reason is not None:
                     return reason
             n_iter = _stretch(iteration, ending, every)

@@ -167,6 +167,10 @@ class Plan:
         with self._lock.held():
             return number_of(self.whose, self._planned.loss(Y), f"the {self.objective}", Y)
 
+    def value(self, Y: NDArray[np.float32]) -> float:
+        """Return what the method makes small: its loss, or else the KL divergence."""
+        return self.kl_divergence(Y) if self.objective == KL_DIVERGENCE else self.loss(Y)
+
     def _divergence(self, found: Any, Y: NDArray[np.float32]) -> float:
         return number_of(self.whose, found, "the KL divergence", Y)
 

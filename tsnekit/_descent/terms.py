@@ -140,6 +140,10 @@ class Terms:
         """Return whether the terms were prepared for this key and this matrix."""
         return self._key == key and self._affinities is affinities
 
+    def act_in(self, phase: str) -> bool:
+        """Return whether any term acts in a part of a phase."""
+        return any(each.phases is None or phase in each.phases for each in self._terms)
+
     def acting(self, phase: str, share: float) -> dict[str, float]:
         """Return the weights of the terms that act, by name."""
         return {each.name: each.weight for each in self._terms if each.acts(phase, share)}

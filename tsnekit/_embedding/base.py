@@ -218,7 +218,8 @@ class BaseEmbedding(PlannedEmbedding):
                     callbacks.start()
                     optimizer = self._started_optimizer(fixed)
                     observers = [self._observer(plan, terms, course, parameters, callbacks, bar)]
-                    if fixed is None and terms is None and is_engine_for(plan, optimizer):
+                    forced = terms is not None and terms.act_in(phase_name)
+                    if fixed is None and not forced and is_engine_for(plan, optimizer):
                         reason = descend_at_once(
                             self._positions(),
                             plan,
