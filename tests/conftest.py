@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ settings.register_profile("random", UNTIMED, print_blob=True)
 settings.load_profile(os.environ.get("TSNEKIT_HYPOTHESIS", "same"))
 
 pytest.register_assert_rewrite("helpers")
+
+# A shell that starts the tests in the background lets them, and all that they start, ignore Ctrl-C.
+# Tests that send it would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PLUGINS = Path(__file__).parent / "data" / "plugins"
 
