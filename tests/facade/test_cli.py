@@ -172,7 +172,7 @@ def test_errors_are_one_line_and_exit_code_2(arguments, message, capsys):
     [
         ([], "the following arguments are required: COMMAND (see tsnekit --help)"),
         (["embed"], "the following arguments are required: INPUT (see tsnekit embed --help)"),
-        (["embd"], "check, got 'embd'; did you mean 'embed'?"),
+        (["embd"], "new-plugin, got 'embd'; did you mean 'embed'?"),
         (["embed", "iris", "--legend", "sid"], "map or none, got 'sid'; did you mean 'side'?"),
         (["embed", "iris", "--n-iter", "many"], "--n-iter: must be an integer or auto, got 'many'"),
         (["embed", "iris", "--dof", "x"], "--dof: must be a number, got 'x'"),
