@@ -1,4 +1,4 @@
-"""The six hooks through which every backend, built-in or third-party, is registered.
+"""The hooks through which every backend, built-in or third-party, is registered.
 
 A plugin package declares an entry point in group ``tsnekit`` that names a module (or object) with
 one or more of these hooks::

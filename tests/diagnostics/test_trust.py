@@ -23,16 +23,19 @@ def moved(embedding, rows):
     positions = np.array(embedding)
     positions[rows] = positions[np.roll(rows, 1)]
     parameters = embedding.gradient_descent_params
-    return TSNEEmbedding(positions, embedding.affinities, random_state=0, **parameters)
+    found = TSNEEmbedding(positions, embedding.affinities, random_state=0, **parameters)
+    found.state.endings = embedding.endings
+    return found
 
 
 def test_points_in_wrong_places_are_doubtful(embedding):
-    rows = np.arange(0, 60)  # neighboring rows belong to different clusters
-    report = diagnose(moved(embedding, rows), n_shuffled=1)
+    rows = np.arange(15)  # neighboring rows belong to different clusters
+    # Within a cluster there is only noise; neighborhoods of its size are those of the cluster.
+    report = diagnose(moved(embedding, rows), n_shuffled=1, n_neighbors=58)
     doubtful = np.zeros(300, dtype=bool)
     doubtful[report.sampled] = report.trust.doubtful
     assert doubtful[rows].mean() > 0.8
-    assert doubtful[60:].mean() < 0.3
+    assert doubtful[15:].mean() < 0.1
     assert report.summary()["doubtful_points"] == pytest.approx(doubtful.mean())
     assert "doubtful" in str(report)
     assert report.plot().axes[0].get_title().endswith("of the points are doubtful")

@@ -26,6 +26,11 @@ EARLY, LATE = ("early exaggeration", 250), ("optimization", 500)
 class PointTrust:
     """How well single points keep their neighbors, beside what chance would keep.
 
+    Chance is a map that is made in the same way of the same data, in which each column was shuffled
+    by itself. The number of neighbors is the scale of the question. Points within a group that has
+    no structure of its own are doubtful for fewer neighbors than the group has members, and
+    trusted for about as many.
+
     Parameters
     ----------
     kept : ndarray of shape (n_sampled,)
