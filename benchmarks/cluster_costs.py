@@ -24,13 +24,13 @@ from .common import synthetic_data
 from .peers.judge import load
 from .peers.report import machine
 
-SIZES = (40_000, 80_000, 160_000)
-CHECKED = (120_000,)
+SIZES = (80_000, 120_000, 160_000)
+CHECKED = (100_000,)
 WORKERS = (1, 2)
-BEFORE = 150
+BEFORE = 125
 """Iterations of each of the two phases before those that are measured."""
 
-SHORT, LONG, REPEATS = 10, 110, 3
+SHORT, LONG, REPEATS = 10, 90, 3
 BYTES = 8
 """A position in two dimensions."""
 
@@ -137,9 +137,10 @@ def main():
     if args.given is not None:
         found = json.loads(Path(args.given).read_text())
     else:
-        data = [(synthetic_data(n), WORKERS, n in SIZES) for n in (*SIZES, *CHECKED)]
+        data = [(synthetic_data(n), WORKERS, True) for n in SIZES]
+        data += [(synthetic_data(n), WORKERS[-1:], False) for n in CHECKED]
         if args.mnist is not None:
-            data.append((load("mnist", args.mnist), WORKERS, False))
+            data.append((load("mnist", args.mnist), WORKERS[-1:], False))
         if args.million:
             data.append((load("million"), WORKERS[-1:], False))
         with tempfile.TemporaryDirectory() as folder:

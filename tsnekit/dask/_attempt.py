@@ -275,6 +275,8 @@ class Attempt:
                     cut = now
                 if now - looked > LOOK_SECONDS:
                     looked, alive = now, self.workers.alive()
+                    if self.interrupted:  # a busy worker may not have heard it
+                        self.workers.call(tell_rank, self.run, USER, workers=self.addresses)
                     gone = [rank for rank in pending if self.addresses[rank] not in alive]
                     for rank in gone:
                         del pending[rank]
