@@ -58,7 +58,7 @@ def test_ctrl_c_at_a_terminal_keeps_the_map(table, tmp_path):
         list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         for line in process.stderr:
-            if line.startswith("optimization: "):
+            if line.startswith("optimization: "):  # the second phase, which would take hours
                 break
         # A terminal sends it to all processes, also to the workers.
         os.killpg(process.pid, signal.SIGINT)
