@@ -14,7 +14,7 @@ pytest.importorskip("distributed", reason="dask and distributed are missing")
 from tsnekit.dask import _partitioned
 from tsnekit.dask._blocks import Blocks
 from tsnekit.dask._neighbors import find_neighbors
-from tsnekit.errors import BackendUnavailableError
+from tsnekit.errors import BackendUnavailableError, UnknownPluginError
 from tsnekit.interfaces import NeighborGraph
 
 
@@ -312,7 +312,7 @@ def test_a_search_that_misses_too_many_is_reported(client, cloud, caplog):
         ({"neighbors": "precomputed"}, ValueError, "cannot be precomputed on a cluster"),
         ({"metric": "seuclidean"}, ValueError, "'seuclidean' needs V in metric_params"),
         ({"metric": "mahalanobis"}, ValueError, "'mahalanobis' needs VI in metric_params"),
-        ({"metric": "unheard"}, BackendUnavailableError, "unheard"),
+        ({"metric": "unheard"}, UnknownPluginError, "unheard"),
         ({"neighbors": "annoy", "metric": "jaccard"}, BackendUnavailableError, "jaccard"),
         ({"neighbors": "annoy", "neighbors_params": {"trees": 3}}, TypeError, "trees"),
     ],
