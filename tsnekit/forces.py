@@ -39,7 +39,7 @@ class ForceProblem:
         is prepared, but not yet when `ForceSpec.unmet` is asked.
     neighbors : NeighborGraph, optional
         The neighbors of the rows in the data, with their distances; None if the map was made from
-        affinities alone, and for new points.
+        affinities alone, and for new points. A map of one point has no neighbors, (1, 0).
     reference : ndarray of shape (m, d), float32, optional
         The points of a finished map, to which the n points are added. These move, and the
         reference stays. The force on one of them must not depend on the others.

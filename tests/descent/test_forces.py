@@ -150,12 +150,29 @@ def test_terms_are_prepared_once_for_many_phases(started):
         ({"start": 0.7, "phases": "optimization"}, range(24, 30)),
         ({"start": 0.25, "stop": 0.5, "phases": ("optimization",)}, range(15, 20)),
         ({"phases": ["early exaggeration"], "stop": 0.5}, range(5)),
-        ({"phases": "another"}, ()),
     ],
 )
 def test_schedules(blobs, schedule, iterations):
     TSNE(**QUICK, **EXACT, optimizer=Steps(), forces=(Watched(), schedule)).fit(blobs[:60])
     assert Watched.acted == list(iterations)
+
+
+def test_messages_name_the_term(installed, no_work):
+    with pytest.raises(
+        ValueError, match="Pull: phases are 'early exaggeration' and 'optimization'"
+    ):
+        TSNE(forces=(Pull(), {"phases": "optimisation"})).fit(np.eye(9))
+    with pytest.raises(
+        TypeError, match=r"'wieght' .*; did you mean 'weight'\? Its options: .*, stop"
+    ):
+        TSNE(forces=("good_force", {"wieght": 1})).fit(np.eye(9))
+
+    class Particular(Pull):
+        def check(self, n_samples, n_components):
+            raise ValueError(f"rows must be less than {n_samples}")
+
+    with pytest.raises(ValueError, match="forces: Particular: rows must be less than 9"):
+        TSNE(forces=Particular(), perplexity=2).fit(np.eye(9))
 
 
 def test_a_term_may_have_a_schedule_of_its_own(installed, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,9 +197,16 @@ def resolve_backend(
 
 
 def check_options(
-    point: str, given: Any, params: Mapping[str, Any] | None, registry: Registry | None = None
+    point: str,
+    given: Any,
+    params: Mapping[str, Any] | None,
+    registry: Registry | None = None,
+    *,
+    others: Iterable[str] = (),
 ) -> None:
     """Check that a backend has the options that the user gave for it.
+
+    `others` are names that are taken beside the options, for messages.
 
     Raises
     ------
@@ -215,7 +222,8 @@ def check_options(
             f"{type(given).__name__}; give the options to its constructor instead"
         )
     found = (registry or default_registry()).get(point, given)
-    check_known(params, options_of(found.load()), owner=repr(found.spec.name), parameter=parameter)
+    options = options_of(found.load()) | dict.fromkeys(others)
+    check_known(params, options, owner=repr(found.spec.name), parameter=parameter)
 
 
 def find_registered(

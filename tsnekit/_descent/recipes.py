@@ -153,7 +153,7 @@ def check_forces(name: str, forces: Any) -> None:
         if isinstance(recipe.term, MissingBackend):
             continue
         check_name(name, recipe.term)
-        check_options(name, recipe.term, recipe.options)
+        check_options(name, recipe.term, recipe.options, others=SCHEDULE)
         recipe.in_force()
 
 
@@ -168,7 +168,10 @@ def check_fits(forces: Any, problem: ForceProblem) -> None:
     for recipe in recipes_of(forces):
         built = recipe.resolved(problem).instance
         if isinstance(built, SupportsCheck):
-            built.check(problem.n_samples, problem.n_components)
+            try:
+                built.check(problem.n_samples, problem.n_components)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"forces: {recipe}: {error}") from error
 
 
 def check_windows(forces: Any, phases: Iterable[tuple[str, Ending, Any]]) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tsnekit._util.names import did_you_mean
 from tsnekit._util.validation import check_integer, check_real, short_repr
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
     "check_wants",
     "refused_dimensions",
 ]
+
+PHASES = ("early exaggeration", "optimization")
+"""The phases of a fit, and of new points."""
 
 _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _PATH = re.compile(f"{_MODULE}:{_MODULE}")
@@ -113,6 +117,12 @@ def check_schedule(field: str, values: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(phases, str):
             phases = (phases,)
         checked["phases"] = None if phases is None else check_names(f"{field}phases", phases)
+        for each in checked["phases"] or ():
+            if each not in PHASES:
+                names = " and ".join(map(repr, PHASES))
+                raise ValueError(
+                    f"{field}phases are {names}, got {each!r}{did_you_mean(each, PHASES)}"
+                )
         if checked["phases"] == ():
             raise ValueError(f"{field}phases must name a phase, or be None for all of them")
     return checked
