@@ -1,7 +1,5 @@
 """Maps that a cluster of two workers computes, against those of one machine."""
 
-import logging
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -325,8 +323,7 @@ def test_a_time_limit_is_for_both_phases(client, few, monkeypatch):
     assert limit.seconds == 3600
 
 
-def test_progress_is_one_bar(client, few, capsys, caplog):
-    caplog.set_level(logging.WARNING)  # tsnekit leaves its log to a logger that shows it
+def test_progress_is_one_bar(client, few, capsys):
     model_of_few(client, verbose=True, n_iter="auto", tolerance=1e9).fit(in_chunks(few, 100))
     shown = capsys.readouterr().err.splitlines()
     assert "120/120 iterations" in shown[-1]

@@ -158,13 +158,9 @@ def test_schedules(blobs, schedule, iterations):
 
 
 def test_messages_name_the_term(installed, no_work):
-    with pytest.raises(
-        ValueError, match="Pull: phases are 'early exaggeration' and"
-    ):
+    with pytest.raises(ValueError, match="Pull: phases are 'early exaggeration' and"):
         TSNE(forces=(Pull(), {"phases": "optimisation"})).fit(np.eye(9))
-    with pytest.raises(
-        TypeError, match=r"'wieght' .*; did you mean 'weight'.*, stop"
-    ):
+    with pytest.raises(TypeError, match=r"'wieght' .*; did you mean 'weight'.*, stop"):
         TSNE(forces=("good_force", {"wieght": 1})).fit(np.eye(9))
 
     class Particular(Pull):

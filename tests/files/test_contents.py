@@ -183,7 +183,7 @@ CHANGES = {
     "rows": (edit(*PROBLEM, "n_samples", to=61), "n_samples must be at most 60"),
     "columns": (edit(*PROBLEM, "n_features", to=9), r"affinities/rows must have shape \(60, 9\)"),
     "metric": (annoy_in("euclid"), "affinities/index/problem: .*euclid"),
-    "metric's kind": (edit(*PROBLEM, "metric", to=None), "metric must be a mapping"),
+    "metric's kind": (edit(*PROBLEM, "metric", to=None), "metric must be a string or a mapping"),
     "metric_params": (edit(*PROBLEM, "metric_params", to=[1]), "metric_params must be a mapping"),
     "threads": (edit(*PROBLEM, "n_jobs", to=10**9), "n_jobs must be at most"),
     "sparse": (edit(*PROBLEM, "sparse", to=True), "affinities/rows_data is missing"),

@@ -186,9 +186,8 @@ def test_a_long_search_shows_its_steps(blobs, capfd, monkeypatch, search, n_jobs
 
 
 def slow_scan(queries, rows, metric, k, n_jobs, *, first=-1):
-    from tsnekit.plugins.neighbors._rows.blocks import shown_blocks
-
     from tsnekit.plugins.neighbors._rows.lists import scan
+    from tsnekit.toolkit import shown_blocks
 
     list(shown_blocks(len(queries), 100, "measuring every pair"))
     return scan(queries, rows, metric, k, n_jobs, first=first)
