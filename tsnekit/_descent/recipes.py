@@ -171,7 +171,9 @@ def check_fits(forces: Any, problem: ForceProblem) -> None:
             try:
                 built.check(problem.n_samples, problem.n_components)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"forces: {recipe}: {error}") from error
+                # Some subclasses, such as UnicodeDecodeError, cannot be made from a message.
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(f"forces: {recipe}: {error}") from error
 
 
 def check_windows(forces: Any, phases: Iterable[tuple[str, Ending, Any]]) -> None:
